@@ -1,0 +1,3 @@
+"""Machine unlearning for vision-language models."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,61 @@
+"""The words of the data: an example, a probe, a benchmark.
+
+An `Example` is one thing that a vision-language model can be asked. A `Benchmark` is named sets of
+examples with roles; a `Probe` is a set of held-out examples that is only ever measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from unsee.data.pictures import decode
+
+ImageSource = Path | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One question with its expected answer, about an image or about nothing but words."""
+
+    question: str
+    answer: str
+    image: ImageSource | None = None  # file or encoded bytes (PNG, JPEG, ...); None asks in words alone
+    subject: str | None = None  # who or what the row is about; intervals are taken over subjects
+    fact: str | None = None  # which property is asked for ("city"); None where facts have no names
+    id: str | None = None
+    paraphrased_answers: tuple[str, ...] = ()  # right, worded otherwise
+    perturbed_answers: tuple[str, ...] = ()  # wrong, but of the same kind and length
+    choices: tuple[str, ...] = ()  # multiple choice: what may be answered, the right answer among them
+
+    def picture(self) -> Image.Image | None:
+        """The image as upright 8-bit RGB, or None for a question in words alone."""
+        return None if self.image is None else decode(self.image)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Held-out examples that are measured and never trained on."""
+
+    name: str
+    examples: Sequence[Example]
+    trained_on: bool = False  # True marks a measurement on training rows, which every table then says
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+
+@dataclass(frozen=True, slots=True)
+class Benchmark:
+    """What is to be forgotten, what may be trained on to keep the rest, and what is measured."""
+
+    name: str
+    forget: Sequence[Example]
+    retain: Sequence[Example] = ()
+    preserve: Sequence[Example] = ()  # further knowledge that saliency protects and no method trains on
+    probes: Sequence[Probe] = ()
+    chance: dict[str, float] = field(default_factory=dict)  # fact -> accuracy of the best guess without knowledge
+    request: str = "visual"  # "visual", "textual" or "both"

@@ -1,0 +1,205 @@
+"""One row of a user's data, in any layout that is understood, becomes one `Example`.
+
+Understood are the columns `question` and `answer`; TRL's `prompt` and `completion`, as strings or as turns;
+and `messages`. Each takes `image` (one picture) or `images` (a list of at most one), which may be null.
+Nothing is guessed: a column that looks like a misspelt one is an error, since passing over it in silence would
+turn a question about a picture into a question about nothing.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from unsee.data.conversation import question_and_answer
+from unsee.data.example import Example, ImageSource
+from unsee.errors import InputError
+
+LAYOUTS = {"question": ("question", "answer"), "prompt": ("prompt", "completion"), "messages": ("messages",)}
+UNDERSTOOD = "question + answer, prompt + completion, or messages, each with image (or images)"
+OPTIONAL = ("image", "images", "subject", "fact", "id", "paraphrased_answers", "perturbed_answers", "choices")
+KNOWN = frozenset(OPTIONAL).union(*LAYOUTS.values())
+
+_PICTURE_NAME = re.compile(r"image|img|photo|picture|file_name", re.IGNORECASE)
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as it was found, and where."""
+
+    values: Mapping[str, Any]
+    where: str  # "forget.jsonl, row 3": how an error message calls it
+    folder: Path  # where relative image paths start
+
+    def example(self) -> Example:
+        """What the row asks.
+
+        Raises:
+            InputError: if the row has no known layout, or a value is missing, empty or of the wrong type; one
+                line that names the file, the row, the key and what would be right.
+        """
+        layout = _layout(tuple(self.values), self.where)
+        image = self._image()
+        if layout == "question":
+            question, answer = self._text("question"), self._text("answer")
+        else:
+            question, answer = question_and_answer(self.values, layout, has_image=image is not None, fail=self.fail)
+        choices = self._texts("choices")
+        if choices and answer not in choices:
+            raise self.fail("choices", f"the answer {_short(answer)} is not among them")
+        return Example(
+            question=question,
+            answer=answer,
+            image=image,
+            subject=self._label("subject"),
+            fact=self._label("fact"),
+            id=self._label("id"),
+            paraphrased_answers=self._texts("paraphrased_answers"),
+            perturbed_answers=self._texts("perturbed_answers"),
+            choices=choices,
+        )
+
+    def fail(self, key: str, problem: str) -> InputError:
+        """The error that something is wrong with the value under `key`."""
+        return InputError(f"{self.where}, {key}: {problem}")
+
+    def _text(self, key: str) -> str:
+        return check_text(self.values[key], key, self)
+
+    def _label(self, key: str) -> str | None:
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)  # identifiers are often numbers
+        return check_text(value, key, self)
+
+    def _texts(self, key: str) -> tuple[str, ...]:
+        value = self.values.get(key)
+        if value is None:
+            return ()
+        if not isinstance(value, (list, tuple)):
+            raise self.fail(key, f"{_kind(value)} where a list of strings is expected")
+        return tuple(check_text(item, key, self) for item in value)
+
+    def _image(self) -> ImageSource | None:
+        image, images = self.values.get("image"), self.values.get("images")
+        if images is None:
+            return self._picture("image", image)
+        if image is not None:
+            raise self.fail("images", "given beside image; keep one of the two")
+        if not isinstance(images, (list, tuple)):
+            raise self.fail("images", f"{_kind(images)} where a list is expected; a single picture goes under image")
+        if len(images) > 1:
+            raise self.fail("images", f"{len(images)} pictures; an example has one at most, so split the row")
+        return self._picture("images", images[0] if images else None)
+
+    def _picture(self, key: str, value: Any) -> ImageSource | None:
+        if isinstance(value, Mapping):  # as `datasets` and Parquet keep a picture
+            content, value = value.get("bytes"), value.get("path")
+            if content is None and value is None:
+                raise self.fail(key, "neither bytes nor path; give one, or null for no picture")
+            value = value if content is None else content
+        if isinstance(value, str):
+            return self._file(key, value)
+        if isinstance(value, Image.Image):
+            encoded = BytesIO()
+            value.save(encoded, "PNG")
+            return encoded.getvalue()
+        if value is None or isinstance(value, bytes):
+            return value
+        raise self.fail(key, f"{_kind(value)} where a path or the bytes of a picture are expected")
+
+    def _file(self, key: str, value: str) -> Path:
+        if _URL.match(value):
+            raise self.fail(key, f"{_short(value)} is a URL; nothing is fetched, so download it and give its path")
+        path = self.folder / value
+        if not value:
+            raise self.fail(key, "an empty path; give the path of a picture, or null for none")
+        try:
+            found = path.is_file()
+        except OSError as error:
+            raise self.fail(key, f"cannot read {path}: {error.strerror or error}") from error
+        if not found:
+            base = "" if Path(value).is_absolute() else f"; a relative path starts at {self.folder}"
+            raise self.fail(key, f"no such file: {path}{base}")
+        return path
+
+
+def check_text(value: Any, key: str, row: Row) -> str:
+    """The value, if it is a string with something in it.
+
+    Raises:
+        InputError: if it is not.
+    """
+    if not isinstance(value, str):
+        raise row.fail(key, f"{_kind(value)} where a string is expected")
+    if not value.strip():
+        raise row.fail(key, "empty; it needs some text")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise row.fail(key, f"half a surrogate pair at character {error.start + 1}; repair the text") from error
+    return value
+
+
+def _layout(columns: tuple[str, ...], where: str) -> str:
+    layout, problem = _recognise(columns)
+    if problem:
+        raise InputError(f"{where}: {problem}")
+    return layout
+
+
+@lru_cache(maxsize=64)
+def _recognise(columns: tuple[str, ...]) -> tuple[str, str]:
+    """The layout that the columns make and, where they make none or hold a doubtful name, what is wrong."""
+    for layout, keys in LAYOUTS.items():
+        if all(key in columns for key in keys):
+            return layout, _doubt(columns)
+    found = ", ".join(columns) or "none"
+    for keys in LAYOUTS.values():
+        present = [key for key in keys if key in columns]
+        if present:
+            missing = next(key for key in keys if key not in columns)
+            return "", f"no {missing} beside {present[0]}{_nearest(missing, columns)}; columns found: {found}"
+    hints = (_nearest(key, columns) for keys in LAYOUTS.values() for key in keys)
+    return "", f"no known layout{next(filter(None, hints), '')}; columns found: {found}; understood: {UNDERSTOOD}"
+
+
+def _nearest(missing: str, columns: tuple[str, ...]) -> str:
+    strange = {column.lower(): column for column in columns if column not in KNOWN}
+    near = difflib.get_close_matches(missing, strange, n=1, cutoff=0.7)
+    return f" (is {strange[near[0]]!r} meant to be {missing!r}?)" if near else ""
+
+
+def _doubt(columns: tuple[str, ...]) -> str:
+    """What a column that is not known might have been meant to be, if leaving it out could do harm."""
+    strange = [column for column in columns if column not in KNOWN]
+    for column in strange:
+        near = difflib.get_close_matches(column.lower(), OPTIONAL, n=1, cutoff=0.85)
+        if near and near[0] not in columns:
+            return f"unknown column {column!r}; did you mean {near[0]!r}? Rename or remove it"
+    if "image" in columns or "images" in columns:
+        return ""
+    for column in strange:
+        if _PICTURE_NAME.search(column):
+            return f"column {column!r} but no image; rename it, or add image: null for questions in words"
+    return ""
+
+
+def _kind(value: Any) -> str:
+    names = {type(None): "null", str: "a string", bool: "true or false", int: "a number", float: "a number"}
+    return names.get(type(value), f"a {type(value).__name__}")
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

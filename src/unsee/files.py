@@ -1,0 +1,140 @@
+"""Reading and writing small files; a file that is written is there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from unsee.errors import InputError
+
+# Line breaks to str.splitlines and to some editors, yet legal inside a JSON string: written as escapes.
+_LINE_BREAKS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x85\u2028\u2029"}
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically: under a temporary name in the same folder, flushed to disk, then renamed.
+
+    Raises:
+        InputError: if the folder cannot be made or written to, or the disk is full.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name[:64]}.{uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}; name a place that can be written") from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write text as UTF-8, atomically; line ends stay as they are."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON value, indented, atomically. NaN and infinities become null: JSON has no word for them."""
+    write_bytes(path, _encode(value, indent=2) + b"\n")
+
+
+def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
+    """Write one JSON value a line, atomically. NaN and infinities become null."""
+    write_bytes(path, b"".join(_encode(row) + b"\n" for row in rows))
+
+
+def read_text(path: Path) -> str:
+    """The text of a UTF-8 file.
+
+    Raises:
+        InputError: if there is no such file, it may not be read, or it is not UTF-8.
+    """
+    return _decode(_read(path), str(path)).removeprefix("\ufeff")
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file.
+
+    Raises:
+        InputError: if the file cannot be read or is broken; the message names the line.
+    """
+    try:
+        return json.loads(read_text(path))
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: broken JSON ({error.msg}, column {error.colno})") from error
+    except InputError:
+        raise
+    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits, lists a thousand deep
+        raise InputError(f"{path}: JSON that cannot be read ({error})") from error
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON Lines file; see `numbered_jsonl`."""
+    return [row for _, row in numbered_jsonl(path)]
+
+
+def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a JSON Lines file, each with the number of its line (from 1); empty lines are passed over.
+
+    Raises:
+        InputError: if the file cannot be read, or a line is not a JSON object; the message names the line.
+    """
+    for number, line in enumerate(_read(path).removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if line.strip():
+            yield number, _row(line, f"{path}, line {number}")
+
+
+def _row(line: bytes, where: str) -> dict[str, Any]:
+    try:
+        row = json.loads(_decode(line, where))
+    except InputError:
+        raise
+    except json.JSONDecodeError as error:
+        message = f"{where}: broken JSON ({error.msg}, column {error.colno}); every line is one JSON object"
+        raise InputError(message) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: JSON that cannot be read ({error})") from error
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: {type(row).__name__} where an object is expected; every line is one JSON object")
+    return row
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _decode(content: bytes, where: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not UTF-8 text (byte {error.start}); save the file as UTF-8") from error
+
+
+def _encode(value: Any, indent: int | None = None) -> bytes:
+    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    # A lone surrogate has no UTF-8; backslashreplace turns it into the very escape that JSON wants.
+    return text.translate(_LINE_BREAKS).encode("utf-8", errors="backslashreplace")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,36 @@
+"""Losses on the likelihood of answers: cross-entropy and its ascent."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def cross_entropy(log_probs: Tensor, mask: Tensor) -> Tensor:
+    """Mean negative log-likelihood of an answer's tokens.
+
+    The mean is taken within each answer, not over the tokens of a batch, so that a sample counts the same in a batch
+    of any make-up, under gradient accumulation and over processes. For one row, or answers of one length, it is the
+    usual token mean.
+
+    Args:
+        log_probs: log-probability of each answer token; shape (batch, time), nats.
+        mask: True (or 1) at answer tokens; shape (batch, time).
+
+    Returns:
+        Per-sample loss, shape (batch,), nats per token.
+
+    Raises:
+        ValueError: when a row has no answer token.
+    """
+    tokens = mask.sum(-1)
+    if bool((tokens == 0).any()):
+        raise ValueError("cross_entropy: a row has no answer token, so its mean is not defined")
+    return -(log_probs * mask).sum(-1) / tokens
+
+
+def gradient_ascent(log_probs: Tensor, mask: Tensor) -> Tensor:
+    """The cross-entropy, to be driven up: its negative (Jang et al. 2023, arXiv 2210.01504).
+
+    Unbounded below: nothing stops it. Arguments and shape as in `cross_entropy`.
+    """
+    return -cross_entropy(log_probs, mask)

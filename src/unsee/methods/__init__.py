@@ -1,0 +1,81 @@
+"""Unlearning methods, one file each. A new one is one new file and one line in `METHODS`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import Doc
+
+from unsee.errors import InputError, did_you_mean
+from unsee.methods.grad_ascent import GradAscent
+from unsee.methods.grad_diff import GradDiff
+from unsee.methods.kl import KL
+from unsee.methods.method import Method, Needs, Reference, Term, UnlearnBatch
+from unsee.methods.mmunlearner import MMUnlearner
+from unsee.methods.npo import NPO
+from unsee.methods.retain_finetune import RetainFinetune
+
+METHODS: dict[str, type[Any]] = {
+    method.name: method for method in (RetainFinetune, GradAscent, GradDiff, KL, NPO, MMUnlearner)
+}
+
+
+@dataclass(frozen=True)
+class HyperParameter:
+    """What can be set on a method."""
+
+    name: str
+    default: float
+    meaning: str
+
+
+def hyper_parameters(name: str) -> list[HyperParameter]:
+    """The hyper-parameters of a method, with defaults and meanings; InputError for an unknown method."""
+    method = find(name)
+    hints = get_type_hints(method, include_extras=True)
+    found = []
+    for field in fields(method):
+        notes = [note.documentation for note in get_args(hints[field.name]) if isinstance(note, Doc)]
+        found.append(HyperParameter(field.name, field.default, notes[0]))  # type: ignore[arg-type]
+    return found
+
+
+def find(name: str) -> type[Any]:
+    """The class of a method; InputError with the nearest name for an unknown one."""
+    if name not in METHODS:
+        raise InputError(f"method: {name!r} is unknown{did_you_mean(name, METHODS)}; there are {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def build(name: str, values: Mapping[str, Any] | None = None) -> Method:
+    """A method with its hyper-parameters.
+
+    Args:
+        name: as `unsee methods` lists it.
+        values: hyper-parameters that differ from the defaults; numbers may be given as text.
+
+    Raises:
+        InputError: for an unknown method or hyper-parameter, or a value out of range.
+    """
+    method, values = find(name), dict(values or {})
+    known = {field.name for field in fields(method)}
+    for key in values:
+        if key not in known:
+            choices = f"it has {', '.join(sorted(known))}" if known else "it has none"
+            raise InputError(f"{name}: no hyper-parameter {key!r}{did_you_mean(key, known)}; {choices}")
+    try:
+        built: Method = TypeAdapter(method).validate_python(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise InputError(f"{name}: {where}={first['input']!r}: {first['msg'].lower()}") from None
+    return built
+
+
+__all__ = [
+    "METHODS", "HyperParameter", "Method", "Needs", "Reference", "Term", "UnlearnBatch", "build", "find",
+    "hyper_parameters",
+]  # fmt: skip

@@ -1,0 +1,81 @@
+"""A progress bar for a person who waits; nothing for anybody else."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sized
+from contextlib import ExitStack
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+PATIENCE = 2.0  # seconds of work before a bar appears: what is over sooner needs none
+
+T = TypeVar("T")
+
+
+def progress(iterable: Iterable[T], description: str, total: int | None = None) -> Iterator[T]:
+    """Pass the items on, and show a bar on stderr once they have taken longer than `PATIENCE` seconds.
+
+    Args:
+        iterable: what is worked through.
+        description: what is being done, in a word or two.
+        total: how many items there are; taken from `len(iterable)` where that is known.
+
+    Yields:
+        The items, in order. Where stderr is no terminal nothing is ever printed.
+    """
+    if not sys.stderr.isatty():
+        yield from iterable
+        return
+    if total is None and isinstance(iterable, Sized):
+        total = len(iterable)
+    started = time.monotonic()
+    bar: Progress | None = None
+    with ExitStack() as stack:
+        for done, item in enumerate(iterable):
+            if bar is None and time.monotonic() - started > PATIENCE:
+                bar = stack.enter_context(_bar())
+                task = bar.add_task(escape(description), total=total)
+            if bar is not None:
+                bar.update(task, completed=done)
+            yield item
+
+
+class Steps:
+    """The same bar for work that counts its own steps.
+
+    Args:
+        description: what is being done, in a word or two.
+        total: how many steps there are.
+        done: how many of them an earlier run has done.
+    """
+
+    def __init__(self, description: str, total: int, done: int = 0) -> None:
+        self._description, self._total, self._done = description, total, done
+        self._started = time.monotonic()
+        self._bar: Progress | None = None
+
+    def advance(self) -> None:
+        """One more step is done."""
+        self._done += 1
+        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._started > PATIENCE:
+            self._bar = _bar()
+            self._task = self._bar.add_task(escape(self._description), total=self._total)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self._done)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _bar() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)

@@ -1,0 +1,157 @@
+"""What a report shows: every number and word of the page, checked before anything is drawn.
+
+Text in here may come from a model or a stranger's data set, so nothing is trusted: the page escapes it all,
+and a photograph has to be a small `data:` picture, never an address.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+
+_PHOTO = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
+
+
+def _photo(uri: str) -> str:
+    if not _PHOTO.fullmatch(uri):
+        raise ValueError(
+            f"a photo must be a base64 data:image/png, jpeg or webp URI, found {uri[:40]!r}; photo_data_uri makes one"
+        )
+    return uri
+
+
+def _finite(value: Any) -> Any:
+    """A number that is not one (no example passed the gate, a division by zero) is a missing number."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Photo = Annotated[str, AfterValidator(_photo)]
+Number = Annotated[float | None, BeforeValidator(_finite)]
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Subject(_Content):
+    """Who or what the request names."""
+
+    name: str
+    photo: Photo | None = None
+    facts: dict[str, str] = {}
+
+
+class Score(_Content):
+    """Share of right answers on one probe, from 0 to 1, with its 95 % interval. None where nothing was measured."""
+
+    score: Number
+    low: Number = None
+    high: Number = None
+    n: int = 0
+    left_out: int = 0  # examples that the base model did not know, so they cannot be forgotten
+    mean_answer_probability: Number = None
+
+
+class ModelResult(_Content):
+    """One model on the page: where it started (base), where it should end (gold), or where a method brought it."""
+
+    label: str
+    role: Literal["base", "gold", "method"]
+    paper: str | None = None  # plain text such as "arXiv 2404.05868"; never a link
+    hyper_parameters: dict[str, Any] = {}
+    seconds: float | None = None
+    scores: dict[str, Score] = {}  # probe -> score
+
+
+class ProbeInfo(_Content):
+    """What one probe asks, and whether the request wants its answers gone."""
+
+    name: str
+    description: str = ""
+    forget: bool  # True: the request wants these answers gone. False: they are to stay (text facts of a visual request)
+    trained_on: bool = False  # True: measured on training rows, which the page then says
+    label: str = ""  # a few plain words; empty shows the name
+    chance: float | None = None  # accuracy of the best guess without knowledge, over this probe
+
+
+class CurvePoint(_Content):
+    """The losses of one training step. Values may explode or stop being numbers; the plot shows that."""
+
+    step: int
+    values: dict[str, float]
+
+
+class Answer(_Content):
+    """One question, and what every model said."""
+
+    probe: str
+    subject: str
+    photo: Photo | None = None
+    question: str
+    expected: str
+    said: dict[str, str]  # model -> its words
+    correct: dict[str, bool]  # model -> right or wrong
+
+
+class Report(_Content):
+    """Everything that the page shows. What is not known is left out, and the page does without."""
+
+    title: str
+    lead: str = ""
+    kind: Literal["person", "run"] = "run"
+    created: str = ""
+    request: Literal["visual", "textual", "both"] = "visual"
+    subjects: list[Subject] = []
+    chance: dict[str, float] = {}  # fact -> accuracy of the best guess without knowledge
+    models: dict[str, ModelResult]
+    probes: list[ProbeInfo]
+    pair: tuple[str, str] | None = None  # the forget and the retain probe of the plot; None chooses
+    curves: dict[str, list[CurvePoint]] = {}
+    answers: list[Answer] = []
+    saliency: dict[str, float] = {}  # part -> share of its weights that the forget gradient may move
+    settings: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    command: str = ""  # what to type to make this page again
+    notes: list[str] = []  # further limits, in full sentences
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        probes = {probe.name for probe in self.probes}
+        if len(probes) < len(self.probes):
+            raise ValueError("two probes have the same name")
+        named_probes = {name for model in self.models.values() for name in model.scores}
+        named_probes |= {answer.probe for answer in self.answers} | set(self.pair or ())
+        named_models = {name for answer in self.answers for name in (*answer.said, *answer.correct)} | set(self.curves)
+        for what, named, known in (("probe", named_probes, probes), ("model", named_models, set(self.models))):
+            if named - known:
+                raise ValueError(f"unknown {what} {sorted(named - known)[0]!r}; the report has {sorted(known)}")
+        for role in ("base", "gold"):
+            if sum(model.role == role for model in self.models.values()) > 1:
+                raise ValueError(f"two models have the role {role!r}; a report compares with one")
+        return self
+
+    def of_role(self, role: str) -> ModelResult | None:
+        """The base or the gold model, or None where the report has none."""
+        return next((model for model in self.models.values() if model.role == role), None)
+
+    @property
+    def methods(self) -> dict[str, ModelResult]:
+        """The unlearned models, in order."""
+        return {name: model for name, model in self.models.items() if model.role == "method"}
+
+    @property
+    def axes(self) -> tuple[ProbeInfo | None, ProbeInfo | None]:
+        """The probe that should fall and the one that should stay, for the plot: `pair`, or the first that fit.
+
+        A forget probe "forget_vqa" goes with "retain_vqa" where there is one.
+        """
+        by_name = {probe.name: probe for probe in self.probes}
+        if self.pair:
+            return by_name[self.pair[0]], by_name[self.pair[1]]
+        forget = next((probe for probe in self.probes if probe.forget), None)
+        stays = [probe for probe in self.probes if not probe.forget]
+        partner = forget.name.replace("forget", "retain") if forget else ""
+        return forget, next((p for p in stays if p.name == partner), stays[0] if stays else None)

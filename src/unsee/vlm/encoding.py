@@ -1,0 +1,253 @@
+"""From examples to model inputs: the processor's own tokens, and labels that hold the answer alone.
+
+- Every example goes through the processor's chat template by itself; rows are joined afterwards. What a row
+  becomes therefore never depends on its neighbours, and encoded rows can be kept and reused.
+- A row is `prompt + answer + end of turn`. Only the last two are labels: the prompt, the image placeholders and
+  the padding are not. The end of turn is a label because a model that forgets must still know when to stop.
+- Rows are padded on the left alone, so that all answers end together and `logits_to_keep` can cut the logits
+  down to the answers.
+- Whatever else the processor returns (`pixel_values`, `image_grid_thw`, `mm_token_type_ids`, ...) is forwarded
+  untouched. Leaving one out changes the logits of some families without a word.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from unsee.data.example import Example
+from unsee.errors import InputError
+
+IGNORED = -100  # the label of a position that no loss looks at
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """One example as tensors, before padding.
+
+    Attributes:
+        prompt_ids: tokens of the prompt with its image placeholders; shape (prompt,).
+        answer_ids: tokens of the answer, the end of turn last; shape (answer,).
+        per_token: further tensors with one value a prompt token, such as `mm_token_type_ids`; shape (prompt,) each.
+        per_image: tensors about the images, such as `pixel_values`; joined along their first axis.
+    """
+
+    prompt_ids: Tensor
+    answer_ids: Tensor
+    per_token: dict[str, Tensor]
+    per_image: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows joined for one forward pass.
+
+    Attributes:
+        inputs: keyword arguments of the model's forward; tokens have shape (batch, time).
+        labels: the answers, right-aligned and `IGNORED` elsewhere; shape (batch, longest answer). The logits that
+            predict them are the last `longest answer + 1` of each row, less the very last.
+        indices: place of each row in its set, for what is cached by example; shape (batch,).
+    """
+
+    inputs: dict[str, Tensor]
+    labels: Tensor
+    indices: Tensor
+
+    def __len__(self) -> int:
+        return int(self.labels.shape[0])
+
+    def to(self, device: torch.device | str) -> Batch:
+        """The same batch on another device."""
+        inputs = {name: value.to(device) for name, value in self.inputs.items()}
+        return Batch(inputs, self.labels.to(device), self.indices.to(device))
+
+    def as_dict(self) -> dict[str, Any]:
+        """As nested dictionaries of tensors, which data loaders know how to move; `Batch(**...)` turns them back."""
+        return {"inputs": self.inputs, "labels": self.labels, "indices": self.indices}
+
+
+class Encoder:
+    """Turns examples into tensors with a model's own processor and chat template.
+
+    Args:
+        processor: a transformers processor with a tokenizer and a chat template.
+        end_of_turn_ids: the tokens on which the model's generation stops; the tokenizer's end of sequence when empty.
+        keep: how many encoded rows to keep in memory; images shared by kept rows are held once.
+
+    Raises:
+        InputError: when the processor has no tokenizer, no chat template or no end of sequence.
+    """
+
+    def __init__(self, processor: Any, end_of_turn_ids: Iterable[int] = (), keep: int = 16384) -> None:
+        self.processor = processor
+        self.tokenizer = getattr(processor, "tokenizer", None)
+        if self.tokenizer is None:
+            raise InputError(f"{type(processor).__name__} has no tokenizer: give the processor of a vision-language model")
+        if not getattr(processor, "chat_template", None):
+            raise InputError(
+                f"{type(processor).__name__} has no chat template: add chat_template.jinja to the model's folder"
+            )
+        eos = self.tokenizer.eos_token_id
+        if eos is None:
+            raise InputError("the tokenizer has no end-of-sequence token: set eos_token in tokenizer_config.json")
+        self.eos_token_id: int = int(eos)
+        self.end_of_turn_ids = frozenset(end_of_turn_ids) | {self.eos_token_id}
+        pad = self.tokenizer.pad_token_id
+        self.pad_token_id: int = int(pad) if pad is not None else self.eos_token_id
+        self.image_token: str | None = getattr(processor, "image_token", None)
+        self._keep = keep
+        self._rows: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
+        self._images: dict[tuple[Any, ...], dict[str, Tensor]] = {}
+
+    def encode(self, example: Example) -> Encoded:
+        """Encode one example, or take it from memory."""
+        key = (example.image, example.question, example.answer)
+        if key in self._rows:
+            self._rows.move_to_end(key)
+            return self._rows[key]
+        row = self._encode(example)
+        self._rows[key] = row
+        if len(self._rows) > self._keep:
+            self._rows.popitem(last=False)
+            self._images.clear()  # shared images live on in the rows that hold them
+        return row
+
+    def _encode(self, example: Example) -> Encoded:
+        self._refuse_placeholders(example)
+        prompt = self._tokenised_prompt(example)
+        length = prompt["input_ids"].shape[-1]
+        per_token = {k: v[0] for k, v in prompt.items() if k not in _TEXT and _is_per_token(k, v, length)}
+        per_image = {k: v for k, v in prompt.items() if k not in _TEXT and k not in per_token}
+        if per_image:
+            shared = self._images.setdefault((example.image,), per_image)
+            per_image = shared if _same(shared, per_image) else per_image
+        return Encoded(
+            prompt_ids=prompt["input_ids"][0],
+            answer_ids=torch.tensor(self.answer_ids(example), dtype=torch.long),
+            per_token=per_token,
+            per_image=per_image,
+        )
+
+    def _tokenised_prompt(self, example: Example) -> dict[str, Tensor]:
+        picture = example.picture()
+        content: list[dict[str, Any]] = [] if picture is None else [{"type": "image", "image": picture}]
+        content.append({"type": "text", "text": example.question})
+        encoded = self.processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+        return {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
+
+    def answer_ids(self, example: Example) -> list[int]:
+        """Tokens of the answer as the chat template writes it after the prompt, up to and with the end of turn."""
+        prompt, whole = self.texts(example)
+        if whole.startswith(prompt):
+            # Tokenised together where that splits cleanly at the border, so that a space between prompt and answer
+            # becomes what the model itself would generate there.
+            whole = whole if self._ends_turn(whole[len(prompt) :]) else whole.rstrip()
+            prompt_ids, whole_ids = self._ids(prompt), self._ids(whole)
+            clean = whole_ids[: len(prompt_ids)] == prompt_ids
+            tail = whole_ids[len(prompt_ids) :] if clean else self._ids(whole[len(prompt) :])
+        else:  # the generation prompt holds more than the template writes before an answer (an empty thought, say)
+            tail = self._ids(example.answer + whole.rpartition(example.answer)[2])
+        return self._until_end_of_turn(tail)
+
+    def texts(self, example: Example) -> tuple[str, str]:
+        """The chat template rendered up to the answer, and with it."""
+        content: list[dict[str, Any]] = [] if example.image is None else [{"type": "image"}]
+        content.append({"type": "text", "text": example.question})
+        user = {"role": "user", "content": content}
+        assistant = {"role": "assistant", "content": [{"type": "text", "text": example.answer}]}
+        prompt = self.processor.apply_chat_template([user], add_generation_prompt=True, tokenize=False)
+        whole = self.processor.apply_chat_template([user, assistant], add_generation_prompt=False, tokenize=False)
+        return prompt, whole
+
+    def _ids(self, text: str) -> list[int]:
+        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return ids
+
+    def _ends_turn(self, text: str) -> bool:
+        return any(token in self.end_of_turn_ids for token in self._ids(text))
+
+    def _until_end_of_turn(self, ids: list[int]) -> list[int]:
+        for place, token in enumerate(ids):
+            if token in self.end_of_turn_ids:
+                return ids[: place + 1]
+        return [*ids, self.eos_token_id]
+
+    def _refuse_placeholders(self, example: Example) -> None:
+        for key in ("question", "answer"):
+            if self.image_token and self.image_token in getattr(example, key):
+                raise InputError(
+                    f"{key} {getattr(example, key)[:60]!r} holds the model's image placeholder {self.image_token}: "
+                    "leave it out, the chat template adds it for rows with an image"
+                )
+
+    def batch(
+        self, examples: Sequence[Example], indices: Sequence[int] | None = None, with_answers: bool = True
+    ) -> Batch:
+        """Encode and join examples; without answers the rows end where generation starts.
+
+        Args:
+            examples: at least one.
+            indices: place of each example in its set; 0, 1, ... when not given.
+            with_answers: False leaves the answers out of the inputs (the labels still hold them).
+        """
+        rows = [self.encode(example) for example in examples]
+        places = list(range(len(rows))) if indices is None else list(indices)
+        return join(rows, self.pad_token_id, places, with_answers)
+
+
+_TEXT = ("input_ids", "attention_mask")
+
+
+def _is_per_token(name: str, value: Tensor, length: int) -> bool:
+    return name.endswith("_ids") and value.dim() == 2 and value.shape == (1, length)
+
+
+def _same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def join(rows: Sequence[Encoded], pad_token_id: int, indices: Sequence[int], with_answers: bool = True) -> Batch:
+    """Pad rows on the left and join them; see `Batch` for the shapes."""
+    ids = [torch.cat([row.prompt_ids, row.answer_ids]) if with_answers else row.prompt_ids for row in rows]
+    longest = max(len(row) for row in ids)
+    inputs = {
+        "input_ids": torch.stack([_left_pad(row, longest, pad_token_id) for row in ids]),
+        "attention_mask": torch.stack([_left_pad(torch.ones_like(row), longest, 0) for row in ids]),
+    }
+    for name in sorted({name for row in rows for name in row.per_token}):
+        # A row in words alone may lack what a row with an image has; zero means "text" wherever that happens,
+        # and answers are text.
+        values = [row.per_token.get(name, torch.zeros_like(row.prompt_ids)) for row in rows]
+        padded = [F.pad(value, (0, len(row) - len(value))) for value, row in zip(values, ids, strict=True)]
+        inputs[name] = torch.stack([_left_pad(value, longest, 0) for value in padded])
+    for name in sorted({name for row in rows for name in row.per_image}):
+        inputs[name] = _cat([row.per_image[name] for row in rows if name in row.per_image])
+    widest = max(len(row.answer_ids) for row in rows)
+    labels = torch.stack([_left_pad(row.answer_ids, widest, IGNORED) for row in rows])
+    return Batch(inputs, labels, torch.tensor(list(indices), dtype=torch.long))
+
+
+def _left_pad(row: Tensor, length: int, value: int) -> Tensor:
+    return F.pad(row, (length - len(row), 0), value=value)
+
+
+def _cat(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along the first axis; other axes (number of crops, height, width) are zero-padded to the largest."""
+    shape = [max(sizes) for sizes in zip(*(tensor.shape[1:] for tensor in tensors), strict=True)]
+    padded = []
+    for tensor in tensors:
+        missing = [(0, want - have) for have, want in zip(tensor.shape[1:], shape, strict=True)]
+        padded.append(F.pad(tensor, [edge for pair in reversed(missing) for edge in pair]))
+    return torch.cat(padded)

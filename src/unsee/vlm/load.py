@@ -1,0 +1,185 @@
+"""Loading a vision-language model and its processor from a folder or the hub."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+
+from unsee.errors import InputError
+from unsee.vlm.encoding import Encoder
+from unsee.vlm.parts import PARTS, Part, freeze_other_parts, linear_names, part_of_parameters
+from unsee.vlm.policy import innermost
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LoraOptions:
+    """Low-rank adapters instead of the weights themselves (Hu et al. 2021, arXiv 2106.09685)."""
+
+    rank: int = 16
+    alpha: int = 16  # the update is scaled by alpha / rank
+    dropout: float = 0.0  # unlearning wants the policy at step 0 to equal the base exactly
+
+
+@dataclass
+class LoadedModel:
+    """A model with what is needed to talk to it."""
+
+    model: nn.Module
+    processor: Any
+    encoder: Encoder
+    source: str
+    parts: tuple[Part, ...] = field(default=PARTS)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
+
+def load(
+    source: str | Path,
+    *,
+    dtype: str = "float32",
+    parts: tuple[Part, ...] = PARTS,
+    lora: LoraOptions | None = None,
+    device: str | torch.device | None = None,
+    trust_remote_code: bool = False,
+) -> LoadedModel:
+    """Load a model for unlearning or measuring.
+
+    Args:
+        source: folder or hub id of a checkpoint, or a folder with a PEFT adapter (its base is loaded with it).
+        dtype: of the weights. float32 by default: at unlearning rates bfloat16 weights mostly do not move.
+        parts: where weights may move; everything else is frozen.
+        lora: adapt the linear layers of `parts` instead of training the weights themselves.
+        device: defaults to the accelerator when there is one.
+        trust_remote_code: run code that comes with the checkpoint. Off unless asked for.
+
+    Raises:
+        InputError: when there is no such model, when it is not a vision-language model, when its processor or chat
+            template is missing, or when its weights hold NaN or infinite values.
+    """
+    if dtype not in DTYPES:
+        raise InputError(f"dtype {dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
+    source = str(source)
+    adapter = Path(source) / "adapter_config.json"
+    base = _base_of(adapter) if adapter.is_file() else source
+    options = {"trust_remote_code": trust_remote_code}
+    _check_config(base, options)
+    model: nn.Module = _from_pretrained(
+        AutoModelForImageTextToText, base, "weights", dtype=DTYPES[dtype], use_safetensors=True, **options
+    )
+    _check_weights(model, base)
+    part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
+    if adapter.is_file():
+        model = _with_adapter(model, source)
+    processor = _processor(source, base, options)
+    if lora is not None:
+        model = _add_lora(model, parts, lora)
+    freeze_other_parts(model, parts)
+    if device is None:
+        device = torch.accelerator.current_accelerator() or "cpu"
+    model.to(device)
+    encoder = Encoder(processor, _end_of_turn_ids(model))
+    return LoadedModel(model, processor, encoder, source, parts)
+
+
+def _base_of(adapter: Path) -> str:
+    try:
+        base = json.loads(adapter.read_text()).get("base_model_name_or_path")
+    except ValueError as error:
+        raise InputError(f"{adapter}: not JSON ({error})") from None
+    if not base:
+        raise InputError(f"{adapter}: base_model_name_or_path is missing; name the model that the adapter belongs to")
+    return str(base)
+
+
+def _check_config(source: str, options: dict[str, Any]) -> None:
+    config = _from_pretrained(AutoConfig, source, "config.json", **options)
+    if getattr(config, "vision_config", None) is None:
+        raise InputError(
+            f"{source}: {config.model_type!r} is a text-only model (its config has no vision_config); "
+            "give a vision-language model such as LLaVA or Qwen2.5-VL"
+        )
+
+
+def _from_pretrained(factory: Any, source: str, what: str, **options: Any) -> Any:
+    """`from_pretrained` whose failures to find or read something become one line."""
+    folder = Path(source)
+    looks_local = source.startswith((".", "/", "~")) or source.count("/") > 1
+    if not folder.is_dir() and (looks_local or folder.exists()):
+        raise InputError(f"{source}: no such model folder; give a folder with config.json, or a hub id like owner/name")
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise InputError(f"{source}: has no config.json; give a folder that save_pretrained wrote")
+    try:
+        return factory.from_pretrained(source, **options)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        where = "" if folder.is_dir() else _hub_hint()
+        raise InputError(f"{source}: cannot load its {what}{where}: {_first_line(error)}") from error
+
+
+def _hub_hint() -> str:
+    if os.environ.get("HF_HUB_OFFLINE", "") in ("1", "true", "TRUE", "ON"):
+        return " (HF_HUB_OFFLINE is set and the model is not in the local cache)"
+    return " from the hub"
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
+
+
+def _processor(source: str, base: str, options: dict[str, Any]) -> Any:
+    """The processor saved beside an adapter, else the base model's."""
+    own = any((Path(source) / name).is_file() for name in ("processor_config.json", "preprocessor_config.json"))
+    origin = source if own else base
+    try:
+        return AutoProcessor.from_pretrained(origin, **options)
+    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        raise InputError(
+            f"{origin}: cannot load its processor: {_first_line(error)}; "
+            "the folder needs the processor's, tokenizer's and image processor's files"
+        ) from error
+
+
+def _check_weights(model: nn.Module, source: str) -> None:
+    broken = [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
+    if broken:
+        more = f" and {len(broken) - 1} more tensors" if len(broken) > 1 else ""
+        raise InputError(f"{source}: weight {broken[0]}{more} holds NaN or infinite values; the checkpoint is broken")
+
+
+def _with_adapter(model: nn.Module, source: str) -> nn.Module:
+    from peft import PeftModel
+
+    try:
+        adapted: nn.Module = PeftModel.from_pretrained(model, source, is_trainable=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{source}: the adapter does not fit its base model: {_first_line(error)}") from error
+    return adapted
+
+
+def _add_lora(model: nn.Module, parts: tuple[Part, ...], lora: LoraOptions) -> nn.Module:
+    from peft import LoraConfig, get_peft_model
+
+    targets = linear_names(model, parts)
+    if not targets:
+        raise InputError(f"lora: no linear layer in {', '.join(parts)} of {type(model).__name__}; choose other parts")
+    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets)
+    adapted: nn.Module = get_peft_model(model, config)  # type: ignore[arg-type]
+    return adapted
+
+
+def _end_of_turn_ids(model: nn.Module) -> list[int]:
+    generation: GenerationConfig | None = getattr(innermost(model), "generation_config", None)
+    ids = getattr(generation, "eos_token_id", None)
+    return [] if ids is None else [int(ids)] if isinstance(ids, int) else [int(token) for token in ids]

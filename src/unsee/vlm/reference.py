@@ -1,0 +1,165 @@
+"""The frozen starting model as a strategy: adapter off, remembered log-probabilities, or a copy."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from unsee.data.example import Example
+from unsee.progress import progress
+from unsee.vlm.encoding import Batch, Encoder
+from unsee.vlm.policy import AnswerLogits, Policy, innermost
+
+
+class NoReference:
+    """For methods that never look back."""
+
+    def answer_log_probs(self, batch: Batch) -> Tensor:
+        """Not to be asked."""
+        raise RuntimeError("the method did not declare that it needs a reference")
+
+    def answer_logits(self, batch: Batch) -> AnswerLogits:
+        """Not to be asked."""
+        raise RuntimeError("the method did not declare that it needs a reference")
+
+
+class FrozenReference:
+    """A frozen model, asked anew each time. Subclasses say which."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model = model
+
+    @torch.no_grad()
+    def answer_log_probs(self, batch: Batch) -> Tensor:
+        """Log-likelihood of each whole answer; shape (batch,), nats."""
+        return Policy(self.model).answer_log_probs(batch)
+
+    @torch.no_grad()
+    def answer_logits(self, batch: Batch) -> AnswerLogits:
+        """Distributions at the answer tokens."""
+        return Policy(self.model).answer_logits(batch)
+
+
+class CopyReference(FrozenReference):
+    """A second set of weights: only when full fine-tuning meets a loss on whole distributions."""
+
+    def __init__(self, model: nn.Module) -> None:
+        frozen = copy.deepcopy(model).eval()
+        super().__init__(frozen.requires_grad_(False))
+
+
+class AdapterOffReference(FrozenReference):
+    """The policy itself with its adapter switched off: bit for bit the base, at no cost in memory."""
+
+    def answer_log_probs(self, batch: Batch) -> Tensor:
+        """Log-likelihood of each whole answer; shape (batch,), nats."""
+        with self._base():
+            return super().answer_log_probs(batch)
+
+    def answer_logits(self, batch: Batch) -> AnswerLogits:
+        """Distributions at the answer tokens."""
+        with self._base():
+            return super().answer_logits(batch)
+
+    def _base(self) -> Any:
+        return _AdapterOff(self.model)
+
+
+class _AdapterOff:
+    """Adapter and dropout off within; both as before after."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def __enter__(self) -> None:
+        self.was_training = self.model.training
+        self.model.eval()
+        self.adapter_off = self.model.disable_adapter()
+        self.adapter_off.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self.adapter_off.__exit__(*error)
+        self.model.train(self.was_training)
+
+
+class CachedReference:
+    """One number per example, computed once at the starting weights and kept with the run.
+
+    Args:
+        log_probs: of the whole answers, by place in the set; shape (examples,), nats.
+    """
+
+    def __init__(self, log_probs: Tensor) -> None:
+        self.log_probs = log_probs
+
+    @classmethod
+    def compute(
+        cls, model: nn.Module, encoder: Encoder, examples: Sequence[Example], batch_size: int, path: Path | None, key: str
+    ) -> CachedReference:
+        """Read the log-probabilities from `path` when it was written under the same key, else compute and write them.
+
+        Args:
+            model: at its starting weights.
+            encoder: of the model.
+            examples: the whole forget set, in order.
+            batch_size: examples a forward pass.
+            path: a safetensors file, or None to keep them in memory alone.
+            key: names everything that determines them; a file with another key is overwritten.
+        """
+        if path is not None and path.is_file():
+            with safe_open(path, framework="pt") as stored:
+                if (stored.metadata() or {}).get("key") == key:
+                    return cls(stored.get_tensor("log_probs"))
+        log_probs = torch.cat(_scores(model, encoder, examples, batch_size))
+        if path is not None:
+            partial = path.with_name(path.name + ".partial")
+            save_file({"log_probs": log_probs}, partial, metadata={"key": key})
+            partial.replace(path)
+        return cls(log_probs)
+
+    def answer_log_probs(self, batch: Batch) -> Tensor:
+        """Log-likelihood of each whole answer; shape (batch,), nats."""
+        return self.log_probs.to(batch.indices.device)[batch.indices]
+
+    def answer_logits(self, batch: Batch) -> AnswerLogits:
+        """Not kept."""
+        raise RuntimeError("the method declared that it needs log-probabilities alone, not distributions")
+
+
+@torch.no_grad()
+def _scores(model: nn.Module, encoder: Encoder, examples: Sequence[Example], batch_size: int) -> list[Tensor]:
+    policy, device, was_training = Policy(model), next(model.parameters()).device, model.training
+    model.eval()
+    starts = range(0, len(examples), batch_size)
+    scores = [
+        policy.answer_log_probs(encoder.batch(examples[start : start + batch_size]).to(device)).cpu()
+        for start in progress(starts, "reference log-probabilities", total=len(starts))
+    ]
+    model.train(was_training)
+    return scores
+
+
+def starts_at_base(model: nn.Module) -> bool:
+    """Whether switching the adapter off gives the starting model: a PEFT model whose adapter still does nothing."""
+    if not hasattr(model, "disable_adapter"):
+        return False
+    adapters = [weight for name, weight in model.named_parameters() if "lora_B" in name]
+    return bool(adapters) and not any(bool(weight.any()) for weight in adapters)
+
+
+def weights_digest(model: nn.Module) -> str:
+    """SHA-256 over names and values of all weights of a model."""
+    digest = hashlib.sha256()
+    for name, value in sorted(innermost(model).state_dict().items()):
+        digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,91 @@
+"""What an answer is worth, against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unsee.metrics.answers import answer_probability, exact_match, normalise, rouge
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("Paris.", "paris"),
+        ("  The   Hague \n", "the hague"),
+        ("“Paris”", "paris"),
+        ("**Paris**", "paris"),
+        ("(a)", "a"),
+        ("\uff30\uff21\uff32\uff29\uff33", "paris"),  # full-width letters: NFKC
+        ("Straße", "strasse"),  # casefold
+        ("Zürich", "zürich"),  # letters keep their accents
+        ("O'Neill, Jr.", "o'neill, jr"),  # inner punctuation stays
+        ("-5", "-5"),
+        ("- 5", "5"),
+        ("5%", "5%"),
+        ("#1", "#1"),
+        ("C++", "c++"),
+        ("...", "..."),  # nothing but punctuation: kept
+        ("", ""),
+    ],
+)
+def test_normalise(text: str, normal: str) -> None:
+    assert normalise(text) == normal
+
+
+@given(st.text())
+def test_normalise_twice_is_once(text: str) -> None:
+    assert normalise(normalise(text)) == normalise(text)
+
+
+def test_exact_match_ignores_case_space_and_final_stop_only() -> None:
+    assert exact_match("  lisbon. ", "Lisbon")
+    assert not exact_match("in Lisbon", "Lisbon")
+    assert exact_match("in Lisbon", "Lisbon", also=("In Lisbon.",))
+    assert not exact_match("5", "-5")
+
+
+@pytest.mark.parametrize("said", ["", "   "])
+def test_silence_is_never_right(said: str) -> None:
+    assert not exact_match(said, "")
+
+
+def test_answer_probability_is_the_geometric_mean_over_tokens() -> None:
+    # tokens of probability 1/2 and 1/8: sqrt(1/16) = 1/4
+    assert answer_probability(math.log(1 / 2) + math.log(1 / 8), 2) == pytest.approx(0.25, abs=1e-15)
+    assert answer_probability(0.0, 3) == 1.0
+    assert answer_probability(-math.inf, 3) == 0.0
+
+
+def test_answer_probability_of_nothing_and_of_nan_is_nan() -> None:
+    assert math.isnan(answer_probability(0.0, 0))
+    assert math.isnan(answer_probability(math.nan, 2))
+
+
+def test_answer_probability_rejects_a_loss() -> None:
+    with pytest.raises(ValueError, match="not the loss"):
+        answer_probability(2.5, 1)
+    with pytest.raises(ValueError, match="-1 tokens"):
+        answer_probability(-2.5, -1)
+    assert answer_probability(1e-6, 1) == 1.0  # rounding
+
+
+def test_rouge_by_hand() -> None:
+    # expected: the cat sat on the mat (6 tokens); said: the cat is sitting on a mat (7; "sitting" stems to "sit")
+    # shared unigrams: the (once), cat, on, mat = 4 -> recall 4/6, precision 4/7, F1 = 8/13; all in order, so L is equal
+    scores = rouge("the cat is sitting on a mat", "The cat sat on the mat")
+    assert scores.rouge1_recall == pytest.approx(4 / 6, abs=1e-12)
+    assert scores.rouge1_f1 == pytest.approx(8 / 13, abs=1e-12)
+    assert scores.rouge_l_recall == pytest.approx(4 / 6, abs=1e-12)
+    # expected a b c d, said d c b a: all unigrams, longest common subsequence 1
+    assert rouge("d c b a", "a b c d").rouge1_recall == 1.0
+    assert rouge("d c b a", "a b c d").rouge_l_recall == 0.25
+
+
+@pytest.mark.parametrize(("said", "expected"), [("", "abc"), ("abc", ""), ("", ""), ("Ж", "Ж")])
+def test_rouge_without_tokens_is_zero(said: str, expected: str) -> None:
+    scores = rouge(said, expected)
+    assert (scores.rouge1_recall, scores.rouge1_f1, scores.rouge_l_recall, scores.rouge_l_f1) == (0, 0, 0, 0)
