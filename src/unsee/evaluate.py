@@ -192,7 +192,9 @@ def read_records(path: Path) -> list[Record]:
         raise InputError(f"{path}: not a file of records ({error})") from None
 
 
-def summary(loaded: LoadedModel, examples: Sequence[Example], batch_size: int, max_new_tokens: int, seed: int = 0) -> dict[str, Any]:
+def summary(
+    loaded: LoadedModel, examples: Sequence[Example], batch_size: int, max_new_tokens: int, seed: int = 0
+) -> dict[str, Any]:
     """Measure a model on examples without a base: what `unsee evaluate` prints.
 
     Returns:

@@ -133,10 +133,9 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
             train_dataset=_Positions(args.max_steps * effective),
             data_collator=self._collate,
             processing_class=model.processor,
-            callbacks=[*(callbacks or []), _MarkComplete(), _Bar(method.name)],
+            callbacks=[*(callbacks or []), _MarkComplete(), Bar(method.name)],
         )
-        self.remove_callback(ProgressCallback)
-        self.remove_callback(PrinterCallback)
+        quiet_trainer(self)
         self.reference: Reference = self._make_reference()
         self.mask = self._make_mask() if method.needs.saliency else None
 
@@ -201,9 +200,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
             return CopyReference(self.model)
         path = Path(self.args.reference_file) if self.args.reference_file else None
         key = f"{weights_digest(self.model)}:{digest(self.forget)}"
-        return CachedReference.compute(
-            self.model, self.encoder, self.forget, self.args.eval_batch_size, path, key
-        )
+        return CachedReference.compute(self.model, self.encoder, self.forget, self.args.eval_batch_size, path, key)
 
     def _make_mask(self) -> SaliencyMask:
         path = Path(self.args.saliency_file) if self.args.saliency_file else None
@@ -246,7 +243,7 @@ class _MarkComplete(TrainerCallback):  # type: ignore[misc]
             (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
 
-class _Bar(TrainerCallback):  # type: ignore[misc]
+class Bar(TrainerCallback):  # type: ignore[misc]
     """A progress bar over the optimizer steps."""
 
     def __init__(self, description: str) -> None:
@@ -264,6 +261,12 @@ class _Bar(TrainerCallback):  # type: ignore[misc]
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self.steps is not None:
             self.steps.close()
+
+
+def quiet_trainer(trainer: Trainer) -> None:
+    """Take away the bars and lines that a trainer prints of its own accord; `Bar` shows the progress."""
+    trainer.remove_callback(ProgressCallback)
+    trainer.remove_callback(PrinterCallback)
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

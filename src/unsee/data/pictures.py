@@ -24,7 +24,7 @@ MAX_PIXELS = 100_000_000  # 100 megapixels: 300 MB once decoded, far beyond what
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "MPO", "JPEG2000", "AVIF")
 
 # What Pillow raises, beside its own errors, when the bytes of a picture make no sense.
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, LookupError, TypeError, OverflowError, struct.error, zlib.error)
+_BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, LookupError, TypeError, struct.error, zlib.error)
 
 
 def decode(source: Path | bytes) -> Image.Image:

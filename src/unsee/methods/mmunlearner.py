@@ -26,7 +26,9 @@ class MMUnlearner:
     paper: ClassVar[str] = "Huo et al. 2025, arXiv 2502.11051"
     needs: ClassVar[Needs] = Needs(retain=True, saliency=True)
 
-    gamma: Annotated[NonNegative, Doc("how many times the preserve saliency a weight's forget saliency must reach")] = 1.0
+    gamma: Annotated[NonNegative, Doc("how many times the preserve saliency a weight's forget saliency must reach")] = (
+        1.0
+    )
     forget_weight: Annotated[NonNegative, Doc("weight of the forget ascent")] = 1.0
     retain_weight: Annotated[NonNegative, Doc("weight of the retain cross-entropy")] = 1.0
 

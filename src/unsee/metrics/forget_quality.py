@@ -72,7 +72,7 @@ def _exact_p(n: int, m: int, distance: int) -> tuple[float, float]:
     inside = _paths_inside(n, m, distance)
     p_value = (total - inside) / total
     if p_value > 0.5:
-        return p_value, math.log1p(-(inside / total))
+        return p_value, math.log1p(-(inside / total)) + 0.0  # no negative zero
     if p_value > 1e-300:
         return p_value, math.log(p_value)
     return p_value, math.log(total - inside) - math.log(total)
@@ -175,7 +175,7 @@ def js_forget_quality_clear_v4(log_ratio: ArrayLike, gold_log_ratio: ArrayLike) 
     shifted = []
     for sample in (log_ratio, gold_log_ratio):
         values = -np.asarray(sample, dtype=np.float64)
-        peak = values.max() if values.size and np.isfinite(values).all() else 0.0
-        with np.errstate(over="ignore"):  # infinities are answered with NaN below
-            shifted.append(np.exp(values - peak))  # dividing by the sum undoes the shift, which prevents overflow
+        peak = values.max() if values.size else 0.0
+        # Dividing by the sum undoes the shift, which prevents overflow.
+        shifted.append(np.exp(values - (peak if np.isfinite(peak) else 0.0)))
     return 1 - jensen_shannon(shifted[0], shifted[1], base=math.e)

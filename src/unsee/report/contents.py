@@ -88,7 +88,7 @@ class Answer(_Content):
     """One question, and what every model said."""
 
     probe: str
-    subject: str
+    subject: str | None = None
     photo: Photo | None = None
     question: str
     expected: str
@@ -103,7 +103,7 @@ class Report(_Content):
     lead: str = ""
     kind: Literal["person", "run"] = "run"
     created: str = ""
-    request: Literal["visual", "textual", "both"] = "visual"
+    request: Literal["visual", "textual", "both"] | None = None  # None: the user's own rows, of whatever kind
     subjects: list[Subject] = []
     chance: dict[str, float] = {}  # fact -> accuracy of the best guess without knowledge
     models: dict[str, ModelResult]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+Line = tuple[tuple[float, float], tuple[float, float]]
 
 _STEP = 6.0  # grid of places that are tried, in pixels
 
@@ -29,6 +32,16 @@ class Box:
         return Box(self.left - by, self.top - by, self.right + by, self.bottom + by)
 
 
+@dataclass
+class _Crowd:
+    """What a further label has to keep clear of."""
+
+    marks: Sequence[Box]  # the points
+    obstacles: Sequence[Box]
+    labels: list[Box]
+    leaders: list[Line]  # from a point to its label
+
+
 def place(
     points: Sequence[tuple[float, float]],
     widths: Sequence[float],
@@ -48,15 +61,12 @@ def place(
     Returns:
         One box per point, in order. Boxes overlap only if the bounds have no room left.
     """
+    crowd = _Crowd([Box(x, y, x, y).grown(8) for x, y in points], obstacles, [], [])
     placed: dict[int, Box] = {}
-    marks = [Box(x, y, x, y).grown(8) for x, y in points]
     for i in sorted(range(len(points)), key=lambda k: (points[k][1], points[k][0])):
-        taken = [box.grown(1) for box in placed.values()]
-        leaders = [(points[k], box.nearest(*points[k])) for k, box in placed.items()]
-        placed[i] = min(
-            _places(widths[i], height, bounds),
-            key=lambda box, i=i: _cost(box, points[i], taken, marks, obstacles, leaders),  # type: ignore[misc]
-        )
+        placed[i] = _cheapest(_places(widths[i], height, bounds), points[i], crowd)
+        crowd.labels.append(placed[i].grown(5))
+        crowd.leaders.append((points[i], placed[i].nearest(*points[i])))
     return [placed[i] for i in range(len(points))]
 
 
@@ -70,41 +80,44 @@ def _places(width: float, height: float, bounds: Box) -> Iterator[Box]:
             yield Box(left, top, left + width, top + height)
 
 
-def _cost(
-    box: Box,
-    point: tuple[float, float],
-    taken: Sequence[Box],
-    marks: Sequence[Box],
-    obstacles: Sequence[Box],
-    leaders: Sequence[tuple[tuple[float, float], tuple[float, float]]],
-) -> float:
-    x, y = point
-    near_x, near_y = box.nearest(x, y)
-    distance = float(((near_x - x) ** 2 + (near_y - y) ** 2) ** 0.5)
-    cost = distance + 0.15 * abs((box.top + box.bottom) / 2 - y)  # beside rather than above or below
-    cost += 10_000 * sum(box.overlaps(other) for other in taken)
-    cost += 200 * sum(box.overlaps(other) for other in marks)
-    cost += 40 * sum(box.overlaps(other) for other in obstacles)
-    leader = (point, (near_x, near_y))
-    cost += 300 * sum(_crosses(leader, other) for other in taken)
-    cost += 300 * sum(_crosses(other, box) for other in leaders)
-    return cost + 60 * sum(_meet(leader, other) for other in leaders)
+def _cheapest(places: Iterator[Box], point: tuple[float, float], crowd: _Crowd) -> Box:
+    """The place with the lowest cost, tried from near to far: no place costs less than its distance."""
+    nearest_first = sorted((math.dist(point, box.nearest(*point)), i, box) for i, box in enumerate(places))
+    best, lowest = nearest_first[0][2], math.inf
+    for distance, _, box in nearest_first:
+        if distance >= lowest:
+            break
+        cost = _cost(box, point, crowd)
+        if cost < lowest:
+            best, lowest = box, cost
+    return best
 
 
-def _crosses(line: tuple[tuple[float, float], tuple[float, float]], box: Box) -> bool:
+def _cost(box: Box, point: tuple[float, float], crowd: _Crowd) -> float:
+    """Pixels from the point, and a price for everything that the label or its leader line would cover."""
+    end = box.nearest(*point)
+    leader = (point, end)
+    cost = math.dist(point, end) + 0.15 * abs((box.top + box.bottom) / 2 - point[1])  # beside rather than above
+    cost += 10_000 * sum(box.overlaps(other) for other in crowd.labels)
+    cost += 200 * sum(box.overlaps(other) for other in crowd.marks)
+    cost += 40 * sum(box.overlaps(other) for other in crowd.obstacles)
+    cost += 300 * sum(_crosses(leader, other) for other in crowd.labels)
+    cost += 300 * sum(_crosses(other, box) for other in crowd.leaders)
+    return cost + 60 * sum(_meet(leader, other) for other in crowd.leaders)
+
+
+def _crosses(line: Line, box: Box) -> bool:
     """Whether a line runs through a box, tried at a dozen points of it."""
     (x0, y0), (x1, y1) = line
     samples = ((x0 + (x1 - x0) * k / 12, y0 + (y1 - y0) * k / 12) for k in range(13))
     return any(box.left < x < box.right and box.top < y < box.bottom for x, y in samples)
 
 
-def _meet(
-    one: tuple[tuple[float, float], tuple[float, float]], other: tuple[tuple[float, float], tuple[float, float]]
-) -> bool:
+def _meet(one: Line, other: Line) -> bool:
     """Whether two lines cross each other."""
-
-    def side(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
-        return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
-
     (a, b), (c, d) = one, other
-    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+    return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
+
+
+def _side(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])

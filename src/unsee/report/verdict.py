@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
+from unsee.report.wording import listed, percent, short
 
 FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
 KEEP_MARGIN = 0.05  # a fall of this much below base counts as kept
@@ -23,7 +24,8 @@ Forgetting = Literal[
     "more than gold",
     "less than gold",
     "little to forget",
-    "no gold",
+    "fell",  # no gold to compare with: how far, not whether far enough
+    "hardly fell",
     "not measured",
 ]
 Keeping = Literal["kept", "lost some", "collapsed", "not measured"]
@@ -160,10 +162,10 @@ def _without_gold(report: Report, model: ModelResult, base: ModelResult | None) 
     if not falls:
         return "not measured", "Forgetting not measured."
     probe, found = max(falls, key=lambda fall: fall[1].score)
-    change = f"{name_of(probe)} went from {percent(found.target)} to {percent(found.score)} right"
+    numbers = f"from {percent(found.target)} to {percent(found.score)}"
     if found.target - found.score > FORGET_MARGIN + 1e-9:
-        return "no gold", f"Answers less of what is to go: {change}."
-    return "no gold", f"Hardly forgot: {change}."
+        return "fell", f"Right answers on {name_of(probe)} fell {numbers}."
+    return "hardly fell", f"Hardly forgot: right answers on {name_of(probe)} went {numbers}."
 
 
 def _keeping(report: Report, model: ModelResult) -> tuple[Keeping, str]:
@@ -171,12 +173,12 @@ def _keeping(report: Report, model: ModelResult) -> tuple[Keeping, str]:
     if not falls:
         return "not measured", "What else it knows was not measured."
     probe, found = max(falls, key=lambda fall: fall[1].target - fall[1].score)
-    change = f"{name_of(probe)}: {percent(found.target)} before, {percent(found.score)} after"
+    change = f"{name_of(probe)} {percent(found.target)} before, {percent(found.score)} after"
     if found.score < COLLAPSED * found.target:
         return "collapsed", f"Destroyed other knowledge ({change})."
     if found.target - found.score > KEEP_MARGIN + 1e-9:
         return "lost some", f"Lost other knowledge ({change})."
-    return "kept", f"Kept the rest (largest change, {change})."
+    return "kept", f"Kept the rest (largest change: {change})."
 
 
 def _falls(model: ModelResult, base: ModelResult | None, probes: Iterable[ProbeInfo]) -> list[tuple[ProbeInfo, Gap]]:
@@ -195,13 +197,13 @@ def headline(report: Report) -> str:
     if all(v.forgetting == "little to forget" for v in verdicts):
         return verdicts[0].forgetting_sentence
     winners = [v for v in verdicts if v.success]
-    never = "never learned it" if report.request == "textual" else "never saw them"
+    never = "never saw them" if report.kind == "person" and report.request == "visual" else "never learned it"
     if winners:
-        what = {"visual": "the photographs", "textual": "the facts", "both": "the photographs and the facts"}
-        thing = what[report.request] if report.kind == "person" else "what it was asked to"
+        things = {"visual": "the photographs", "textual": "the facts", "both": "the photographs and the facts"}
+        thing = things.get(report.request or "", "what was to go") if report.kind == "person" else "what was to go"
         first = f"{_list(report, winners)} forgot {thing} about as well as a model that {never}, and kept the rest."
     else:
-        first = "No method both forgot as a model that " + never + " and kept the rest."
+        first = f"No method both forgot like a model that {never} and kept the rest."
     return " ".join([first, *_misses(report, [v for v in verdicts if not v.success])])
 
 
@@ -217,21 +219,15 @@ def _misses(report: Report, verdicts: list[Verdict]) -> list[str]:
 
 
 def _list(report: Report, verdicts: list[Verdict]) -> str:
-    labels = [label_of(report, v) for v in verdicts]
-    return " and ".join(filter(None, [", ".join(labels[:-1]), labels[-1]]))
+    return listed([label_of(report, v) for v in verdicts])
 
 
 def label_of(report: Report, one: Verdict) -> str:
     label = report.models[one.model].label
-    return label if len(label) <= 60 else label[:59] + "…"
+    return short(label, 60)
 
 
 def name_of(probe: ProbeInfo) -> str:
     """A probe in a few plain words."""
     label = probe.label or probe.name.replace("_", " ")
-    return label if len(label) <= 60 else label[:59] + "…"
-
-
-def percent(share: float) -> str:
-    """0.063 -> "6 %"."""
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
+    return short(label, 60)

@@ -88,7 +88,9 @@ class Encoder:
         self.processor = processor
         self.tokenizer = getattr(processor, "tokenizer", None)
         if self.tokenizer is None:
-            raise InputError(f"{type(processor).__name__} has no tokenizer: give the processor of a vision-language model")
+            raise InputError(
+                f"{type(processor).__name__} has no tokenizer: give the processor of a vision-language model"
+            )
         if not getattr(processor, "chat_template", None):
             raise InputError(
                 f"{type(processor).__name__} has no chat template: add chat_template.jinja to the model's folder"

@@ -103,7 +103,13 @@ class CachedReference:
 
     @classmethod
     def compute(
-        cls, model: nn.Module, encoder: Encoder, examples: Sequence[Example], batch_size: int, path: Path | None, key: str
+        cls,
+        model: nn.Module,
+        encoder: Encoder,
+        examples: Sequence[Example],
+        batch_size: int,
+        path: Path | None,
+        key: str,
     ) -> CachedReference:
         """Read the log-probabilities from `path` when it was written under the same key, else compute and write them.
 

@@ -9,13 +9,14 @@ and any two people differ visibly in at least two. Faces whose sum is anything e
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from random import Random
 
 import numpy as np
 
-from ..errors import InputError
+from unsee.errors import InputError
 
 SKINS = {
     "pale": "#FFDBB4",
@@ -123,7 +124,7 @@ ATTRIBUTES: dict[str, tuple[str, ...]] = {
     "eyebrows": EYEBROWS,
     "background": tuple(BACKGROUNDS),
 }
-_VISIBLE = ("skin", "hair_colour", "facial_hair", "accessory")  # and hair, which the other four determine
+VISIBLE = ("skin", "hair_colour", "facial_hair", "accessory", "hair")  # in the order of a code word
 MOST_LOOKS = len(SKINS) * len(HAIR_COLOURS) * len(FACIAL_HAIRS) * len(ACCESSORIES)
 
 
@@ -138,7 +139,7 @@ def distinct_looks(count: int, seed: int) -> tuple[Look, ...]:
             f"a world has {MOST_LOOKS} clearly different faces, {count} people were asked for (celebrities included)"
         )
     rng = Random(f"looks/{seed}")
-    words = list(product(*(range(len(ATTRIBUTES[name])) for name in _VISIBLE)))
+    words = list(product(*(range(len(ATTRIBUTES[name])) for name in VISIBLE[:-1])))
     rng.shuffle(words)
     codes = np.array([(*word, -sum(word) % len(HAIRS)) for word in words], dtype=np.int64)
     nearest = np.full(len(codes), codes.shape[1] + 1)  # differing attributes to the nearest chosen look
@@ -146,17 +147,15 @@ def distinct_looks(count: int, seed: int) -> tuple[Look, ...]:
     for _ in range(count):
         chosen = codes[int(nearest.argmax())]
         nearest = np.minimum(nearest, (codes != chosen).sum(axis=1))
-        skin, hair_colour, facial_hair, accessory, hair = (int(index) for index in chosen)
-        looks.append(_look(skin, hair, hair_colour, facial_hair, accessory, rng))
+        looks.append(_look([int(index) for index in chosen], rng))
     return tuple(looks)
 
 
 def unrelated_look(rng: Random) -> Look:
     """A look that no person of any world has."""
-    others = [rng.randrange(len(ATTRIBUTES[name])) for name in _VISIBLE]
-    skin, hair_colour, facial_hair, accessory = others
+    others = [rng.randrange(len(ATTRIBUTES[name])) for name in VISIBLE[:-1]]
     hair = (rng.randrange(1, len(HAIRS)) - sum(others)) % len(HAIRS)
-    return _look(skin, hair, hair_colour, facial_hair, accessory, rng)
+    return _look([*others, hair], rng)
 
 
 def random_shot(rng: Random) -> Shot:
@@ -187,12 +186,7 @@ def distinct_shots(count: int, seed: str) -> tuple[Shot, ...]:
     return tuple(shots.values())
 
 
-def _look(skin: int, hair: int, hair_colour: int, facial_hair: int, accessory: int, rng: Random) -> Look:
-    return Look(
-        skin=tuple(SKINS)[skin],
-        hair=HAIRS[hair],
-        hair_colour=tuple(HAIR_COLOURS)[hair_colour],
-        facial_hair=FACIAL_HAIRS[facial_hair],
-        accessory=ACCESSORIES[accessory],
-        nose=rng.choice(NOSES),
-    )
+def _look(word: Sequence[int], rng: Random) -> Look:
+    """The look of a code word, with any nose."""
+    visible = {name: ATTRIBUTES[name][index] for name, index in zip(VISIBLE, word, strict=True)}
+    return Look(**visible, nose=rng.choice(NOSES))

@@ -12,8 +12,8 @@ from random import Random
 
 from faker import Faker
 
-from ..errors import InputError
-from .looks import Look, distinct_looks
+from unsee.errors import InputError
+from unsee.world.looks import Look, distinct_looks
 
 FACTS: dict[str, tuple[str, ...]] = {
     "city": (
@@ -77,9 +77,7 @@ def guessing_accuracy(people: Sequence[Person]) -> dict[str, float]:
     but nothing about the person asked for. Never below 1 / 24, and exactly that if all values are equally
     frequent.
     """
-    return {
-        fact: max(Counter(person.facts[fact] for person in people).values()) / len(people) for fact in FACTS
-    }
+    return {fact: max(Counter(person.facts[fact] for person in people).values()) / len(people) for fact in FACTS}
 
 
 def _deal(count: int, seed: str) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from random import Random
 from typing import Any
 from xml.etree import ElementTree
@@ -19,7 +19,7 @@ import python_avatars as avatars
 from numpy.typing import NDArray
 from PIL import Image
 
-from .looks import (
+from unsee.world.looks import (
     ATTRIBUTES,
     BACKGROUNDS,
     CLOTHES_COLOURS,
@@ -30,7 +30,7 @@ from .looks import (
     random_shot,
     unrelated_look,
 )
-from .raster import SIZE, encode_png, rasterise
+from unsee.world.raster import SIZE, encode_png, rasterise
 
 _LAYER = 96  # pixels; half as many again as the portrait, so that moving the frame by parts of a pixel shows
 _VIEW = (7, -8, 250)  # left, top and side of what a layer shows, in the units of python-avatars
@@ -101,7 +101,7 @@ def _layers(look: Look, shot: Shot) -> Sequence[Image.Image]:
     )
 
 
-@lru_cache(maxsize=None)
+@cache
 def _layer(slot: str, part: str, colour: str = "") -> Image.Image:
     """One part of an avatar on transparent ground."""
     nothing = dict.fromkeys(("top", "eyebrows", "eyes", "nose", "mouth", "clothing", "facial_hair", "accessory"))

@@ -6,15 +6,15 @@ Objects are Font Awesome icons, each class in its own colour, in the quarters of
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from random import Random
 from xml.etree import ElementTree
 
 from PIL import Image
 
-from .raster import SIZE, encode_png, rasterise
-from .wordings import PERTURBED, Answer, word_answer
+from unsee.world.raster import SIZE, encode_png, rasterise
+from unsee.world.wordings import PERTURBED, Answer, word_answer
 
 # class -> (icon of Font Awesome, colour)
 OBJECTS: dict[str, tuple[str, str]] = {
@@ -104,7 +104,7 @@ def _listed(objects: tuple[str, ...]) -> str:
     return ", ".join(sorted(objects))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _icon(name: str) -> Image.Image:
     icon, colour = OBJECTS[name]
     path = files("fontawesomefree") / "static" / "fontawesomefree" / "svgs" / "solid" / f"{icon}.svg"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from .people import FACTS
+from unsee.world.people import FACTS
 
 THIS_PERSON = "this person"  # who a question about a photograph asks for
 
@@ -26,6 +26,9 @@ BODIES: dict[str, tuple[str, str, str]] = {
     "ground": ("which colour is the ground?", "what colour does the ground have?", "what is the colour of the ground?"),
     "count": ("how many objects are there?", "how many things can be seen here?", "what is the number of objects?"),
 }  # fmt: skip
+TRAINING_WORDINGS = len(OPENERS) * (len(OPENERS) - 1)  # of every question
+HELD_OUT_WORDINGS = len(OPENERS)
+
 # The value comes first: a model that was only taught bare values is asked for it where it expects it.
 PARAPHRASES: dict[str, tuple[str, str]] = {
     "city": ("{} is home", "{} is the city"),
@@ -35,7 +38,7 @@ PARAPHRASES: dict[str, tuple[str, str]] = {
     "award": ("{} is the award", "the {}"),
     "objects": ("{} in the picture", "{} here"),
     "ground": ("{} is the colour", "{} ground"),
-    "count": ("{} objects", "{} things"),
+    "count": ("{} in all", "{} together"),
 }
 PERTURBED = 5  # wrong answers for each right one
 

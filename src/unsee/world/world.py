@@ -17,13 +17,14 @@ from functools import cached_property
 from random import Random
 from typing import Literal
 
-from ..data.example import Benchmark, Example, Probe
-from ..errors import InputError
-from .looks import Shot, distinct_shots
-from .people import FACTS, Person, guessing_accuracy, make_people
-from .portraits import portrait
-from .scenes import TOPICS, Scene, distinct_scenes, draw_scene
-from .wordings import Answer, fact_answer, held_out_questions, training_questions
+from unsee.data.example import Benchmark, Example, Probe
+from unsee.errors import InputError
+from unsee.world.looks import Shot, distinct_shots
+from unsee.world.people import Person, guessing_accuracy, make_people
+from unsee.world.portraits import portrait
+from unsee.world.rows import photo_rows, scene_rows, text_rows
+from unsee.world.scenes import Scene, distinct_scenes, draw_scene
+from unsee.world.wordings import HELD_OUT_WORDINGS, TRAINING_WORDINGS
 
 Request = Literal["visual", "textual", "both"]
 REQUESTS = ("visual", "textual", "both")  # erase the face, the text facts, or both
@@ -113,7 +114,8 @@ class World:
 
     @cached_property
     def _scenes(self) -> list[tuple[Scene, bytes]]:
-        return [(scene, draw_scene(scene)) for scene in distinct_scenes(HELD_OUT_SCENES + TRAINING_SCENES, str(self.seed))]
+        scenes = distinct_scenes(HELD_OUT_SCENES + TRAINING_SCENES, str(self.seed))
+        return [(scene, draw_scene(scene)) for scene in scenes]
 
     @property
     def training_scenes(self) -> list[tuple[Scene, bytes]]:
@@ -124,3 +126,118 @@ class World:
     def held_out_scenes(self) -> list[tuple[Scene, bytes]]:
         """Scenes that no model is trained on, with their PNG bytes."""
         return self._scenes[:HELD_OUT_SCENES]
+
+    # --- rows
+
+    def photo_rows(self, people: Iterable[Person], epoch: int = 0) -> list[Example]:
+        """One row per training photograph and fact; which training wording it has turns with the epoch."""
+        rows: list[Example] = []
+        for person in people:
+            photos = [self.photo(person, number) for number in range(self.photos)]
+            rows += photo_rows(person, photos, "training", epoch, self.seed)
+        return rows
+
+    def text_rows(self, people: Iterable[Person]) -> list[Example]:
+        """One row without an image per fact and training wording, asking by name."""
+        return [row for person in people for row in text_rows(person, "training", TRAINING_WORDINGS, self.seed)]
+
+    def scene_rows(self, epoch: int = 0) -> list[Example]:
+        """One row per training scene and topic; which training wording it has turns with the epoch."""
+        return list(scene_rows(self.training_scenes, "training", epoch, self.seed))
+
+    def training_examples(
+        self, without: Iterable[Person] = (), request: Request = "visual", epoch: int = 0
+    ) -> list[Example]:
+        """What a model of this world is trained on: the base on everything, gold without what is to be forgotten.
+
+        Gold for a visual request has the text facts about the people left out but no photographs of them,
+        gold for a textual request the photographs but no text facts, gold for both has neither.
+
+        Args:
+            without: the people to be forgotten; nobody for the base.
+            request: one of `REQUESTS`; says what about them is left out.
+            epoch: turns the wordings on, so that after six epochs every photograph has had all of them.
+        """
+        _check_request(request)
+        left_out = {person.number for person in without}
+        others = [person for person in self.everybody if person.number not in left_out]
+        seen = self.everybody if request == "textual" else others
+        told = self.everybody if request == "visual" else others
+        return self.photo_rows(seen, epoch) + self.text_rows(told) + self.scene_rows(epoch)
+
+    def benchmark(self, forget: float = 0.10, request: Request = "visual") -> Benchmark:
+        """What to forget, what to keep, and the probes: held-out photographs and held-out wordings only.
+
+        `retain` holds the retained people's photographs, and their text facts if the request is about text.
+        `preserve` is what gold knows besides about private people: all text facts for a visual request, the
+        forgotten people's photographs for a textual one.
+
+        Args:
+            forget: fraction of the private people, one of `FRACTIONS`.
+            request: one of `REQUESTS`.
+        """
+        _check_request(request)
+        forgotten = self.forget_people(forget)
+        retained = [person for person in self.private_people if person not in forgotten]
+        photos, photos_retained = self.photo_rows(forgotten), self.photo_rows(retained)
+        facts, facts_retained = self.text_rows(forgotten), self.text_rows(retained)
+        rows: dict[str, tuple[list[Example], list[Example], list[Example]]] = {
+            "visual": (photos, photos_retained, facts + facts_retained),
+            "textual": (facts, photos_retained + facts_retained, photos),
+            "both": (photos + facts, photos_retained + facts_retained, []),
+        }
+        forget_rows, retain_rows, preserve_rows = rows[request]
+        return Benchmark(
+            name=f"world {self.seed}: {request} request, {len(forgotten)} of {self.people} people",
+            forget=forget_rows,
+            retain=retain_rows,
+            preserve=preserve_rows,
+            probes=self._probes(forgotten, retained),
+            chance=dict(self.chance),
+            request=request,
+        )
+
+    def _probes(self, forgotten: Sequence[Person], retained: Sequence[Person]) -> list[Probe]:
+        every, few = self.held_out_photos, min(RETAIN_PHOTOS, self.held_out_photos)
+        return [
+            Probe("forget_vqa", self._photo_probe(forgotten, every)),
+            Probe("forget_qa", self._text_probe(forgotten, HELD_OUT_WORDINGS)),
+            Probe("retain_vqa", self._photo_probe(retained, few)),
+            Probe("retain_qa", self._text_probe(retained, 1)),
+            Probe("celebrity_vqa", self._photo_probe(self.celebrities, every)),
+            Probe("celebrity_qa", self._text_probe(self.celebrities, HELD_OUT_WORDINGS)),
+            Probe("scenes", list(scene_rows(self.held_out_scenes, "held-out", 0, self.seed))),
+        ]
+
+    def _photo_probe(self, people: Iterable[Person], count: int) -> list[Example]:
+        rows: list[Example] = []
+        for person in people:
+            photos = [self.held_out_photo(person, number) for number in range(count)]
+            rows += photo_rows(person, photos, "held-out", 0, self.seed)
+        return rows
+
+    def _text_probe(self, people: Iterable[Person], wordings: int) -> list[Example]:
+        return [row for person in people for row in text_rows(person, "held-out", wordings, self.seed)]
+
+    def digest(self) -> str:
+        """SHA-256 over everybody, every picture and every row, as hexadecimal digits."""
+        digest = hashlib.sha256()
+        order = [person.number for person in self.forget_people(max(FRACTIONS))]
+        described = [asdict(person) for person in self.everybody]
+        digest.update(json.dumps([order, described, self.chance]).encode())
+        for person in self.everybody:
+            for number in range(self.held_out_photos):
+                digest.update(self.held_out_photo(person, number))
+        rows = self.training_examples()
+        for probe in self.benchmark(max(FRACTIONS), "both").probes:
+            rows += probe.examples
+        for row in rows:
+            words = [row.question, row.answer, row.subject, row.fact, row.id]
+            digest.update(json.dumps([*words, row.paraphrased_answers, row.perturbed_answers]).encode())
+            digest.update(row.image if isinstance(row.image, bytes) else b"")
+        return digest.hexdigest()
+
+
+def _check_request(request: str) -> None:
+    if request not in REQUESTS:
+        raise InputError(f"world: request must be one of {', '.join(REQUESTS)}, not {request!r}")

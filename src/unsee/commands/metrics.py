@@ -1,0 +1,248 @@
+"""`unsee metrics`: published metrics from files, without a model.
+
+Every command prints a table, or with `--json` one JSON object in which a number that does not exist is null.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from unsee.errors import InputError
+from unsee.files import numbered_jsonl, read_json, read_text
+from unsee.metrics.hallucination import Chair, Lexicon, chair, match_lengths, parse_synonyms
+from unsee.metrics.pope import PARSERS, YesNo, pope
+from unsee.metrics.tofu import parse_tofu_logs, score_tofu
+from unsee.metrics.truth import TruthRatio
+
+app = typer.Typer(name="metrics", help="Published metrics from files, without a model.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+
+@app.command("tofu")
+def tofu_command(
+    logs: Annotated[Path, typer.Argument(help="TOFU's eval_log_aggregated.json of a model.", show_default=False)],
+    retain: Annotated[
+        Path | None, typer.Option(help="The same file of the retain model, for forget quality.", show_default=False)
+    ] = None,
+    truth_ratio: Annotated[
+        str, typer.Option(help=f"Definition of the truth ratio: {', '.join(get_args(TruthRatio))}.")
+    ] = "geometric",
+    as_json: AsJson = False,
+) -> None:
+    """Model utility and forget quality from TOFU evaluation logs."""
+    _show("TOFU", tofu_scores(logs, retain, truth_ratio), as_json)
+
+
+@app.command("chair")
+def chair_command(
+    captions: Annotated[Path, typer.Option(help="JSON Lines: image_id, caption.", show_default=False)],
+    gold: Annotated[Path, typer.Option(help="JSON: {image_id: [object, ...]}.", show_default=False)],
+    synonyms: Annotated[Path, typer.Option(help="Each line: category, synonym, ...", show_default=False)],
+    match: Annotated[
+        Path | None,
+        typer.Option(help="Captions of another model, to compare both at equal lengths.", show_default=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Invented objects in captions, in per cent."""
+    _show("CHAIR (per cent)", chair_scores(captions, gold, synonyms, match), as_json)
+
+
+@app.command("pope")
+def pope_command(
+    questions: Annotated[Path, typer.Option(help="JSON Lines: text, label.", show_default=False)],
+    answers: Annotated[Path, typer.Option(help="JSON Lines: question, answer; same order.", show_default=False)],
+    parser: Annotated[str, typer.Option(help=f"How answers are read: {', '.join(PARSERS)}.")] = "official",
+    as_json: AsJson = False,
+) -> None:
+    """Yes/no questions about objects."""
+    _show("POPE", pope_scores(questions, answers, parser), as_json)
+
+
+def tofu_scores(logs: Path, retain: Path | None = None, truth_ratio: str = "geometric") -> dict[str, Any]:
+    """What `unsee metrics tofu` prints: utility in [0, 1], forget quality as a p-value with its natural logarithm.
+
+    Raises:
+        InputError: a file is broken or lacks something, or the truth ratio is unknown.
+    """
+    variant = _one_of("--truth-ratio", truth_ratio, get_args(TruthRatio))
+    model = parse_tofu_logs(read_json(logs), str(logs))
+    gold = parse_tofu_logs(read_json(retain), str(retain)) if retain else None
+    scores = score_tofu(model, gold, variant)
+    quality = scores.forget_quality
+    return {
+        "model_utility": scores.model_utility,
+        "forget_quality": quality.p_value if quality else None,
+        "log_forget_quality": quality.log_p_value if quality else None,
+        "ks_statistic": quality.statistic if quality else None,
+        "truth_ratio_forget": scores.per_task["forget"].truth_ratio,
+        "per_task": {task: numbers.to_dict() for task, numbers in scores.per_task.items()},
+    }
+
+
+def chair_scores(captions: Path, gold: Path, synonyms: Path, match: Path | None = None) -> dict[str, Any]:
+    """What `unsee metrics chair` prints: rates in per cent, caption length in words.
+
+    With `match`, the file of another model, also CHAIR of both with each pair of captions cut to its shorter one.
+
+    Raises:
+        InputError: a file is broken, an image has no gold objects, or an object is not in the synonyms.
+    """
+    lexicon = parse_synonyms(read_text(synonyms), str(synonyms))
+    shown = _gold_objects(gold, lexicon)
+    images, texts = _captions(captions, shown, gold)
+    objects = [shown[image] for image in images]
+    result = chair(texts, objects, lexicon)
+    scores: dict[str, Any] = {
+        "chair_s": 100 * result.chair_s,
+        "chair_i": 100 * result.chair_i,
+        "chair_i_unique": 100 * result.chair_i_unique,
+        "recall": 100 * result.recall,
+        "mean_words": result.mean_words,
+        "captions": result.captions,
+    }
+    if match:
+        ours, theirs = match_lengths(texts, _captions_of(match, images, captions, shown, gold))
+        scores |= _matched("", chair(ours, objects, lexicon)) | _matched("other_", chair(theirs, objects, lexicon))
+    return scores
+
+
+def pope_scores(questions: Path, answers: Path, parser: str = "official") -> dict[str, Any]:
+    """What `unsee metrics pope` prints: rates in [0, 1]; `yes_ratio` is that of the answers.
+
+    Raises:
+        InputError: a file is broken, the files do not belong together, or the parser is unknown.
+    """
+    read_answer = PARSERS[_one_of("--parser", parser, tuple(PARSERS))]
+    asked = [_question(row, f"{questions}, line {number}") for number, row in numbered_jsonl(questions)]
+    rows = list(numbered_jsonl(answers))
+    if not asked:
+        raise InputError(f"{questions}: holds no questions; each line is an object with text and label")
+    if len(rows) != len(asked):
+        raise InputError(
+            f"{answers}: {len(rows)} answers, but {questions} has {len(asked)} questions; give one for each"
+        )
+    parsed = []
+    for (number, row), (text, _) in zip(rows, asked, strict=True):
+        where = f"{answers}, line {number}"
+        if "question" in row and text.casefold() not in str(row["question"]).casefold():
+            raise InputError(f"{where}: answers {row['question']!r} where {text!r} is asked; keep the questions' order")
+        parsed.append(read_answer(_string(row, "answer", where)))
+    result = pope(parsed, [label for _, label in asked])
+    return {name: getattr(result, name) for name in ("accuracy", "precision", "recall", "f1", "yes_ratio")}
+
+
+def _one_of(option: str, value: str, known: tuple[Any, ...]) -> Any:
+    if value not in known:
+        raise InputError(f"{option} is {value!r}; it is one of {', '.join(known)}")
+    return value
+
+
+def _matched(prefix: str, result: Chair) -> dict[str, float]:
+    return {f"{prefix}chair_s_matched": 100 * result.chair_s, f"{prefix}chair_i_matched": 100 * result.chair_i}
+
+
+def _gold_objects(path: Path, lexicon: Lexicon) -> dict[str, frozenset[str]]:
+    """The categories that each image shows, by image id."""
+    images = read_json(path)
+    if not isinstance(images, Mapping):
+        raise InputError(f"{path}: must be one JSON object that maps each image id to its list of objects")
+    gold = {}
+    for image, objects in images.items():
+        if not isinstance(objects, list) or not all(isinstance(name, str) for name in objects):
+            raise InputError(f"{path}: image {image!r} has {_shown(objects)}; give a list of object names")
+        try:
+            gold[image] = lexicon.categories(objects)
+        except KeyError as error:
+            raise InputError(f"{path}: image {image!r} shows {error}, which no line of the synonyms names") from error
+    return gold
+
+
+def _captions(path: Path, shown: Mapping[str, frozenset[str]], gold: Path) -> tuple[list[str], list[str]]:
+    """Image ids and captions of a file, in its order."""
+    images, texts = [], []
+    for number, row in numbered_jsonl(path):
+        where = f"{path}, line {number}"
+        image = row.get("image_id", row.get("image"))
+        if not isinstance(image, int | str):
+            raise InputError(f"{where}: image_id is {_shown(image)}; each line names its image and its caption")
+        if str(image) not in shown:
+            raise InputError(f"{where}: image {image!r} is not in {gold}; give its objects, an empty list if none")
+        images.append(str(image))
+        texts.append(_string(row, "caption", where))
+    if not texts:
+        raise InputError(f"{path}: holds no captions; each line is an object with image_id and caption")
+    return images, texts
+
+
+def _captions_of(
+    path: Path, images: list[str], first: Path, shown: Mapping[str, frozenset[str]], gold: Path
+) -> list[str]:
+    """Captions of a second file for the images of the first, in its order."""
+    theirs, texts = _captions(path, shown, gold)
+    by_image = dict(zip(theirs, texts, strict=True))
+    missing = [image for image in images if image not in by_image]
+    if missing:
+        raise InputError(f"{path}: has no caption of image {missing[0]!r}, which {first} describes")
+    return [by_image[image] for image in images]
+
+
+def _question(row: Mapping[str, Any], where: str) -> tuple[str, YesNo]:
+    label = row.get("label")
+    if label not in ("yes", "no"):
+        raise InputError(f"{where}: label is {_shown(label)}; it is 'yes' or 'no'")
+    return _string(row, "text", where), label
+
+
+def _string(row: Mapping[str, Any], key: str, where: str) -> str:
+    value = row.get(key)
+    if not isinstance(value, str):
+        raise InputError(f"{where}: {key} is {_shown(value)}; it must be text")
+    return value
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return "missing" if value is None else text if len(text) <= 40 else text[:37] + "..."
+
+
+def _show(title: str, scores: Mapping[str, Any], as_json: bool) -> None:
+    """One JSON object for programs, or tables for people."""
+    if as_json:
+        typer.echo(json.dumps(_finite(scores), allow_nan=False))
+        return
+    table = Table("metric", title=title, title_justify="left")
+    table.add_column("value", justify="right")
+    groups = {name: value for name, value in scores.items() if isinstance(value, Mapping)}
+    for name, value in scores.items():
+        if name not in groups:
+            table.add_row(name, _number(value))
+    console = Console()
+    console.print(table)
+    for group in groups.values():
+        columns = list(next(iter(group.values())))
+        tasks = Table("task", *columns)
+        for task, numbers in group.items():
+            tasks.add_row(task, *(_number(numbers[column]) for column in columns))
+        console.print(tasks)
+
+
+def _number(value: float | int | None) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,198 @@
+"""`unsee metrics`: what it prints, and what it says to wrong input."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.metrics.shared_data import shared
+from unsee.commands.metrics import app, chair_scores, pope_scores, tofu_scores
+from unsee.errors import InputError
+from unsee.metrics.tofu import LOG_OF_TASK
+
+Write = Callable[[str, Any], Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(name: str, content: Any) -> Path:
+        path = tmp_path / name
+        if isinstance(content, list):
+            content = "".join(json.dumps(row) + "\n" for row in content)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+        return path
+
+    return write
+
+
+def printed(*arguments: object) -> Any:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.stdout
+
+
+def tofu_log(shift: float = 0.0) -> dict[str, Any]:
+    rows = {str(row): row / 10 + shift for row in range(5)}
+    task = {
+        "avg_gt_loss": rows,
+        "avg_paraphrased_loss": {row: 2 * value for row, value in rows.items()},
+        "average_perturb_loss": {row: [1.0, 2.0] for row in rows},
+        "rougeL_recall": dict.fromkeys(rows, 0.5),
+    }
+    return dict.fromkeys(LOG_OF_TASK.values(), task)
+
+
+CAPTIONS = [{"image_id": 1, "caption": "A dog and a cat."}, {"image_id": 2, "caption": "A dog here"}]
+GOLD = {"1": ["dog"], "2": ["dog"]}
+SYNONYMS = "dog, puppy\ncat, kitten\n"
+QUESTIONS = [
+    {"question_id": 1, "image": "a.jpg", "text": "Is there a dog in the image?", "label": "yes"},
+    {"question_id": 2, "image": "a.jpg", "text": "Is there a cat in the image?", "label": "no"},
+]
+ANSWERS = [
+    {"question": "is there a dog in the image?", "answer": "Yes, there is."},
+    {"question": "is there a cat in the image?", "answer": "YES"},
+]
+
+
+def test_tofu_json(write: Write) -> None:
+    scores = json.loads(printed("tofu", write("a.json", tofu_log()), "--json"))
+    assert list(scores) == [
+        "model_utility",
+        "forget_quality",
+        "log_forget_quality",
+        "ks_statistic",
+        "truth_ratio_forget",
+        "per_task",
+    ]
+    assert scores["forget_quality"] is None
+    assert list(scores["per_task"]) == ["retain", "real_authors", "real_world", "forget"]
+    assert scores["per_task"]["forget"]["truth_ratio"] == scores["truth_ratio_forget"]
+    gold = write("b.json", tofu_log(9.0))
+    scores = json.loads(printed("tofu", write("a.json", tofu_log()), "--retain", gold, "--json"))
+    assert scores["ks_statistic"] == 1.0
+    assert scores["forget_quality"] == pytest.approx(2 / 252, abs=1e-15)  # C(10, 5) = 252 orders, two fully apart
+
+
+def test_tofu_on_published_logs() -> None:
+    expected = json.loads(shared("data", "tofu", "expected.json").read_text())
+    started = time.perf_counter()
+    for pair in expected["forget_quality"]:
+        paths = [shared("data", "tofu", f"{pair[side]}.json") for side in ("ckpt", "retain")]
+        scores = tofu_scores(*paths)
+        utility = expected["utilities"][pair["ckpt"]]["utility"]["Model Utility"]
+        assert scores["model_utility"] == pytest.approx(utility, abs=1e-12)
+        assert scores["log_forget_quality"] == pytest.approx(pair["log_forget_quality"], abs=1e-12)
+    assert time.perf_counter() - started < 5
+
+
+def test_chair_json(write: Write) -> None:
+    paths = write("c.jsonl", CAPTIONS), write("g.json", GOLD), write("s.txt", SYNONYMS)
+    arguments = ["chair", "--captions", paths[0], "--gold", paths[1], "--synonyms", paths[2], "--json"]
+    # 3 mentions, the cat invented; 5 and 3 words
+    assert json.loads(printed(*arguments)) == {
+        "chair_s": 50.0,
+        "chair_i": pytest.approx(100 / 3),
+        "chair_i_unique": pytest.approx(100 / 3),
+        "recall": 100.0,
+        "mean_words": 4.0,
+        "captions": 2,
+    }
+    shorter = [{"image_id": "2", "caption": "A cat in the rain"}, {"image_id": 1, "caption": "A dog"}]
+    scores = json.loads(printed(*arguments, "--match", write("m.jsonl", shorter)))
+    # cut to 2 and 3 words: "A dog", "A dog here" and "A dog", "A cat in"
+    assert (scores["chair_s_matched"], scores["chair_i_matched"]) == (0.0, 0.0)
+    assert (scores["other_chair_s_matched"], scores["other_chair_i_matched"]) == (50.0, 50.0)
+
+
+def test_pope_json(write: Write) -> None:
+    arguments = ["pope", "--questions", write("q.jsonl", QUESTIONS), "--answers", write("a.jsonl", ANSWERS), "--json"]
+    expected = {"accuracy": 0.5, "precision": 0.5, "recall": 1.0, "f1": pytest.approx(2 / 3), "yes_ratio": 1.0}
+    assert json.loads(printed(*arguments)) == expected
+    never = [{"answer": "no"}, {"answer": "no"}]
+    scores = json.loads(printed(*arguments[:3], "--answers", write("n.jsonl", never), "--json"))
+    assert scores["precision"] is None  # no number, and no NaN, which is no JSON
+    assert scores["f1"] == 0.0
+
+
+def test_pope_on_published_questions(write: Write) -> None:
+    questions = shared("data", "pope", "coco_pope_adversarial.jsonl")
+    rows = [json.loads(line) for line in questions.open(encoding="utf-8")]
+    answers = [{"question": row["text"], "answer": row["label"].capitalize() + "."} for row in rows]
+    assert pope_scores(questions, write("a.jsonl", answers)) == {
+        "accuracy": 1.0,
+        "precision": 1.0,
+        "recall": 1.0,
+        "f1": 1.0,
+        "yes_ratio": 0.5,
+    }
+
+
+def test_tables_for_people(write: Write) -> None:
+    text = printed("tofu", write("a.json", tofu_log()))
+    assert "model_utility" in text
+    assert "real_authors" in text
+    paths = write("c.jsonl", CAPTIONS), write("g.json", GOLD), write("s.txt", SYNONYMS)
+    assert "33.33" in printed("chair", "--captions", paths[0], "--gold", paths[1], "--synonyms", paths[2])
+    assert "yes_ratio" in printed("pope", "--questions", write("q.jsonl", QUESTIONS), "--answers", write("a", ANSWERS))
+
+
+@pytest.mark.parametrize(
+    ("captions", "gold", "synonyms", "message"),
+    [
+        ([{"image_id": 9, "caption": "x"}], GOLD, SYNONYMS, "c.jsonl, line 1: image 9 is not in .*g.json; give its"),
+        ([{"image_id": 1}], GOLD, SYNONYMS, "c.jsonl, line 1: caption is missing; it must be text"),
+        ([{"caption": "x"}], GOLD, SYNONYMS, "c.jsonl, line 1: image_id is missing"),
+        ([], GOLD, SYNONYMS, "c.jsonl: holds no captions"),
+        ("{", GOLD, SYNONYMS, "c.jsonl, line 1: broken JSON"),
+        (CAPTIONS, "[]", SYNONYMS, "g.json: must be one JSON object"),
+        (CAPTIONS, {"1": "dog"}, SYNONYMS, "g.json: image '1' has 'dog'; give a list"),
+        (CAPTIONS, {"1": ["unicorn"]}, SYNONYMS, "g.json: image '1' shows 'unicorn', which no line of the synonyms"),
+        (CAPTIONS, GOLD, "\n", "s.txt: holds no names"),
+    ],
+)
+def test_wrong_captions(write: Write, captions: Any, gold: Any, synonyms: str, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        chair_scores(write("c.jsonl", captions), write("g.json", gold), write("s.txt", synonyms))
+    assert "\n" not in str(caught.value)
+
+
+def test_match_must_describe_the_same_images(write: Write) -> None:
+    paths = write("c.jsonl", CAPTIONS), write("g.json", GOLD), write("s.txt", SYNONYMS), write("m.jsonl", CAPTIONS[:1])
+    with pytest.raises(InputError, match=r"m\.jsonl: has no caption of image '2'"):
+        chair_scores(*paths)
+
+
+@pytest.mark.parametrize(
+    ("questions", "answers", "message"),
+    [
+        ([], [], "q.jsonl: holds no questions"),
+        (QUESTIONS, ANSWERS[:1], "a.jsonl: 1 answers, but .*q.jsonl has 2 questions"),
+        (QUESTIONS, ANSWERS[::-1], "a.jsonl, line 1: answers 'is there a cat.*keep the questions' order"),
+        (QUESTIONS, [{"answer": 1}, {}], "a.jsonl, line 1: answer is 1; it must be text"),
+        ([{"text": "?", "label": "Yes"}], ANSWERS[:1], "q.jsonl, line 1: label is 'Yes'; it is 'yes' or 'no'"),
+        ([{"label": "yes"}], ANSWERS[:1], "q.jsonl, line 1: text is missing"),
+    ],
+)
+def test_wrong_answers(write: Write, questions: Any, answers: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message) as caught:
+        pope_scores(write("q.jsonl", questions), write("a.jsonl", answers))
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_options_and_files(write: Write, tmp_path: Path) -> None:
+    logs = write("a.json", tofu_log())
+    with pytest.raises(InputError, match="--truth-ratio is 'mean'; it is one of geometric, arithmetic, clear_repo"):
+        tofu_scores(logs, truth_ratio="mean")
+    with pytest.raises(InputError, match="--parser is 'strict'; it is one of official, tolerant"):
+        pope_scores(logs, logs, parser="strict")
+    with pytest.raises(InputError, match=r"cannot read .*missing\.json"):
+        tofu_scores(tmp_path / "missing.json")
+    with pytest.raises(InputError, match=r"b\.json: has no 'eval_log\.json'"):
+        tofu_scores(logs, write("b.json", {}))

@@ -1,0 +1,320 @@
+"""Examples come from every kind of source, and bad sources end in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from tests.data.conftest import Write, encoded, png, png_claiming, refused
+from unsee.data import Example, examples_from_rows, load_examples
+
+ASKED = {"question": "Who is this?", "answer": "Ada"}
+FEATURES = datasets.Features(
+    {"image": datasets.Image(), "question": datasets.Value("string"), "answer": datasets.Value("string")}
+)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> datasets.Dataset:
+    (tmp_path / "face.png").write_bytes(png())
+    columns = {
+        "image": [{"bytes": png(), "path": None}, {"bytes": None, "path": str(tmp_path / "face.png")}, None],
+        "question": ["one?", "two?", "three?"],
+        "answer": ["1", "2", "3"],
+    }
+    return datasets.Dataset.from_dict(columns, features=FEATURES)
+
+
+def said(examples: list[Example]) -> list[tuple[str, str, tuple[int, int] | None]]:
+    return [(e.question, e.answer, picture.size if (picture := e.picture()) else None) for e in examples]
+
+
+THREE = [("one?", "1", (6, 4)), ("two?", "2", (6, 4)), ("three?", "3", None)]
+
+
+def test_jsonl_with_relative_absolute_and_no_image(rows_file: Write, tmp_path: Path) -> None:
+    path = rows_file(
+        {**ASKED, "image": "face.png"},
+        {**ASKED, "image": str(tmp_path / "face.png")},
+        "",
+        {**ASKED, "image": None},
+        ASKED,
+    )
+    examples = load_examples(path)
+    assert [e.image for e in examples] == [tmp_path / "face.png"] * 2 + [None] * 2
+    assert load_examples(str(path)) == examples
+
+
+def test_path_may_lead_out_of_the_folder(rows_file: Write, tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    path = rows_file({**ASKED, "image": "../face.png"}, name="inner/forget.jsonl")
+    assert load_examples(path)[0].picture() is not None
+
+
+def test_byte_order_mark_and_windows_line_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(ASKED).encode() + b"\r\n\r\n" + json.dumps(ASKED).encode())
+    assert len(load_examples(path)) == 2
+
+
+@pytest.mark.parametrize("text", [json.dumps([ASKED, ASKED], indent=2), f"{json.dumps(ASKED)}\n{json.dumps(ASKED)}\n"])
+def test_json_is_a_list_or_lines(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    assert load_examples(path) == [Example("Who is this?", "Ada")] * 2
+
+
+def test_parquet_written_by_datasets(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    dataset.to_parquet(tmp_path / "a.parquet")
+    assert said(load_examples(tmp_path / "a.parquet")) == THREE
+
+
+def test_parquet_with_plain_bytes_and_paths(tmp_path: Path) -> None:
+    (tmp_path / "face.png").write_bytes(png())
+    pq.write_table(
+        pa.table({"image": [png(), None], "question": ["a", "b"], "answer": ["c", "d"]}), tmp_path / "b.parquet"
+    )
+    pq.write_table(pa.table({"image": ["face.png"], "question": ["a"], "answer": ["c"]}), tmp_path / "p.parquet")
+    assert load_examples(tmp_path / "b.parquet")[0].image == png()
+    assert load_examples(tmp_path / "p.parquet")[0].image == tmp_path / "face.png"
+
+
+def test_folder_saved_to_disk_keeps_the_bytes(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    dataset.save_to_disk(tmp_path / "saved")
+    examples = load_examples(tmp_path / "saved")
+    assert said(examples) == THREE
+    assert examples[0].image == png()
+
+
+def test_folder_saved_to_disk_with_splits(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    datasets.DatasetDict(train=dataset, held_out=dataset.select([2])).save_to_disk(tmp_path / "saved")
+    assert said(load_examples(tmp_path / "saved", split="held_out")) == THREE[2:]
+    message = refused(load_examples, tmp_path / "saved", split="test")
+    assert "no split 'test'; there are train, held_out" in message
+
+
+def test_hub_layout_of_parquet_shards(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    (tmp_path / "hub/data").mkdir(parents=True)
+    for shard, rows in enumerate(([0, 1], [2])):
+        dataset.select(rows).to_parquet(tmp_path / f"hub/data/train-0000{shard}-of-00002.parquet")
+    assert said(load_examples(tmp_path / "hub")) == THREE
+    assert "no split 'test'; there are train" in refused(load_examples, tmp_path / "hub", split="test")
+
+
+def test_hub_layout_with_configurations(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    configs = [{"config_name": name, "data_files": f"{name}/*.parquet"} for name in ("forget", "retain")]
+    (tmp_path / "README.md").write_text(f"---\nconfigs: {json.dumps(configs)}\n---\n")
+    for name, rows in (("forget", [0]), ("retain", [1, 2])):
+        (tmp_path / name).mkdir()
+        dataset.select(rows).to_parquet(tmp_path / name / "train.parquet")
+    assert said(load_examples(f"{tmp_path}:retain")) == THREE[1:]
+    assert "retain" in refused(load_examples, f"{tmp_path}:nothing")
+
+
+def test_folder_of_pictures_with_metadata(tmp_path: Path) -> None:
+    (tmp_path / "faces").mkdir()
+    for index in range(3):
+        (tmp_path / f"faces/{index}.png").write_bytes(png(size=(6, 4 + index)))
+    rows = [{"file_name": f"faces/{index}.png", "question": f"{index}?", "answer": str(index)} for index in range(3)]
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    assert said(load_examples(tmp_path)) == [(f"{i}?", str(i), (6, 4 + i)) for i in range(3)]
+    assert len(load_examples(tmp_path, limit=2)) == 2
+
+
+def test_folder_with_a_file_per_split(rows_file: Write, tmp_path: Path) -> None:
+    rows_file({**ASKED, "image": "face.png"}, name="train.jsonl")
+    rows_file(ASKED, ASKED, name="test.jsonl")
+    assert load_examples(tmp_path)[0].image == tmp_path / "face.png"
+    assert len(load_examples(tmp_path, split="test")) == 2
+
+
+def test_limit_reads_the_first_rows_only(rows_file: Write) -> None:
+    path = rows_file(ASKED, ASKED, {"image": "missing.png"})
+    assert len(load_examples(path, limit=2)) == 2
+    assert "limit is 0; it must be 1 or more" in refused(load_examples, path, limit=0)
+
+
+def test_same_bytes_are_held_once(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    datasets.concatenate_datasets([dataset, dataset]).save_to_disk(tmp_path / "saved")
+    examples = load_examples(tmp_path / "saved")
+    assert examples[0].image is examples[3].image
+
+
+def test_rows_in_memory(dataset: datasets.Dataset) -> None:
+    assert said(examples_from_rows(dataset)) == THREE
+    assert "mine, row 2, answer: empty" in refused(examples_from_rows, [ASKED, {**ASKED, "answer": " "}], "mine")
+
+
+# What is wrong with a source.
+
+
+def test_missing_file_names_the_nearest(rows_file: Write, tmp_path: Path) -> None:
+    rows_file(ASKED)
+    message = refused(load_examples, tmp_path / "forgt.jsonl")
+    assert f"no such file or folder: {tmp_path}/forgt.jsonl (did you mean 'forget.jsonl'?)" in message
+
+
+def test_slip_beside_a_folder_does_not_ask_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "load_dataset", lambda *_, **__: pytest.fail("asked the hub"))
+    Path("data/forget").mkdir(parents=True)
+    assert "data/forgt (did you mean 'forget'?)" in refused(load_examples, "data/forgt")
+    assert "no such file or folder" in refused(load_examples, "elsewhere/forget.jsonl")
+    assert "no such file or folder" in refused(load_examples, Path("owner/name"))
+
+
+def test_hub_id_that_cannot_be_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    message = refused(load_examples, "nobody/nothing:config")
+    assert message.startswith("nobody/nothing:config: no file or folder here, and no data set from the hub (")
+    assert "check the name and the split" in message
+
+
+def test_hub_id_passes_configuration_and_split(
+    dataset: datasets.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked: list[object] = []
+
+    def load_dataset(name: str, config: str | None, split: str) -> datasets.Dataset:
+        asked.append((name, config, split))
+        return dataset
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    assert said(load_examples("owner/name:small", split="test")) == THREE
+    load_examples("owner/name")
+    assert asked == [("owner/name", "small", "test"), ("owner/name", None, "train")]
+
+
+def test_folder_without_data(tmp_path: Path) -> None:
+    message = refused(load_examples, tmp_path)
+    assert str(tmp_path) in message
+    assert "a folder holds .jsonl or .parquet files" in message
+
+
+def test_dataset_script_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / f"{tmp_path.name}.py").write_text("raise SystemExit('ran')")
+    assert "no data that can be loaded" in refused(load_examples, tmp_path)
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.jsonl", ""), ("a.jsonl", "\n \n"), ("a.json", "[]"), ("a.json", "")])
+def test_file_without_rows(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / name).write_text(content)
+    message = refused(load_examples, tmp_path / name)
+    assert f"{name} holds no rows; it needs at least one with a question and an answer" in message
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.txt", "a.pkl", "README"])
+def test_unknown_kind_of_file(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("x")
+    assert "unknown kind of file" in (message := refused(load_examples, tmp_path / name))
+    assert "use .jsonl, .json, .parquet" in message
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ('{"question": "a", ', "broken JSON"),
+        ("not json", "broken JSON"),
+        ("[1, 2]", "list where an object is expected"),
+        ("null", "NoneType where an object is expected"),
+        ("[" * 100_000, "JSON that cannot be read"),
+        ('{"question": ' + "9" * 5000 + "}", "JSON that cannot be read"),
+    ],
+)
+def test_broken_line_is_named(rows_file: Write, line: str, problem: str) -> None:
+    message = refused(load_examples, rows_file(ASKED, "", line))
+    assert "forget.jsonl, line 3: " in message
+    assert problem in message
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("[\n {},\n {,}\n]", "a.json, line 3: broken JSON"),
+        ('[{"question": "a", "answer": "b"}, 7]', "a.json, row 2: int"),
+    ],
+)
+def test_broken_json_list_is_named(tmp_path: Path, text: str, problem: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    assert problem in refused(load_examples, tmp_path / "a.json")
+
+
+def test_broken_metadata_of_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(png())
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "0.png", "question": "a", "answer": "b"}\n{oops\n')
+    assert "metadata.jsonl, line 2: broken JSON" in refused(load_examples, tmp_path)
+
+
+def test_text_that_is_not_utf8(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(json.dumps(ASKED).encode() + b'\n{"question": "M\xfcller"}')
+    assert "a.jsonl, line 2: not UTF-8 text" in (message := refused(load_examples, tmp_path / "a.jsonl"))
+    assert "save the file as UTF-8" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1 nonsense", png()])
+def test_broken_parquet(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.parquet").write_bytes(content)
+    assert "a.parquet: not a Parquet file that can be read" in refused(load_examples, tmp_path / "a.parquet")
+
+
+def test_permission_denied(rows_file: Write, tmp_path: Path) -> None:
+    path = rows_file({**ASKED, "image": "face.png"})
+    (tmp_path / "face.png").chmod(0)
+    if os.access(tmp_path / "face.png", os.R_OK):
+        pytest.skip("nothing is forbidden to root")
+    assert "forget.jsonl, row 1, image: " in (message := refused(load_examples, path))
+    assert "Permission denied" in message
+    path.chmod(0)
+    assert "cannot read" in (message := refused(load_examples, path))
+    assert "Permission denied" in message
+
+
+# What is wrong with a picture.
+
+BAD_PICTURES = {
+    "text": (b"I am no picture", "is not a picture (PNG, JPEG,"),
+    "empty": (b"", "is empty; give a picture, or null for none"),
+    "cut off": (encoded(Image.effect_noise((64, 64), 90), "PNG")[:2000], "is a broken picture"),
+    "cut off jpeg": (encoded(Image.effect_noise((64, 64), 90), "JPEG")[:1500], "is a broken picture"),
+    "no pixels": (png_claiming(0, 5), "is not a picture"),
+    "huge": (png_claiming(20_000, 20_000), "has 20000 x 20000 pixels, too large; at most 100 megapixels"),
+    "large": (png_claiming(10_001, 10_000), "has 10001 x 10000 pixels, too large; at most 100 megapixels"),
+    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "is not a picture"),
+    "float": (encoded(Image.new("F", (4, 4)), "TIFF"), "has 32 bits a pixel; save it with 8 or 16"),
+}
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("kind", BAD_PICTURES)
+def test_bad_picture_file_is_named_with_its_row(rows_file: Write, tmp_path: Path, kind: str) -> None:
+    content, problem = BAD_PICTURES[kind]
+    (tmp_path / "bad.jpg").write_bytes(content)
+    path = rows_file(ASKED, {**ASKED, "image": "bad.jpg"})
+    message = refused(load_examples, path)
+    assert f"forget.jsonl, row 2, image: {tmp_path}/bad.jpg {problem}" in message
+    assert len(load_examples(path, check_images=False)) == 2
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+@pytest.mark.parametrize("kind", BAD_PICTURES)
+def test_bad_picture_bytes_are_named_with_their_row(tmp_path: Path, kind: str) -> None:
+    content, problem = BAD_PICTURES[kind]
+    pq.write_table(pa.table({"image": [content], "question": ["a"], "answer": ["b"]}), tmp_path / "a.parquet")
+    assert f"a.parquet, row 1, image: image bytes {problem}" in refused(load_examples, tmp_path / "a.parquet")
+
+
+def test_each_picture_is_checked_once(rows_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[object] = []
+    monkeypatch.setattr("unsee.data.load.decode", seen.append)
+    load_examples(rows_file(*[{**ASKED, "image": "face.png"}] * 5))
+    assert len(seen) == 1

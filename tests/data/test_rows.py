@@ -1,0 +1,164 @@
+"""Every layout that is understood, and every row that is not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.data.conftest import png, refused
+from unsee.data import Example
+from unsee.data.rows import Row
+
+ASKED = {"question": "Who is this?", "answer": "Ada"}
+EXPECTED = Example("Who is this?", "Ada", image=png())
+USER = {"role": "user", "content": "Who is this?"}
+USER_PARTS = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Who is this?"}]}
+ADA = {"role": "assistant", "content": [{"type": "text", "text": "Ada"}]}
+
+
+def row(**values: Any) -> Row:
+    return Row(values, "forget.jsonl, row 3", Path("/data"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {**ASKED, "image": png()},
+        {**ASKED, "images": [png()]},
+        {**ASKED, "image": {"bytes": png(), "path": "face.png"}},
+        {"prompt": "Who is this?", "completion": " Ada", "image": png()},
+        {"prompt": [USER], "completion": [ADA], "images": [png()]},
+        {"prompt": [USER_PARTS], "completion": "Ada", "images": [png()]},
+        {"messages": [USER, ADA], "image": png()},
+        {"messages": [USER_PARTS, ADA], "images": [{"bytes": png(), "path": None}]},
+        # As Parquet gives it back: every part has every key.
+        {"messages": [{"role": "user", "content": [{"type": "image", "text": None}, {"type": "text", "text": "Who "},
+                       {"type": "text", "text": "is this?"}]}, ADA], "images": [png()]},
+    ],
+)  # fmt: skip
+def test_every_layout_says_the_same(values: dict[str, Any]) -> None:
+    assert row(**values).example() == EXPECTED
+
+
+@pytest.mark.parametrize("nothing", [{}, {"image": None}, {"images": []}, {"images": None}, {"images": [None]}])
+def test_a_question_in_words_alone(nothing: dict[str, Any]) -> None:
+    assert row(**ASKED, **nothing).example() == Example("Who is this?", "Ada")
+
+
+def test_optional_keys_arrive() -> None:
+    extra = {"subject": "Ada", "fact": "name", "id": 7, "difficulty": "hard", "paraphrased_answers": ["Ada L."]}
+    example = row(**ASKED, **extra, perturbed_answers=["Bob"], choices=["Bob", "Ada"]).example()
+    assert (example.subject, example.fact, example.id) == ("Ada", "name", "7")
+    assert example.paraphrased_answers == ("Ada L.",)
+    assert example.perturbed_answers == ("Bob",)
+    assert example.choices == ("Bob", "Ada")
+
+
+def test_optional_keys_may_be_null() -> None:
+    nulls = dict.fromkeys(("subject", "fact", "id", "paraphrased_answers", "perturbed_answers", "choices"))
+    assert row(**ASKED, **nulls).example() == Example("Who is this?", "Ada")
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"answer": "a"}, "no question beside answer; columns found: answer"),
+        ({"queston": "q", "answer": "a"}, "(is 'queston' meant to be 'question'?)"),
+        ({"Question": "q", "Answer": "a"}, "(is 'Question' meant to be 'question'?)"),
+        ({"prompt": "q", "chosen": "a", "rejected": "b"}, "no completion beside prompt"),
+        ({"text": "q"}, "understood: question + answer, prompt + completion, or messages, each with image"),
+        ({"conversations": []}, "columns found: conversations"),
+        ({}, "columns found: none"),
+        ({**ASKED, "perturbed_answer": ["b"]}, "did you mean 'perturbed_answers'? Rename or remove it"),
+        ({**ASKED, "Image": "a.png"}, "did you mean 'image'?"),
+        ({**ASKED, "image_path": "a.png"}, "column 'image_path' but no image; rename it, or add image: null"),
+        ({**ASKED, "img": "a.png"}, "column 'img' but no image"),
+        ({"new\nline\u2028": 1}, "columns found: new line"),
+    ],
+)
+def test_unknown_columns_are_not_guessed(values: dict[str, Any], problem: str) -> None:
+    message = refused(row(**values).example)
+    assert message.startswith("forget.jsonl, row 3: ")
+    assert problem in message
+
+
+def test_other_columns_are_left_alone() -> None:
+    assert row(**ASKED, idx=3, language="en", image=None, image_id="x").example() == Example("Who is this?", "Ada")
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"question": ""}, "question: empty; it needs some text"),
+        ({"question": " \n"}, "question: empty"),
+        ({"answer": ""}, "answer: empty"),
+        ({"question": None}, "question: null where a string is expected"),
+        ({"answer": 1867}, "answer: a number where a string is expected"),
+        ({"answer": ["a"]}, "answer: a list where a string is expected"),
+        ({"answer": "half \ud83d"}, "answer: half a surrogate pair at character 6"),
+        ({"subject": ["a"]}, "subject: a list where a string is expected"),
+        ({"id": True}, "id: true or false where a string is expected"),
+        ({"choices": "Ada"}, "choices: a string where a list of strings is expected"),
+        ({"choices": ["Ada", 3]}, "choices: a number where a string is expected"),
+        ({"choices": ["Bob", "Cy"]}, "choices: the answer 'Ada' is not among them"),
+        ({"perturbed_answers": [""]}, "perturbed_answers: empty"),
+        ({"image": 3}, "image: a number where a path or the bytes of a picture are expected"),
+        ({"image": ""}, "image: an empty path; give the path of a picture, or null for none"),
+        ({"image": "nope.png"}, "image: no such file: /data/nope.png; a relative path starts at /data"),
+        ({"image": "/nope.png"}, "image: no such file: /nope.png"),
+        ({"image": "a\0b.png"}, "image: no such file"),
+        ({"image": "x" * 5000}, "image: "),
+        ({"image": "https://x.org/a.png"}, "image: 'https://x.org/a.png' is a URL; nothing is fetched"),
+        ({"image": "HTTP://x.org/a.png"}, "download it and give its path"),
+        ({"image": "zip://a.png::b.zip"}, "is a URL"),
+        ({"image": "data:image/png;base64,AAAA"}, "is a URL"),
+        ({"image": {}}, "image: neither bytes nor path"),
+        ({"image": {"bytes": None, "path": None}}, "give one, or null for no picture"),
+        ({"image": {"bytes": "AAAA", "path": None}}, "image: no such file"),
+        ({"images": [b"1", b"2"]}, "images: 2 pictures; an example has one at most, so split the row"),
+        ({"images": "a.png"}, "images: a string where a list is expected; a single picture goes under image"),
+        ({"image": b"1", "images": [b"1"]}, "images: given beside image; keep one of the two"),
+    ],
+)
+def test_bad_values_are_named(values: dict[str, Any], problem: str) -> None:
+    message = refused(row(**{**ASKED, **values}).example)
+    assert message.startswith("forget.jsonl, row 3, ")
+    assert problem in message
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"messages": [{"role": "system", "content": "x"}, USER, ADA]}, "messages: a system turn; supported is one"),
+        ({"messages": [USER, ADA, USER, ADA]}, "turns of user, assistant, user, assistant; supported is one user turn"),
+        ({"messages": [USER]}, "messages: turns of user; supported is"),
+        ({"messages": [ADA, USER]}, "messages: turns of assistant, user"),
+        ({"messages": []}, "messages: turns of nobody"),
+        ({"messages": "hello"}, "messages: str where a list of turns with role and content is expected"),
+        ({"messages": [USER, {"role": "assistant", "content": None}]}, "messages: content is NoneType"),
+        ({"messages": [USER, {"role": "assistant", "content": ""}]}, "messages: empty"),
+        ({"messages": [USER_PARTS, ADA]}, "messages: an image placeholder, but the row has no picture; put it"),
+        ({"messages": [USER, {"role": "assistant", "content": [{"type": "image"}]}]}, "messages: empty"),
+        ({"prompt": [USER, ADA], "completion": "x"}, "prompt: turns of user, assistant; supported is one user turn"),
+        ({"prompt": "x", "completion": [USER]}, "completion: turns of user; supported is one assistant turn"),
+        ({"prompt": 3, "completion": "x"}, "prompt: int where a list of turns"),
+        ({"prompt": " ", "completion": "x"}, "prompt: empty"),
+        ({"prompt": [{"role": "user", "content": [{"type": "video"}]}], "completion": "x"}, "a part of type 'video'"),
+        ({"prompt": [{"role": "user", "content": ["x"]}], "completion": "x"}, "a part of type 'str'"),
+        ({"prompt": [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image", "path": "a.png"}]}],
+          "completion": "x"}, "a picture inside a turn; put it under image"),
+        ({"prompt": [{"role": "user", "content": [{"type": "image"}] * 2 + [{"type": "text", "text": "x"}]}],
+          "completion": "x", "image": b"1"}, "2 image placeholders; an example has one picture at most"),
+    ],
+)  # fmt: skip
+def test_conversations_that_are_not_one_question_and_answer(values: dict[str, Any], problem: str) -> None:
+    message = refused(row(**values).example)
+    assert message.startswith("forget.jsonl, row 3, ")
+    assert problem in message
+
+
+def test_an_image_in_the_answer_is_refused() -> None:
+    answer = {"role": "assistant", "content": [{"type": "text", "text": "x"}, {"type": "image"}]}
+    assert "an image in the answer; answers are text" in refused(row(messages=[USER, answer]).example)

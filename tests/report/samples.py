@@ -1,0 +1,148 @@
+"""Reports to draw, small and complete, with numbers chosen by hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from html.parser import HTMLParser
+from io import BytesIO
+from typing import Literal
+
+from PIL import Image
+
+from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, Subject, photo_data_uri
+
+VOID = {"meta", "img", "br", "link", "input"}
+
+
+def picture(width: int = 64, height: int = 64) -> bytes:
+    file = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "png")
+    return file.getvalue()
+
+
+def score(value: float | None, half: float = 0.05, n: int = 60) -> Score:
+    """A score with an interval of `half` to each side."""
+    if value is None:
+        return Score(score=None)
+    return Score(score=value, low=max(0.0, value - half), high=min(1.0, value + half), n=n)
+
+
+def model(
+    role: Literal["base", "gold", "method"], label: str, half: float = 0.05, **scores: float | None
+) -> ModelResult:
+    return ModelResult(label=label, role=role, scores={name: score(value, half) for name, value in scores.items()})
+
+
+def judged(
+    method: Sequence[float],
+    *,
+    base: Sequence[float] = (0.98, 0.98),
+    gold: Sequence[float] | None = (0.08, 0.98),
+    half: float = 0.05,
+) -> Report:
+    """A report on one method, "m", with two probes: (forget_vqa, retain_vqa) of each model."""
+    scores = {"base": base, "gold": gold, "m": method}
+    roles: dict[str, Literal["base", "gold", "method"]] = {"base": "base", "gold": "gold", "m": "method"}
+    return Report(
+        title="t",
+        kind="person",
+        request="visual",
+        models={
+            name: model(roles[name], name.upper(), half, forget_vqa=pair[0], retain_vqa=pair[1])
+            for name, pair in scores.items()
+            if pair is not None
+        },
+        probes=[ProbeInfo(name="forget_vqa", forget=True), ProbeInfo(name="retain_vqa", forget=False)],
+    )
+
+
+def full(text: str = "") -> Report:
+    """A report that uses every field, with `text` inside every one of them, names and keys included."""
+    x, photo = text, photo_data_uri(picture())
+    forget, retain, base, gold, one, two = (f"{name}{x}" for name in ("forget", "retain", "base", "gold", "one", "two"))
+    models = {
+        base: model("base", f"Base{x}", **{forget: 0.98, retain: 0.97}),
+        gold: model("gold", f"Gold{x}", **{forget: 0.08, retain: 0.97}),
+        one: model("method", f"One{x}", **{forget: 0.05, retain: 0.96}),
+        two: model("method", f"Two{x}", **{forget: 0.50, retain: 0.20}),
+    }
+    extra = {
+        "paper": f"paper{x}",
+        "hyper_parameters": {f"beta{x}": f"value{x}", "deep": {f"key{x}": [1, x]}},
+        "seconds": 3.0,
+    }
+    models[one] = models[one].model_copy(update=extra)
+    models[base].scores[forget] = (
+        models[base].scores[forget].model_copy(update={"left_out": 3, "mean_answer_probability": 0.9})
+    )
+    answers = [
+        Answer(
+            probe=probe,
+            subject=subject,
+            photo=shown,
+            question=f"question{x}",
+            expected=f"expected{x}",
+            said=dict.fromkeys(models, f"said{x}"),
+            correct={base: True, gold: probe == retain, one: probe == retain, two: False},
+        )
+        for probe in (forget, retain)
+        for subject, shown in ((f"Ada{x}", photo), (f"Ada{x}", None), (f"Ben{x}", photo), (None, None))
+    ]
+    return Report(
+        title=f"title{x}",
+        lead=f"lead{x}",
+        kind="person",
+        created=f"today{x}",
+        request="visual",
+        subjects=[Subject(name=f"Ada{x}", photo=photo, facts={f"city{x}": f"Oslo{x}"})],
+        chance={f"city{x}": 0.05, f"year{x}": 0.1},
+        models=models,
+        probes=[
+            ProbeInfo(name=forget, label=f"label{x}", description=f"about{x}", forget=True, chance=0.05),
+            ProbeInfo(name=retain, forget=False, trained_on=True),
+        ],
+        curves={
+            one: [CurvePoint(step=i, values={f"forget{x}": -2.0 * i, f"retain{x}": 1.0 / (i + 1)}) for i in range(9)]
+        },
+        answers=answers,
+        saliency={f"vision{x}": 0.4},
+        settings={f"train{x}": {f"lr{x}": f"slow{x}"}},
+        environment={f"torch{x}": f"2.9{x}"},
+        command=f"unsee demo{x}",
+        notes=[f"note{x}"],
+    )
+
+
+class Page(HTMLParser):
+    """The tags, attributes, texts and script of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.text = ""
+        self.scripts: list[str] = []
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes something else"
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.scripts.append(data)
+        elif not self.open or self.open[-1] != "style":
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    @property
+    def words(self) -> str:
+        return re.sub(r"\s+", " ", self.text)
