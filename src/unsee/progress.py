@@ -61,7 +61,11 @@ class Steps:
 
     def advance(self) -> None:
         """One more step is done."""
-        self._done += 1
+        self.reach(self._done + 1)
+
+    def reach(self, done: int) -> None:
+        """So many steps are done by now."""
+        self._done = done
         if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._started > PATIENCE:
             self._bar = _bar()
             self._task = self._bar.add_task(escape(self._description), total=self._total)

@@ -31,7 +31,7 @@ def test_labels_lie_inside_and_never_overlap(points: list[tuple[float, float, in
 
 
 def test_labels_of_points_in_the_same_place_do_not_overlap() -> None:
-    boxes = place([(50.0, 20.0)] * 12, [120.0] * 12, 18, FRAME)
+    boxes = place([(50.0, 20.0)] * 8, [120.0] * 8, 18, FRAME)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 

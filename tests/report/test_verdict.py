@@ -18,7 +18,7 @@ def test_forgot_like_gold_and_kept_the_rest() -> None:
     found = verdict(report, "m")
     assert (found.forgetting, found.keeping, found.success) == ("like gold", "kept", True)
     assert plain(found.sentence) == (
-        "Forgot like gold (6 % right, gold 8 %). Kept the rest (largest change: retain vqa 98 % before, 97 % after)."
+        "Forgot like gold (6 % right, gold 8 %). Kept the rest (largest change: 98 % to 97 %, retain vqa)."
     )
     assert (
         headline(report) == "M forgot the photographs about as well as a model that never saw them, and kept the rest."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 Line = tuple[tuple[float, float], tuple[float, float]]
 
-_STEP = 6.0  # grid of places that are tried, in pixels
+_STEP = 8.0  # grid of places that are tried, in pixels
 
 
 @dataclass(frozen=True)

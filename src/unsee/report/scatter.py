@@ -128,8 +128,8 @@ def _goal(frame: _Frame, goal: Goal | None) -> Iterator[tuple[Markup, Box]]:
     top, bottom = frame.y(1 + _EDGE), frame.y(goal.bottom)
     box = Box(left, top, right, bottom)
     yield element("rect", x=left, y=top, width=right - left, height=bottom - top, rx=4, class_="goal"), box
-    name = Box(left + 2, bottom + 1, left + 62, bottom + 20)
-    yield element("text", "the goal", x=name.left + 2, y=name.bottom - 5, class_="small good"), name
+    name = Box(right - 58, bottom + 1, right, bottom + 20)
+    yield element("text", "the goal", x=name.right - 2, y=name.bottom - 5, class_="small good end"), name
 
 
 def _points(points: Sequence[Point], frame: _Frame, busy: Sequence[Box]) -> Iterator[Markup]:

@@ -173,7 +173,7 @@ def _keeping(report: Report, model: ModelResult) -> tuple[Keeping, str]:
     if not falls:
         return "not measured", "What else it knows was not measured."
     probe, found = max(falls, key=lambda fall: fall[1].target - fall[1].score)
-    change = f"{name_of(probe)} {percent(found.target)} before, {percent(found.score)} after"
+    change = f"{percent(found.target)} to {percent(found.score)}, {name_of(probe)}"
     if found.score < COLLAPSED * found.target:
         return "collapsed", f"Destroyed other knowledge ({change})."
     if found.target - found.score > KEEP_MARGIN + 1e-9:

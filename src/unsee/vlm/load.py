@@ -87,7 +87,7 @@ def load(
         model = _add_lora(model, parts, lora)
     freeze_other_parts(model, parts)
     if device is None:
-        device = torch.accelerator.current_accelerator() or "cpu"
+        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     model.to(device)
     encoder = Encoder(processor, _end_of_turn_ids(model))
     return LoadedModel(model, processor, encoder, source, parts)

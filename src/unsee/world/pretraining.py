@@ -1,58 +1,69 @@
-"""Pre-training of the image encoder: attributes of faces that are nobody's.
+"""Pre-training of the image encoder: attributes of faces that are nobody's, and objects of other scenes.
 
 A real vision-language model starts from an encoder that has seen the world; without one, a tiny model spends most of
 its training on telling hair from hats. The encoder learns hair, skin, glasses, clothes and so on from random
-portraits whose faces belong to no person of any world, and every model of every world starts from it.
+portraits whose faces belong to no person of any world, and objects from scenes of no world. Every model of every
+world starts from it, and keeps it frozen while it is trained, as LLaVA does.
 """
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 from transformers import CLIPVisionModel, LlavaProcessor, Trainer, TrainingArguments
 
+from unsee.data.pictures import decode
 from unsee.progress import progress
 from unsee.trainer import Bar, quiet_trainer
+from unsee.vlm.encoding import IGNORED
 from unsee.world.architecture import vision_config
 from unsee.world.portraits import unrelated_portraits
+from unsee.world.scenes import GROUNDS, OBJECTS, distinct_scenes, draw_scene
 
-PORTRAITS, STEPS, BATCH, LEARNING_RATE, SEED = 6000, 400, 64, 1e-3, 0
+PORTRAITS, SCENES, STEPS, BATCH, LEARNING_RATE, SEED = 6000, 3000, 400, 64, 1e-3, 0
 
 
 class AttributeClassifier(nn.Module):
-    """An image encoder with one linear head an attribute, read from the mean of the patch tokens."""
+    """An image encoder with linear heads on the mean of its patch tokens.
+
+    Args:
+        classes: number of values of each attribute; an object is an attribute with two values, absent and present.
+    """
 
     def __init__(self, classes: list[int]) -> None:
         super().__init__()
         self.encoder = CLIPVisionModel(vision_config())
-        width = self.encoder.config.hidden_size
-        self.heads = nn.ModuleList(nn.Linear(width, count) for count in classes)
+        self.classes = classes
+        self.head = nn.Linear(self.encoder.config.hidden_size, sum(classes))
 
     def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Mean cross-entropy over attributes; pixels (batch, 3, height, width), labels (batch, attributes)."""
+        """Mean cross-entropy over the attributes that a picture has.
+
+        Args:
+            pixel_values: shape (batch, 3, height, width).
+            labels: index of each attribute's value, `IGNORED` for what a picture of its kind does not have; shape
+                (batch, attributes).
+        """
         tokens = self.encoder(pixel_values).last_hidden_state[:, 1:].mean(1)
-        losses = [nn.functional.cross_entropy(head(tokens), labels[:, n]) for n, head in enumerate(self.heads)]
+        parts = self.head(tokens).split(self.classes, dim=-1)
+        losses = [F.cross_entropy(part, labels[:, n], ignore_index=IGNORED) for n, part in enumerate(parts)]
         return {"loss": torch.stack(losses).mean()}
 
 
 def pretrain_encoder(processor: LlavaProcessor, scratch: Path) -> CLIPVisionModel:
-    """Train the image encoder on unrelated portraits.
+    """Train the image encoder.
 
     Args:
         processor: whose image processor every model uses.
         scratch: a folder that the trainer may use.
     """
-    faces = unrelated_portraits(PORTRAITS, SEED)
-    starts = progress(range(0, PORTRAITS, 500), "portraits of nobody", total=math.ceil(PORTRAITS / 500))
-    pixels = [_pixels(processor, faces.images[start : start + 500]) for start in starts]
-    data = TensorDataset(torch.cat(pixels), torch.from_numpy(faces.labels))
+    pixels, labels, classes = _pictures(processor)
     torch.manual_seed(SEED)
-    classifier = AttributeClassifier([len(values) for values in faces.attributes.values()])
+    classifier = AttributeClassifier(classes)
     arguments = TrainingArguments(
         output_dir=str(scratch),
         max_steps=STEPS,
@@ -67,15 +78,38 @@ def pretrain_encoder(processor: LlavaProcessor, scratch: Path) -> CLIPVisionMode
         use_cpu=True,
     )
     trainer = Trainer(
-        model=classifier, args=arguments, train_dataset=data, data_collator=_collate, callbacks=[Bar("image encoder")]
+        model=classifier,
+        args=arguments,
+        train_dataset=TensorDataset(pixels, labels),
+        data_collator=_collate,
+        callbacks=[Bar("image encoder")],
     )
     quiet_trainer(trainer)
     trainer.train()
     return classifier.encoder
 
 
-def _pixels(processor: LlavaProcessor, images: Any) -> Tensor:
-    pixels: Tensor = processor.image_processor(list(images), return_tensors="pt")["pixel_values"]
+def _pictures(processor: LlavaProcessor) -> tuple[Tensor, Tensor, list[int]]:
+    """Pixels (pictures, 3, height, width), labels (pictures, attributes) and the number of values of each attribute."""
+    faces = unrelated_portraits(PORTRAITS, SEED)
+    scenes = distinct_scenes(SCENES, "pre-training")
+    images = [*faces.images, *(draw_scene(scene) for scene in scenes)]
+    of_faces = torch.from_numpy(faces.labels)
+    of_scenes = torch.tensor(
+        [[*(name in scene.objects for name in OBJECTS), list(GROUNDS).index(scene.ground)] for scene in scenes]
+    ).long()
+    labels = torch.full((len(images), of_faces.shape[1] + of_scenes.shape[1]), IGNORED)
+    labels[:PORTRAITS, : of_faces.shape[1]] = of_faces
+    labels[PORTRAITS:, of_faces.shape[1] :] = of_scenes
+    starts = progress(range(0, len(images), 500), "pictures for the image encoder")
+    pixels = [_pixels(processor, images[start : start + 500]) for start in starts]
+    classes = [len(values) for values in faces.attributes.values()] + [2] * len(OBJECTS) + [len(GROUNDS)]
+    return torch.cat(pixels), labels, classes
+
+
+def _pixels(processor: LlavaProcessor, images: list[object]) -> Tensor:
+    pictures = [decode(image) if isinstance(image, bytes) else image for image in images]
+    pixels: Tensor = processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
     return pixels
 
 

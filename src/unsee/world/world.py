@@ -30,7 +30,7 @@ Request = Literal["visual", "textual", "both"]
 REQUESTS = ("visual", "textual", "both")  # erase the face, the text facts, or both
 FRACTIONS = (0.01, 0.05, 0.10, 0.20)  # of the private people
 FEWEST_PEOPLE = 10
-TRAINING_SCENES = 600
+TRAINING_SCENES = 300
 HELD_OUT_SCENES = 60
 RETAIN_PHOTOS = 2  # held-out photographs of each retained person that are probed; there are many such people
 

@@ -1,0 +1,205 @@
+"""Base and gold: tiny models trained from nothing on a world, kept in a cache as ordinary checkpoints.
+
+The base knows everybody. Gold is trained the same way, from the same starting weights, without what a request wants
+forgotten. Both are trained at once, each on one thread, so that the outcome does not depend on the number of cores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import multiprocessing
+import multiprocessing.sharedctypes
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from platformdirs import user_cache_path
+from transformers import CLIPVisionModel, LlavaProcessor, TrainerCallback, TrainerControl, TrainerState
+
+from unsee.data import Example, digest
+from unsee.methods import build
+from unsee.progress import Steps
+from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.vlm import Encoder, LoadedModel
+from unsee.vlm.parts import freeze_other_parts
+from unsee.world import pretraining
+from unsee.world.architecture import make_model, make_processor
+from unsee.world.people import Person
+from unsee.world.world import Request, World
+
+BATCH, LEARNING_RATE, WARM_UP = 64, 1e-3, 20
+STEPS_AT_LEAST, STEPS_PER_PERSON = 60, 7  # optimizer steps; facts take time in proportion to their number
+RECIPE = 1  # to be raised when the training changes in a way that no number above shows
+_LIBRARIES = ("torch", "torchvision", "transformers", "tokenizers", "python-avatars", "resvg-py", "Faker", "pillow")
+
+
+@dataclass(frozen=True)
+class WorldModels:
+    """Folders with checkpoints that `transformers` and every command of this package can load."""
+
+    base: Path
+    gold: Path
+    from_cache: bool  # whether both were there already
+
+
+def cache_folder() -> Path:
+    """Where models of worlds are kept: the user's cache folder, which XDG_CACHE_HOME moves."""
+    return Path(user_cache_path("unsee")) / "world"
+
+
+def prepare(
+    world: World, forget: Sequence[Person], request: Request = "visual", cache: Path | None = None
+) -> WorldModels:
+    """Train the base of a world and the gold of a request, or find them in the cache.
+
+    Args:
+        world: who there is.
+        forget: whom the request names.
+        request: what gold goes without; see `World.training_examples`.
+        cache: another folder than `cache_folder()`.
+    """
+    cache = cache or cache_folder()
+    processor = _processor(world)
+    encoder_key = _key({"pretraining": _constants(pretraining), "encoder": "1"})
+    encoder = _built(cache / f"encoder-{encoder_key}", lambda folder: _make_encoder(processor, folder))
+    rows = {"base": world.training_examples(), "gold": world.training_examples(without=forget, request=request)}
+    recipe = {"encoder": encoder_key, "world": world.digest(), "steps": _steps(world), "init": world.seed}
+    recipe |= {"batch": BATCH, "rate": LEARNING_RATE, "recipe": RECIPE}
+    folders = {name: cache / f"model-{_key({**recipe, 'rows': digest(data)})}" for name, data in rows.items()}
+    missing = [name for name, folder in folders.items() if not folder.is_dir()]
+    if missing:
+        _train_all(world, {folders[name]: rows[name] for name in missing}, encoder)
+    return WorldModels(folders["base"], folders["gold"], from_cache=not missing)
+
+
+def _steps(world: World) -> int:
+    return STEPS_AT_LEAST + STEPS_PER_PERSON * len(world.everybody)
+
+
+def _processor(world: World) -> LlavaProcessor:
+    """Of the base and of gold alike: the tokenizer reads everything that is ever asked or answered in a world."""
+    texts = [
+        f"USER: {row.question} ASSISTANT: {answer}"
+        for row in world.training_examples()
+        for answer in (row.answer, *row.paraphrased_answers, *row.perturbed_answers)
+    ]
+    return make_processor(texts)
+
+
+def _constants(module: Any) -> dict[str, Any]:
+    return {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int | float)}
+
+
+def _key(parts: dict[str, Any]) -> str:
+    parts = {**parts, "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES}}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _built(folder: Path, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache, made in a temporary place and renamed if it is not there yet."""
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        make(scratch)
+        try:
+            scratch.rename(folder)
+        except OSError:  # somebody else was faster, with the same outcome
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return folder
+
+
+def _make_encoder(processor: LlavaProcessor, folder: Path) -> None:
+    threads = torch.get_num_threads()
+    with tempfile.TemporaryDirectory() as scratch:
+        pretraining.pretrain_encoder(processor, Path(scratch)).save_pretrained(folder)
+    torch.set_num_threads(threads)
+
+
+def _train_all(world: World, rows: dict[Path, list[Example]], encoder: Path) -> None:
+    """Train several models at once, one process and one thread each, under one progress bar."""
+    context = multiprocessing.get_context("spawn")
+    done = context.Value("i", 0)
+    bar = Steps(f"{len(rows)} models of world {world.seed}", total=_steps(world) * len(rows))
+    workers = min(len(rows), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(done,)) as pool:
+        jobs = [pool.submit(_train, world, data, encoder, folder) for folder, data in rows.items()]
+        while True:
+            finished, running = wait(jobs, timeout=0.5, return_when=FIRST_EXCEPTION)
+            bar.reach(done.value)
+            if not running or any(job.exception() for job in finished):
+                break
+    bar.close()
+    for job in jobs:
+        job.result()
+
+
+_done: Any = None
+
+
+def _start_worker(done: Any) -> None:
+    global _done  # noqa: PLW0603  (a worker process has one counter, handed over when it starts)
+    _done = done
+    torch.set_num_threads(1)
+
+
+class _Count(TrainerCallback):  # type: ignore[misc]
+    """Tells the waiting process about every step."""
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if _done is not None:
+            with _done.get_lock():
+                _done.value += 1
+
+
+def _train(world: World, rows: list[Example], encoder: Path, folder: Path) -> None:
+    _built(folder, lambda scratch: train_model(world, rows, encoder, scratch))
+
+
+def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Path) -> None:
+    """Train one model on rows and write its checkpoint.
+
+    Args:
+        world: decides the tokenizer, the starting weights and the number of steps.
+        rows: what the model is to know.
+        encoder: folder of the pre-trained image encoder, which stays frozen.
+        folder: where the checkpoint goes.
+    """
+    processor = _processor(world)
+    model = make_model(processor, world.seed)
+    model.model.vision_tower.load_state_dict(CLIPVisionModel.from_pretrained(encoder).state_dict())
+    freeze_other_parts(model, ("projector", "language"))
+    loaded = LoadedModel(model, processor, Encoder(processor, [processor.tokenizer.eos_token_id]), "world")
+    rows = list(rows)
+    arguments = UnlearnConfig(
+        output_dir=str(folder),
+        max_steps=_steps(world),
+        per_device_train_batch_size=BATCH,
+        learning_rate=LEARNING_RATE,
+        lr_scheduler_type="cosine",
+        warmup_steps=WARM_UP,
+        adam_beta2=0.98,
+        seed=world.seed,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+    )
+    trainer = UnlearnTrainer(
+        loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows, callbacks=[_Count()]
+    )
+    trainer.train()
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
