@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Sized
 from contextlib import ExitStack
 from typing import TypeVar
 
@@ -28,7 +28,7 @@ def progress(iterable: Iterable[T], description: str, total: int | None = None) 
     Yields:
         The items, in order. Where stderr is no terminal nothing is ever printed.
     """
-    if not sys.stderr.isatty():
+    if _on_step is not None or not sys.stderr.isatty():
         yield from iterable
         return
     if total is None and isinstance(iterable, Sized):
@@ -43,6 +43,15 @@ def progress(iterable: Iterable[T], description: str, total: int | None = None) 
             if bar is not None:
                 bar.update(task, completed=done)
             yield item
+
+
+_on_step: Callable[[], None] | None = None
+
+
+def report_steps(on_step: Callable[[], None]) -> None:
+    """From now on in this process, tell about every step of `Steps` instead of drawing bars: for worker processes."""
+    global _on_step  # noqa: PLW0603  (a worker is told once, when it starts)
+    _on_step = on_step
 
 
 class Steps:
@@ -65,8 +74,11 @@ class Steps:
 
     def reach(self, done: int) -> None:
         """So many steps are done by now."""
+        if _on_step is not None:
+            for _ in range(done - self._done):
+                _on_step()
         self._done = done
-        if self._bar is None and sys.stderr.isatty() and time.monotonic() - self._started > PATIENCE:
+        if self._bar is None and _on_step is None and sys.stderr.isatty() and time.monotonic() - self._started > PATIENCE:
             self._bar = _bar()
             self._task = self._bar.add_task(escape(self._description), total=self._total)
             self._bar.start()

@@ -186,6 +186,11 @@ class Encoder:
                 return ids[: place + 1]
         return [*ids, self.eos_token_id]
 
+    def check(self, examples: Iterable[Example]) -> None:
+        """InputError for the first example that cannot be encoded because of what it says."""
+        for example in examples:
+            self._refuse_placeholders(example)
+
     def _refuse_placeholders(self, example: Example) -> None:
         for key in ("question", "answer"):
             if self.image_token and self.image_token in getattr(example, key):

@@ -9,28 +9,24 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import multiprocessing
-import multiprocessing.sharedctypes
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from platformdirs import user_cache_path
-from transformers import CLIPVisionModel, LlavaProcessor, TrainerCallback, TrainerControl, TrainerState
+from transformers import CLIPVisionModel, LlavaProcessor
 
 from unsee.data import Example, digest
 from unsee.methods import build
-from unsee.progress import Steps
+from unsee.parallel import Job, run_all
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import Encoder, LoadedModel
 from unsee.vlm.parts import freeze_other_parts
-from unsee.world import pretraining
+from unsee.world import architecture, pretraining
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.people import Person
 from unsee.world.world import Request, World
@@ -68,7 +64,7 @@ def prepare(
     """
     cache = cache or cache_folder()
     processor = _processor(world)
-    encoder_key = _key({"pretraining": _constants(pretraining), "encoder": "1"})
+    encoder_key = _key({**_constants(pretraining), **_constants(architecture)})
     encoder = _built(cache / f"encoder-{encoder_key}", lambda folder: _make_encoder(processor, folder))
     rows = {"base": world.training_examples(), "gold": world.training_examples(without=forget, request=request)}
     recipe = {"encoder": encoder_key, "world": world.digest(), "steps": _steps(world), "init": world.seed}
@@ -76,7 +72,7 @@ def prepare(
     folders = {name: cache / f"model-{_key({**recipe, 'rows': digest(data)})}" for name, data in rows.items()}
     missing = [name for name, folder in folders.items() if not folder.is_dir()]
     if missing:
-        _train_all(world, {folders[name]: rows[name] for name in missing}, encoder)
+        _train_all(world, {name: folders[name] for name in missing}, forget, request, encoder)
     return WorldModels(folders["base"], folders["gold"], from_cache=not missing)
 
 
@@ -95,6 +91,7 @@ def _processor(world: World) -> LlavaProcessor:
 
 
 def _constants(module: Any) -> dict[str, Any]:
+    """The numbers that a module fixes."""
     return {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int | float)}
 
 
@@ -123,49 +120,28 @@ def _built(folder: Path, make: Callable[[Path], None]) -> Path:
 
 def _make_encoder(processor: LlavaProcessor, folder: Path) -> None:
     threads = torch.get_num_threads()
+    torch.set_num_threads(2)  # whatever the machine has, so that the outcome is the same
     with tempfile.TemporaryDirectory() as scratch:
         pretraining.pretrain_encoder(processor, Path(scratch)).save_pretrained(folder)
     torch.set_num_threads(threads)
 
 
-def _train_all(world: World, rows: dict[Path, list[Example]], encoder: Path) -> None:
-    """Train several models at once, one process and one thread each, under one progress bar."""
-    context = multiprocessing.get_context("spawn")
-    done = context.Value("i", 0)
-    bar = Steps(f"{len(rows)} models of world {world.seed}", total=_steps(world) * len(rows))
-    workers = min(len(rows), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(done,)) as pool:
-        jobs = [pool.submit(_train, world, data, encoder, folder) for folder, data in rows.items()]
-        while True:
-            finished, running = wait(jobs, timeout=0.5, return_when=FIRST_EXCEPTION)
-            bar.reach(done.value)
-            if not running or any(job.exception() for job in finished):
-                break
-    bar.close()
-    for job in jobs:
-        job.result()
+def _train_all(world: World, parts: dict[str, Path], forget: Sequence[Person], request: Request, encoder: Path) -> None:
+    """Train several models at once under one progress bar."""
+    shared = {"world": asdict(world), "request": request, "encoder": str(encoder)}
+    jobs = [
+        Job("unsee.world.models:train_job", {**shared, "without": without, "folder": str(folder)})
+        for name, folder in parts.items()
+        for without in [[person.number for person in forget] if name == "gold" else []]
+    ]
+    run_all(jobs, f"{' and '.join(parts)} of world {world.seed}", _steps(world) * len(jobs))
 
 
-_done: Any = None
-
-
-def _start_worker(done: Any) -> None:
-    global _done  # noqa: PLW0603  (a worker process has one counter, handed over when it starts)
-    _done = done
-    torch.set_num_threads(1)
-
-
-class _Count(TrainerCallback):  # type: ignore[misc]
-    """Tells the waiting process about every step."""
-
-    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        if _done is not None:
-            with _done.get_lock():
-                _done.value += 1
-
-
-def _train(world: World, rows: list[Example], encoder: Path, folder: Path) -> None:
-    _built(folder, lambda scratch: train_model(world, rows, encoder, scratch))
+def train_job(world: dict[str, int], without: list[int], request: Request, encoder: str, folder: str) -> None:
+    """Train one model into the cache; the arguments are those of `prepare` as JSON carries them."""
+    here = World(**world)
+    rows = here.training_examples([here.everybody[number] for number in without], request)
+    _built(Path(folder), lambda scratch: train_model(here, rows, Path(encoder), scratch))
 
 
 def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Path) -> None:
@@ -198,7 +174,7 @@ def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Pa
         use_cpu=True,
     )
     trainer = UnlearnTrainer(
-        loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows, callbacks=[_Count()]
+        loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows
     )
     trainer.train()
     model.save_pretrained(folder)
