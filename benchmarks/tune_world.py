@@ -173,7 +173,7 @@ def _run(
             method=build(method, settings.hyper_parameters),
             forget=data.forget,
             retain=data.retain,
-            preserve=data.preserve,
+            preserve=data.preserve if "language" in settings.parts else (),  # words alone reach nothing else
         )
         prepared = time.perf_counter()
         try:

@@ -10,19 +10,21 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from unsee import progress
 from unsee.errors import InputError
 
-_STEP = "step"  # what a worker prints for each step that it has done
-_WRONG_INPUT = 2  # exit code of a worker that met an InputError
+# What a worker says, a line each: a step is done, the job is done, the job's input is wrong (and how).
+_STEP, _DONE, _WRONG = "step", "done", "wrong"
 
 
 @dataclass(frozen=True)
@@ -45,72 +47,108 @@ def run_all(jobs: Sequence[Job], description: str, steps: int) -> None:
         InputError: as the first job that failed raised it.
         RuntimeError: with the worker's own traceback, when a job failed otherwise.
     """
+    waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
+    for job in jobs:
+        waiting.put(job)
     bar, lock = progress.Steps(description, steps), threading.Lock()
-    running: list[subprocess.Popen[str]] = []
 
     def step() -> None:
         with lock:
             bar.advance()
 
-    with ThreadPoolExecutor(max_workers=min(len(jobs), os.cpu_count() or 1)) as pool:
-        futures = [pool.submit(_run, job, step, running) for job in jobs]
+    workers = [_Worker() for _ in range(min(len(jobs), os.cpu_count() or 1))]
+    try:
+        with ThreadPoolExecutor(max_workers=max(1, len(workers))) as pool:
+            futures = [pool.submit(worker.work_off, waiting, step) for worker in workers]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+            except BaseException:
+                for worker in workers:
+                    worker.process.kill()
+                raise
+    finally:
+        bar.close()
+        for worker in workers:
+            worker.close()
+
+
+class _Worker:
+    """A Python that does one job after another, and what it says meanwhile."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "unsee.parallel"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"},
+        )
+        self.errors: list[str] = []
+        threading.Thread(target=self._drain, daemon=True).start()
+
+    def _drain(self) -> None:
+        assert self.process.stderr
+        self.errors.extend(self.process.stderr)
+
+    def work_off(self, waiting: queue.SimpleQueue[Job], step: Callable[[], None]) -> None:
+        """Do jobs until none is waiting."""
+        while True:
+            try:
+                job = waiting.get_nowait()
+            except queue.Empty:
+                return
+            self._do(job, step)
+
+    def _do(self, job: Job, step: Callable[[], None]) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
         try:
-            for future in as_completed(futures):
-                future.result()
-        except BaseException:
-            for future in futures:
-                future.cancel()
-            for process in running:
-                process.kill()
-            raise
-        finally:
-            bar.close()
+            self.process.stdin.write(json.dumps({"function": job.function, "arguments": job.arguments}) + "\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            pass  # the worker is dead, which the end of its output tells below
+        for line in self.process.stdout:
+            word, _, rest = line.rstrip("\n").partition(" ")
+            if word == _STEP:
+                step()
+            elif word == _WRONG:
+                raise InputError(json.loads(rest))
+            elif word == _DONE:
+                return
+        code = self.process.wait()
+        raise RuntimeError(f"{job.function} failed with exit code {code}:\n{''.join(self.errors)}")
+
+    def close(self) -> None:
+        """No more jobs; wait for the worker to go."""
+        assert self.process.stdin
+        with suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
 
 
-def _run(job: Job, step: Any, running: list[subprocess.Popen[str]]) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "unsee.parallel"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-    )
-    running.append(process)
-    assert process.stdin and process.stdout and process.stderr
-    errors: list[str] = []
-    drain = threading.Thread(target=lambda stream=process.stderr: errors.extend(stream), daemon=True)
-    drain.start()
-    process.stdin.write(json.dumps({"function": job.function, "arguments": job.arguments}))
-    process.stdin.close()
-    for line in process.stdout:
-        if line.strip() == _STEP:
-            step()
-    code = process.wait()
-    drain.join()
-    if code == _WRONG_INPUT:
-        raise InputError(errors[-1])
-    if code:
-        raise RuntimeError(f"{job.function} failed with exit code {code}:\n{''.join(errors)}")
+def _work() -> None:
+    """What a worker does: a job a line from standard input, until there are no more."""
+    out, sys.stdout = sys.stdout, sys.stderr  # nothing that a library prints may be taken for a message
 
+    def say(*words: str) -> None:
+        print(*words, file=out, flush=True)
 
-def _work() -> int:
-    """What a worker does: one job from standard input."""
-    job = json.load(sys.stdin)
-    steps, sys.stdout = sys.stdout, sys.stderr  # nothing that a library prints may be taken for a step
-    progress.report_steps(lambda: print(_STEP, file=steps, flush=True))
+    progress.report_steps(lambda: say(_STEP))
     import torch
 
     torch.set_num_threads(1)
-    module, _, name = job["function"].partition(":")
-    try:
-        getattr(importlib.import_module(module), name)(**job["arguments"])
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return _WRONG_INPUT
-    return 0
+    for line in sys.stdin:
+        job = json.loads(line)
+        module, _, name = job["function"].partition(":")
+        try:
+            getattr(importlib.import_module(module), name)(**job["arguments"])
+        except InputError as error:
+            say(_WRONG, json.dumps(str(error)))
+        else:
+            say(_DONE)
 
 
 if __name__ == "__main__":
-    sys.exit(_work())
+    _work()

@@ -88,7 +88,7 @@ def load_benchmark(settings: Settings) -> Benchmark:
     needs = build(settings.method, settings.hyper_parameters).needs
     if needs.retain and not sets["retain"]:
         raise InputError(f"{settings.method} trains on retain rows and none are given; add --retain FILE")
-    return Benchmark(name=settings.forget, probes=probes, **sets)
+    return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
 
 
 def load_model(settings: Settings) -> LoadedModel:
@@ -204,7 +204,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         write_json(checkpoints / "training.json", facts)
         partial = folder / ".model.partial"
         shutil.rmtree(partial, ignore_errors=True)
-        trainer.model.save_pretrained(partial, safe_serialization=True)
+        loaded.model.save_pretrained(partial)  # type: ignore[operator]
         loaded.processor.save_pretrained(partial)
         partial.rename(folder / "model")
     trainer.accelerator.wait_for_everyone()
@@ -239,7 +239,7 @@ def _densities(trainer: UnlearnTrainer) -> dict[str, float]:
     """Share of each part's trainable weights that the mask lets through."""
     if trainer.mask is None:
         return {}
-    part_of = part_of_parameters(trainer.model)
+    part_of = part_of_parameters(trainer.policy_model)
     names = {part: [name for name in trainer.mask.bits if part_of[name] == part] for part in set(part_of.values())}
     return {part: trainer.mask.density(of_part) for part, of_part in sorted(names.items()) if of_part}
 
@@ -271,7 +271,9 @@ def open_run(folder: Path) -> Run:
 
     for name in ("run.yaml", "scores.json"):
         if not (folder / name).is_file():
-            raise InputError(f"{folder}: holds no finished run ({name} is missing); give a folder that unsee unlearn wrote")
+            raise InputError(
+                f"{folder}: holds no finished run ({name} is missing); give a folder that unsee unlearn wrote"
+            )
     settings = parse({**read_yaml(folder / "run.yaml"), "out": str(folder)}, str(folder / "run.yaml"))
     benchmark, scores = load_benchmark(settings), read_json(folder / "scores.json")
     records = {

@@ -145,7 +145,7 @@ class SaliencyMask:
         for name, weight in model.named_parameters():
             if weight.requires_grad:
                 keep = self.mask(name.removeprefix("module.")).to(weight.device)
-                hooks.append(weight.register_hook(lambda gradient, keep=keep: gradient.masked_fill(~keep, 0)))  # type: ignore[misc]
+                hooks.append(weight.register_hook(lambda gradient, keep=keep: gradient.masked_fill(~keep, 0)))
         try:
             yield
         finally:

@@ -42,6 +42,9 @@ class Settings(BaseModel):
     retain: str | None = Field(None, description="rows to be kept, for methods that train on them")
     preserve: str | None = Field(None, description="further rows that a saliency mask protects; never trained on")
     probes: dict[str, str] = Field({}, description="held-out rows to measure on, by name")
+    request: Literal["visual", "textual", "both"] | None = Field(
+        None, description="what is to go: faces (forget_qa probes stay), text facts (forget_vqa probes stay) or both"
+    )
     method: str = Field("npo", description="as `unsee methods` lists it")
     hyper_parameters: dict[str, float] = Field({}, description="of the method, where they differ from its defaults")
     out: str = Field(description="folder of the run")
@@ -55,7 +58,9 @@ class Settings(BaseModel):
     gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
     scheduler: Literal["constant", "linear", "cosine"] = Field("constant", description="of the learning rate")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="steps until the full learning rate")
-    max_grad_norm: Annotated[float, Field(ge=0)] = Field(1.0, description="gradients are clipped to it; 0 does not clip")
+    max_grad_norm: Annotated[float, Field(ge=0)] = Field(
+        1.0, description="gradients are clipped to it; 0 does not clip"
+    )
     saliency_batch_size: Count = Field(8, description="rows a squared gradient; 1 is the per-example Fisher")
     save_steps: Count = Field(50, description="a checkpoint every so many steps")
     seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="of the order of rows and of dropout")
@@ -70,7 +75,9 @@ class Settings(BaseModel):
         find(self.method)
         build(self.method, self.hyper_parameters)
         paths = {
-            name: _absolute(value) for name in ("model", "forget", "retain", "preserve") if (value := getattr(self, name))
+            name: _absolute(value)
+            for name in ("model", "forget", "retain", "preserve")
+            if (value := getattr(self, name))
         }
         return self.model_copy(
             update={
@@ -119,7 +126,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
         line = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path}{line}: not YAML ({getattr(error, 'problem', None) or 'cannot be read'})") from None
     if not isinstance(values, dict):
-        raise InputError(f"{path}: holds {type(values).__name__} where keys and values are expected, as in model: FOLDER")
+        raise InputError(
+            f"{path}: holds {type(values).__name__} where keys and values are expected, as in model: FOLDER"
+        )
     settings = values.get("settings", values)
     return {str(key): value for key, value in settings.items() if value is not None}
 
@@ -132,7 +141,7 @@ def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[
     """
     merged = dict(values)
     method = find(str(merged.get("method", Settings.model_fields["method"].default)))
-    hyper = {field for field in method.__dataclass_fields__}
+    hyper = set(method.__dataclass_fields__)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         key = key.strip()

@@ -60,7 +60,7 @@ class UnlearnConfig(TrainingArguments):
     logging_steps: float = field(default=1, metadata={"help": "Log the terms of the objective every so many steps."})
     save_steps: float = field(default=50, metadata={"help": "Write a checkpoint every so many steps."})
     save_total_limit: int | None = field(default=2, metadata={"help": "How many checkpoints to keep."})
-    remove_unused_columns: bool | None = field(default=False, metadata={"help": "Must stay False."})
+    remove_unused_columns: bool = field(default=False, metadata={"help": "Must stay False."})
     saliency_batch_size: int = field(
         default=8, metadata={"help": "Examples a squared gradient; 1 is the per-example Fisher information."}
     )
@@ -85,7 +85,7 @@ class _Positions(Dataset[int]):
         return position
 
 
-class UnlearnTrainer(Trainer):  # type: ignore[misc]
+class UnlearnTrainer(Trainer):
     """Trains one method on forget and retain examples.
 
     Args:
@@ -127,10 +127,12 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         self.pairing = Pairing(
             len(forget) if method.needs.forget else 0, len(retain) if method.needs.retain else 0, args.seed
         )
+        self.config, self.policy_model = args, model.model
+        self.positions = _Positions(args.max_steps * effective)
         super().__init__(
             model=model.model,
             args=args,
-            train_dataset=_Positions(args.max_steps * effective),
+            train_dataset=self.positions,
             data_collator=self._collate,
             processing_class=model.processor,
             callbacks=[*(callbacks or []), _MarkComplete(), Bar(method.name)],
@@ -149,7 +151,7 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         return batch
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)
+        return SequentialSampler(self.positions)
 
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
@@ -194,31 +196,33 @@ class UnlearnTrainer(Trainer):  # type: ignore[misc]
         need = self.method.needs.reference
         if need == "nothing":
             return NoReference()
-        if starts_at_base(self.model):
-            return AdapterOffReference(self.model)
+        if starts_at_base(self.policy_model):
+            return AdapterOffReference(self.policy_model)
         if need == "distribution":
-            return CopyReference(self.model)
-        path = Path(self.args.reference_file) if self.args.reference_file else None
-        key = f"{weights_digest(self.model)}:{digest(self.forget)}"
-        return CachedReference.compute(self.model, self.encoder, self.forget, self.args.eval_batch_size, path, key)
+            return CopyReference(self.policy_model)
+        path = Path(self.config.reference_file) if self.config.reference_file else None
+        key = f"{weights_digest(self.policy_model)}:{digest(self.forget)}"
+        return CachedReference.compute(
+            self.policy_model, self.encoder, self.forget, self.args.eval_batch_size, path, key
+        )
 
     def _make_mask(self) -> SaliencyMask:
-        path = Path(self.args.saliency_file) if self.args.saliency_file else None
+        path = Path(self.config.saliency_file) if self.config.saliency_file else None
         if path is not None and path.is_file():
             mask = SaliencyMask.load(path)
         else:
             kept = [*self.retain, *self.preserve]
             gamma = float(self.method.gamma)  # type: ignore[attr-defined]
             mask = SaliencyMask.build(
-                self.model, self._batches(self.forget, "forget"), self._batches(kept, "preserve"), gamma
+                self.policy_model, self._batches(self.forget, "forget"), self._batches(kept, "preserve"), gamma
             )
             if path is not None:
                 mask.save(path)
-        mask.check_fits(self.model)
+        mask.check_fits(self.policy_model)
         return mask
 
     def _batches(self, examples: Sequence[Example], role: str) -> Any:
-        size = self.args.saliency_batch_size
+        size = self.config.saliency_batch_size
         starts = range(0, len(examples), size)
         for start in progress(starts, f"saliency of {role}", total=len(starts)):
             yield self.encoder.batch(examples[start : start + size]).to(self.args.device)
@@ -235,15 +239,15 @@ def _batch(parts: dict[str, Any] | None) -> Batch | None:
     return None if parts is None else Batch(**parts)
 
 
-class _MarkComplete(TrainerCallback):  # type: ignore[misc]
+class _MarkComplete(TrainerCallback):
     """Marks a checkpoint once all of it is on disk."""
 
     def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if state.is_world_process_zero:
-            (Path(args.output_dir) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+            (Path(str(args.output_dir)) / f"checkpoint-{state.global_step}" / COMPLETE).touch()
 
 
-class Bar(TrainerCallback):  # type: ignore[misc]
+class Bar(TrainerCallback):
     """A progress bar over the optimizer steps."""
 
     def __init__(self, description: str) -> None:

@@ -86,7 +86,7 @@ class Encoder:
 
     def __init__(self, processor: Any, end_of_turn_ids: Iterable[int] = (), keep: int = 16384) -> None:
         self.processor = processor
-        self.tokenizer = getattr(processor, "tokenizer", None)
+        self.tokenizer: Any = getattr(processor, "tokenizer", None)
         if self.tokenizer is None:
             raise InputError(
                 f"{type(processor).__name__} has no tokenizer: give the processor of a vision-language model"

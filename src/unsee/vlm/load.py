@@ -175,7 +175,7 @@ def _add_lora(model: nn.Module, parts: tuple[Part, ...], lora: LoraOptions) -> n
     if not targets:
         raise InputError(f"lora: no linear layer in {', '.join(parts)} of {type(model).__name__}; choose other parts")
     config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets)
-    adapted: nn.Module = get_peft_model(model, config)  # type: ignore[arg-type]
+    adapted: nn.Module = get_peft_model(model, config)
     return adapted
 
 

@@ -67,7 +67,7 @@ def freeze_other_parts(model: nn.Module, parts: Sequence[Part]) -> None:
 
 def trainable_per_part(model: nn.Module) -> dict[Part, tuple[int, int]]:
     """Per part: how many parameters may move, of how many."""
-    counts = {part: (0, 0) for part in PARTS}
+    counts = dict.fromkeys(PARTS, (0, 0))
     for (_, parameter), part in zip(model.named_parameters(), part_of_parameters(model).values(), strict=True):
         moving, total = counts[part]
         size = parameter.numel()

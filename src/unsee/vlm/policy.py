@@ -67,8 +67,8 @@ class Policy:
 
 def innermost(model: nn.Module) -> nn.Module:
     """The transformers model inside wrappers such as DistributedDataParallel and PEFT."""
-    while hasattr(model, "module"):
-        model = model.module
+    while isinstance(inner := getattr(model, "module", None), nn.Module):
+        model = inner
     get_base_model = getattr(model, "get_base_model", None)
     return get_base_model() if callable(get_base_model) else model
 

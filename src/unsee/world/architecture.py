@@ -112,12 +112,11 @@ def make_model(processor: LlavaProcessor, seed: int) -> LlavaForConditionalGener
     config = LlavaConfig(
         vision_config=vision_config(),
         text_config=language,
-        image_token_id=processor.image_token_id,
+        image_token_index=processor.image_token_id,
         image_seq_length=(IMAGE_SIZE // PATCH_SIZE) ** 2,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
         tie_word_embeddings=True,
-        initializer_range=INITIALIZER_RANGE,
         **specials,
     )
     with torch.random.fork_rng():

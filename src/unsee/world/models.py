@@ -173,9 +173,7 @@ def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Pa
         disable_tqdm=True,
         use_cpu=True,
     )
-    trainer = UnlearnTrainer(
-        loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows
-    )
+    trainer = UnlearnTrainer(loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows)
     trainer.train()
     model.save_pretrained(folder)
     processor.save_pretrained(folder)

@@ -1,0 +1,145 @@
+"""From a finished run, or several on one benchmark, to what the page shows."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unsee import __version__
+from unsee.data import Example, Probe
+from unsee.evaluate import Record
+from unsee.files import write_text
+from unsee.methods import find, hyper_parameters
+from unsee.report.contents import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score
+from unsee.report.page import render
+from unsee.report.photo import photo_data_uri
+from unsee.run import LIBRARIES, Run
+
+Records = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
+
+
+def run_report(run: Run) -> Report:
+    """The page of one run: the model before and after."""
+    method = run.settings.method
+    seconds = run.scores["seconds"].get("unlearn")
+    return Report(
+        title=f"{method} on {Path(run.settings.model).name}",
+        created=now(),
+        request=run.settings.request,
+        models={
+            "base": ModelResult(label="before", role="base", scores=scores_of(run.scores["models"]["base"])),
+            method: method_result(run, seconds),
+        },
+        probes=[probe_info(probe, run.settings.request) for probe in run.benchmark.probes],
+        curves={method: curve(run)},
+        answers=answers(run.benchmark.probes, run.records),
+        saliency=run.scores["saliency"],
+        settings=run.settings.model_dump(mode="json"),
+        environment=environment(),
+        command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
+    )
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Render the page and write it, atomically."""
+    write_text(path, render(report))
+
+
+def method_result(run: Run, seconds: float | None = None) -> ModelResult:
+    """The unlearned model of a run, with the hyper-parameters that it really had."""
+    name = run.settings.method
+    values = {one.name: one.default for one in hyper_parameters(name)} | run.settings.hyper_parameters
+    training = run.settings.model_dump(
+        mode="json", include={"learning_rate", "epochs", "max_steps", "batch_size", "parts", "lora", "seed"}
+    )
+    training = {key: value for key, value in training.items() if value is not None}
+    return ModelResult(
+        label=name,
+        role="method",
+        paper=find(name).paper,
+        hyper_parameters={**values, **training, "parts": ", ".join(run.settings.parts)},
+        seconds=seconds,
+        scores=scores_of(run.scores["models"][name]),
+    )
+
+
+def scores_of(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
+    """Scores as the page holds them, from those of `scores.json`."""
+    shown = set(Score.model_fields)
+    return {probe: Score(**{k: v for k, v in numbers.items() if k in shown}) for probe, numbers in scores.items()}
+
+
+def curve(run: Run) -> list[CurvePoint]:
+    """The value of each term of the objective, step by step."""
+    return [
+        CurvePoint(step=point["step"], values={name: value for name, value in point.items() if name != "step"})
+        for point in run.scores["curve"]
+    ]
+
+
+def probe_info(
+    probe: Probe, request: str | None, chance: float | None = None, label: str = "", description: str = ""
+) -> ProbeInfo:
+    """What a probe is for, from its name and the request."""
+    return ProbeInfo(
+        name=probe.name,
+        label=label,
+        description=description,
+        forget=is_forgotten(probe.name, request),
+        trained_on=probe.trained_on,
+        chance=chance,
+    )
+
+
+def is_forgotten(probe: str, request: str | None) -> bool:
+    """Whether the request wants a probe's answers gone: forget probes, but not in the modality that it leaves alone."""
+    spared = {"visual": "_qa", "textual": "_vqa"}.get(request or "")
+    return probe.startswith("forget") and not (spared and probe.endswith(spared))
+
+
+def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
+    """Every question with its photograph and what each model said to it."""
+    photos: dict[Any, str] = {}
+    found = []
+    for probe in probes:
+        for index, example in enumerate(probe.examples):
+            rows = {model: asked[probe.name][index] for model, asked in records.items() if probe.name in asked}
+            found.append(
+                Answer(
+                    probe=probe.name,
+                    subject=example.subject,
+                    photo=_photo(example, photos),
+                    question=example.question,
+                    expected=example.answer,
+                    said={model: row.said for model, row in rows.items()},
+                    correct={model: row.correct for model, row in rows.items()},
+                )
+            )
+    return found
+
+
+def _photo(example: Example, photos: dict[Any, str]) -> str | None:
+    if example.image is None:
+        return None
+    if example.image not in photos:
+        photos[example.image] = photo_data_uri(example.image)
+    return photos[example.image]
+
+
+def environment() -> dict[str, str]:
+    """Versions and machine, for the foot of the page."""
+    found = {"unsee": __version__, "python": platform.python_version()}
+    found |= {name: version(name) for name in LIBRARIES}
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return {**found, "device": str(device or f"{platform.machine()} CPU")}
+
+
+def now() -> str:
+    """The present minute, UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
