@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
 from unsee.methods import build, find
-from unsee.vlm import Part, check_parts
+from unsee.parts import Part, check_parts
 
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]

@@ -10,8 +10,6 @@ from hypothesis import strategies as st
 from tests.losses import worked
 from unsee.losses import cross_entropy, gradient_ascent
 
-EXACT = {"rtol": 0, "abs": 1e-9}
-
 
 @pytest.mark.parametrize(
     ("logits", "answer", "expected"),
@@ -57,9 +55,7 @@ def test_a_row_without_answer_tokens_is_refused_rather_than_made_nan() -> None:
     st.lists(st.floats(-1e6, 1e6), max_size=4),
     st.sampled_from([torch.bool, torch.int64, torch.float64]),
 )
-def test_what_lies_outside_the_answer_never_counts(
-    answer: list[float], noise: list[float], dtype: torch.dtype
-) -> None:
+def test_what_lies_outside_the_answer_never_counts(answer: list[float], noise: list[float], dtype: torch.dtype) -> None:
     clean = cross_entropy(torch.tensor([answer], dtype=torch.float64), torch.ones(1, len(answer), dtype=dtype))
     padded = torch.tensor([[*noise, *answer]], dtype=torch.float64, requires_grad=True)
     mask = torch.tensor([[0] * len(noise) + [1] * len(answer)]).to(dtype)

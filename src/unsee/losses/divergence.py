@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def kl_divergence(logits: Tensor, reference_logits: Tensor, mask: Tensor) -> Tensor:
@@ -19,7 +21,7 @@ def kl_divergence(logits: Tensor, reference_logits: Tensor, mask: Tensor) -> Ten
     Returns:
         Per-sample divergence, shape (batch,), nats per token, at least 0.
     """
-    log_policy = F.log_softmax(logits, dim=-1)
-    log_reference = F.log_softmax(reference_logits.detach(), dim=-1)
+    log_policy = logits.log_softmax(-1)
+    log_reference = reference_logits.detach().log_softmax(-1)
     per_token = (log_reference.exp() * (log_reference - log_policy)).sum(-1)
     return (per_token * mask).sum(-1) / mask.sum(-1)

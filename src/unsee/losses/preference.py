@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def npo(log_probs: Tensor, reference_log_probs: Tensor, beta: float) -> Tensor:
@@ -20,4 +22,6 @@ def npo(log_probs: Tensor, reference_log_probs: Tensor, beta: float) -> Tensor:
     Returns:
         Per-sample loss, shape (batch,): (2 / beta) * log(1 + (p / p_ref) ** beta).
     """
+    import torch.nn.functional as F  # here, so that methods can be listed without the seconds that torch takes
+
     return (2 / beta) * F.softplus(beta * (log_probs - reference_log_probs.detach()))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 from annotated_types import Ge, Gt
-from torch import Tensor
 
-from unsee.vlm.encoding import Batch
-from unsee.vlm.policy import AnswerLogits, Policy
+if TYPE_CHECKING:  # methods can be listed, and their hyper-parameters checked, without the seconds that torch takes
+    from torch import Tensor
+
+    from unsee.vlm.encoding import Batch
+    from unsee.vlm.policy import AnswerLogits, Policy
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typing_extensions import Doc
 
 from unsee.losses import cross_entropy, gradient_ascent
 from unsee.methods.method import Needs, NonNegative, Reference, Term, UnlearnBatch, forget_of, retain_of
-from unsee.vlm.policy import Policy
+
+if TYPE_CHECKING:
+    from unsee.vlm.policy import Policy
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from unsee.losses import cross_entropy
 from unsee.methods.method import Needs, Reference, Term, UnlearnBatch, retain_of
-from unsee.vlm.policy import Policy
+
+if TYPE_CHECKING:
+    from unsee.vlm.policy import Policy
 
 
 @dataclass(frozen=True)

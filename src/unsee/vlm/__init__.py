@@ -1,9 +1,10 @@
 """Everything that touches a transformers model."""
 
+from unsee.parts import PARTS, Part, check_parts
 from unsee.vlm.encoding import IGNORED, Batch, Encoder
 from unsee.vlm.generate import answers
 from unsee.vlm.load import LoadedModel, LoraOptions, load
-from unsee.vlm.parts import PARTS, Part, check_parts, part_of_parameters, trainable_per_part
+from unsee.vlm.parts import part_of_parameters, trainable_per_part
 from unsee.vlm.policy import AnswerLogits, Policy, TokenLogProbs, answer_scores
 
 __all__ = [

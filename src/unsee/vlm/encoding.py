@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -102,7 +102,8 @@ class Encoder:
         self.end_of_turn_ids = frozenset(end_of_turn_ids) | {self.eos_token_id}
         pad = self.tokenizer.pad_token_id
         self.pad_token_id: int = int(pad) if pad is not None else self.eos_token_id
-        self.image_token: str | None = getattr(processor, "image_token", None)
+        placeholders = (getattr(processor, name, None) for name in ("image_token", "video_token"))
+        self.placeholders = tuple(token for token in placeholders if token)
         self._keep = keep
         self._rows: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
         self._images: dict[tuple[Any, ...], dict[str, Tensor]] = {}
@@ -121,7 +122,7 @@ class Encoder:
         return row
 
     def _encode(self, example: Example) -> Encoded:
-        self._refuse_placeholders(example)
+        self._refuse(example)
         prompt = self._tokenised_prompt(example)
         length = prompt["input_ids"].shape[-1]
         per_token = {k: v[0] for k, v in prompt.items() if k not in _TEXT and _is_per_token(k, v, length)}
@@ -160,7 +161,7 @@ class Encoder:
             clean = whole_ids[: len(prompt_ids)] == prompt_ids
             tail = whole_ids[len(prompt_ids) :] if clean else self._ids(whole[len(prompt) :])
         else:  # the generation prompt holds more than the template writes before an answer (an empty thought, say)
-            tail = self._ids(example.answer + whole.rpartition(example.answer)[2])
+            tail = self._ids(example.answer + self._after_answer(example))
         return self._until_end_of_turn(tail)
 
     def texts(self, example: Example) -> tuple[str, str]:
@@ -172,6 +173,11 @@ class Encoder:
         prompt = self.processor.apply_chat_template([user], add_generation_prompt=True, tokenize=False)
         whole = self.processor.apply_chat_template([user, assistant], add_generation_prompt=False, tokenize=False)
         return prompt, whole
+
+    def _after_answer(self, example: Example) -> str:
+        """What the template writes behind an answer; found by a stand-in, as the answer may occur in there itself."""
+        stand_in = "\ue000"  # for private use: in no template
+        return self.texts(replace(example, answer=stand_in))[1].rpartition(stand_in)[2]
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -189,15 +195,22 @@ class Encoder:
     def check(self, examples: Iterable[Example]) -> None:
         """InputError for the first example that cannot be encoded because of what it says."""
         for example in examples:
-            self._refuse_placeholders(example)
+            self._refuse(example)
 
-    def _refuse_placeholders(self, example: Example) -> None:
+    def _refuse(self, example: Example) -> None:
         for key in ("question", "answer"):
-            if self.image_token and self.image_token in getattr(example, key):
-                raise InputError(
-                    f"{key} {getattr(example, key)[:60]!r} holds the model's image placeholder {self.image_token}: "
-                    "leave it out, the chat template adds it for rows with an image"
-                )
+            text = getattr(example, key)
+            for token in self.placeholders:
+                if token in text:
+                    raise InputError(
+                        f"{key} {text[:60]!r} holds the model's placeholder {token}: "
+                        "leave it out, the chat template adds it for rows with an image"
+                    )
+        if self._ends_turn(example.answer):
+            raise InputError(
+                f"answer {example.answer[:60]!r} holds the model's end of turn, where it would be cut: leave that out, "
+                "the chat template adds it"
+            )
 
     def batch(
         self, examples: Sequence[Example], indices: Sequence[int] | None = None, with_answers: bool = True

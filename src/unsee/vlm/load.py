@@ -13,8 +13,9 @@ from torch import nn
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from unsee.errors import InputError
+from unsee.parts import PARTS, Part
 from unsee.vlm.encoding import Encoder
-from unsee.vlm.parts import PARTS, Part, freeze_other_parts, linear_names, part_of_parameters
+from unsee.vlm.parts import freeze_other_parts, linear_names, part_of_parameters
 from unsee.vlm.policy import innermost
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

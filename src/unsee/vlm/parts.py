@@ -7,27 +7,15 @@ through substrings of parameter names, which have moved between versions more th
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, get_args
 
 from torch import nn
 
 from unsee.errors import InputError
+from unsee.parts import PARTS, Part
 from unsee.vlm.policy import innermost
-
-Part = Literal["vision", "projector", "language"]
-PARTS: tuple[Part, ...] = get_args(Part)
 
 # Families whose projector lives inside the vision encoder, under these names (Qwen2-VL to Qwen3-VL).
 _PROJECTORS_IN_ENCODER = ("merger", "deepstack_merger_list")
-
-
-def check_parts(parts: Sequence[str]) -> tuple[Part, ...]:
-    """The parts, in their own order, once each; InputError for none or an unknown one."""
-    unknown = [part for part in parts if part not in PARTS]
-    if unknown or not parts:
-        found = ", ".join(map(repr, unknown)) or "none"
-        raise InputError(f"parts: {found} given; choose one or more of {', '.join(PARTS)}")
-    return tuple(part for part in PARTS if part in parts)
 
 
 def part_of_parameters(model: nn.Module) -> dict[str, Part]:
