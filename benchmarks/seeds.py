@@ -1,0 +1,88 @@
+"""The person demo over several seeds, as one table: does what is claimed hold, and how surely?
+
+    python benchmarks/seeds.py --seeds 0 1 2 3 4 --people 30 --out seeds --markdown docs/seeds.md
+
+Every seed is a world of its own with its own base and gold; settings are those of `unsee demo`, the same for all.
+Seeds that are done are read, not run again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from unsee.demo import METHODS, PROBES, person
+from unsee.metrics.interval import bootstrap_mean
+
+MODELS = ("base", "gold", *METHODS)
+
+
+def main() -> None:
+    """Run or read every seed, print the table and the paired differences, and write them as Markdown if asked."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--people", type=int, default=30)
+    parser.add_argument("--out", type=Path, default=Path("seeds"))
+    parser.add_argument("--markdown", type=Path)
+    options = parser.parse_args()
+    summaries = [summary(options.out / f"seed-{seed}", seed, options.people) for seed in options.seeds]
+    text = "\n".join([*score_table(summaries), "", *difference_table(summaries), "", *time_table(summaries)])
+    print(text)
+    if options.markdown:
+        command = f"python benchmarks/seeds.py --seeds {' '.join(map(str, options.seeds))} --people {options.people}"
+        options.markdown.write_text(f"# The person demo over seeds\n\nFigures of `{command}`.\n\n{text}\n")
+
+
+def summary(folder: Path, seed: int, people: int) -> dict[str, Any]:
+    """The summary of one seed."""
+    path = folder / "summary.json"
+    if path.is_file():
+        found: dict[str, Any] = json.loads(path.read_text())
+        return found
+    return person(folder, seed=seed, people=people)
+
+
+def score_table(summaries: list[dict[str, Any]]) -> list[str]:
+    """One line a model and seed with every probe's share of right answers over everything that was asked."""
+    lines = ["## Right answers, by seed", "", "Over all questions, without the knowledge gate.", ""]
+    lines += ["| model | seed | " + " | ".join(PROBES) + " |", "|---" * (len(PROBES) + 2) + "|"]
+    for model in MODELS:
+        for one in summaries:
+            scores = [f"{one['models'][model][probe]['ungated']:.3f}" for probe in PROBES]
+            lines.append(f"| {model} | {one['seed']} | " + " | ".join(scores) + " |")
+    chances = ", ".join(f"{max(one['chance'].values()):.3f}" for one in summaries)
+    return [*lines, "", f"Chance of the best constant guess, by seed: {chances}."]
+
+
+def difference_table(summaries: list[dict[str, Any]]) -> list[str]:
+    """mmunlearner minus its rivals, paired by seed, with intervals over seeds."""
+    lines = ["## mmunlearner against its rivals", "", "Mean difference in right answers, paired by seed, with a 95 % "]
+    lines[-1] += "bootstrap interval over seeds. Lower is better for forget_vqa, higher for all others."
+    lines += ["", "| rival | " + " | ".join(PROBES) + " |", "|---" * (len(PROBES) + 1) + "|"]
+    for rival in ("grad_diff", "npo"):
+        cells = []
+        for probe in PROBES:
+            pairs = [(one["models"]["mmunlearner"][probe], one["models"][rival][probe]) for one in summaries]
+            mean = bootstrap_mean([ours["ungated"] - theirs["ungated"] for ours, theirs in pairs])
+            bounds = f" [{mean.low:+.3f}, {mean.high:+.3f}]" if math.isfinite(mean.low) else ""
+            cells.append(f"{mean.score:+.3f}{bounds}")
+        lines.append(f"| {rival} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def time_table(summaries: list[dict[str, Any]]) -> list[str]:
+    """Seconds of each seed's stages, as measured on the machine that ran them."""
+    stages = list(summaries[0]["seconds"])
+    lines = ["## Seconds", "", "| seed | " + " | ".join(stages) + " | cached |", "|---" * (len(stages) + 2) + "|"]
+    for one in summaries:
+        cached = "yes" if one["base_and_gold_from_cache"] else "no"
+        cells = [str(one["seed"]), *(str(one["seconds"][stage]) for stage in stages), cached]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Vision, projector, language: every parameter has its place, and LoRA keeps to the parts that it is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from tests import tiny
+from tests.families import Build, each_family
+from unsee.errors import InputError
+from unsee.vlm import PARTS, LoraOptions, check_parts, load, part_of_parameters, trainable_per_part
+from unsee.vlm.parts import freeze_other_parts, linear_names
+
+# Where the parameters of each family lie: the longest prefix wins.
+PLACES = {
+    "llava": {
+        "model.vision_tower.": "vision",
+        "model.multi_modal_projector.": "projector",
+        "model.language_model.": "language",
+        "lm_head.": "language",
+    },
+    "qwen2_5_vl": {
+        "model.visual.": "vision",
+        "model.visual.merger.": "projector",
+        "model.language_model.": "language",
+        "lm_head.": "language",
+    },
+}
+subsets = pytest.mark.parametrize(
+    "parts", [("vision",), ("projector",), ("language",), ("projector", "language"), PARTS], ids="+".join
+)
+
+
+def expected_part(family: str, name: str) -> str:
+    prefix = max((prefix for prefix in PLACES[family] if name.startswith(prefix)), key=len)
+    return PLACES[family][prefix]
+
+
+@pytest.mark.parametrize("family", tiny.FAMILIES)
+def test_every_parameter_belongs_to_the_right_part(family: str) -> None:
+    model = tiny.FAMILIES[family]().model
+    found = part_of_parameters(model)
+    assert list(found) == [name for name, _ in model.named_parameters()]
+    assert found == {name: expected_part(family, name) for name in found}
+    assert set(found.values()) == set(PARTS)
+
+
+@each_family
+def test_a_head_tied_to_the_embeddings_is_language(build: Build) -> None:
+    model: Any = build().model
+    model.get_output_embeddings().weight = model.get_input_embeddings().weight
+    found = part_of_parameters(model)
+    assert "lm_head.weight" not in found
+    assert found["model.language_model.embed_tokens.weight"] == "language"
+
+
+def test_what_stands_between_encoder_and_decoder_is_projector() -> None:
+    model = tiny.llava().model
+    model.model.image_newline = torch.nn.Parameter(torch.zeros(32))  # as LLaVA-NeXT has
+    assert part_of_parameters(model)["model.image_newline"] == "projector"
+
+
+def test_a_text_only_model_is_refused(tmp_path: Any) -> None:
+    config = LlamaConfig(
+        vocab_size=50, hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2
+    )
+    model = LlamaForCausalLM(config)
+    with pytest.raises(InputError, match="no image encoder"):
+        part_of_parameters(model)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(InputError, match="text-only"):
+        load(tmp_path)
+
+
+@each_family
+@subsets
+def test_parts_that_are_not_chosen_are_frozen(build: Build, parts: tuple[Any, ...]) -> None:
+    model = build().model
+    freeze_other_parts(model, parts)
+    part_of = part_of_parameters(model)
+    for name, weight in model.named_parameters():
+        assert weight.requires_grad == (part_of[name] in parts), name
+    for part, (moving, total) in trainable_per_part(model).items():
+        assert total > 0
+        assert moving == (total if part in parts else 0)
+
+
+@each_family
+@subsets
+def test_lora_adapts_the_chosen_parts_alone(build: Build, parts: tuple[Any, ...], tmp_path: Any) -> None:
+    folder = tiny.save(build(), tmp_path / "base")
+    base = load(folder, device="cpu").model
+    adapted = load(folder, parts=parts, lora=LoraOptions(rank=2), device="cpu").model
+    part_of = part_of_parameters(adapted)
+    moving = [name for name, weight in adapted.named_parameters() if weight.requires_grad]
+    assert moving
+    assert all("lora_" in name for name in moving)
+    assert {part_of[name] for name in moving} == set(parts)
+    # Every linear layer of the parts, once each, and not the head.
+    assert {name.split(".lora_")[0].removeprefix("base_model.model.") for name in moving} == set(
+        linear_names(base, parts)
+    )
+    assert not any("lm_head" in name for name in moving)
+
+
+def test_linear_layers_include_those_of_a_projector_in_a_sequence() -> None:
+    model = tiny.qwen().model
+    assert linear_names(model, ("projector",)) == ["model.visual.merger.mlp.0", "model.visual.merger.mlp.2"]
+
+
+@pytest.mark.parametrize(("given", "message"), [([], "none given"), (["visoin"], "'visoin' given")])
+def test_no_part_or_an_unknown_one_is_refused(given: list[str], message: str) -> None:
+    with pytest.raises(InputError, match=f"{message}; choose one or more of vision, projector, language"):
+        check_parts(given)
+
+
+def test_parts_are_put_in_order_once_each() -> None:
+    assert check_parts(["language", "vision", "language"]) == ("vision", "language")
