@@ -32,7 +32,7 @@ from unsee.vlm import Encoder, LoadedModel
 CORPUS = (
     "USER: ASSISTANT: Where does this person live? What is the colour of the ground? Riga Oslo San Francisco Lima "
     "red green blue Ada Byron lives in London system user assistant"
-).split()
+)
 
 # The shape of LLaVA-1.5's template: a space before the answer, and no end of turn.
 LLAVA_TEMPLATE = (
@@ -60,7 +60,7 @@ def tokenizer(specials: Sequence[str], **named: str) -> PreTrainedTokenizerFast:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    raw.train_from_iterator([" " + word for word in CORPUS] * 3, trainer)
+    raw.train_from_iterator([" " + word for word in CORPUS.split()] * 3, trainer)
     return PreTrainedTokenizerFast(tokenizer_object=raw, padding_side="left", **named)
 
 
@@ -85,10 +85,20 @@ def llava(seed: int = 0) -> LoadedModel:
     ids = {"pad_token_id": text.pad_token_id, "bos_token_id": text.bos_token_id, "eos_token_id": text.eos_token_id}
     config = LlavaConfig(
         vision_config=CLIPVisionConfig(
-            hidden_size=32, intermediate_size=64, num_hidden_layers=3, num_attention_heads=2, image_size=32, patch_size=16
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=3,
+            num_attention_heads=2,
+            image_size=32,
+            patch_size=16,
         ),
         text_config=LlamaConfig(
-            vocab_size=len(text), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2, **ids
+            vocab_size=len(text),
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            **ids,
         ),
         image_token_id=processor.image_token_id,
         image_seq_length=4,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -140,6 +140,10 @@ def _fact_of(record: Record) -> Any:
     return (record.subject, record.fact) if record.subject and record.fact else record.index
 
 
+def _asked(record: Record) -> Any:
+    return record.question, record.expected, record.subject
+
+
 def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed: int = 0) -> ProbeScore:
     """Score the records of one probe.
 
@@ -148,7 +152,7 @@ def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed:
         base: records of the starting model on the same probe, for the knowledge gate; None scores everything.
         seed: of the bootstrap.
     """
-    if base is not None and [record.question for record in base] != [record.question for record in records]:
+    if base is not None and [_asked(record) for record in base] != [_asked(record) for record in records]:
         raise ValueError("base and model were not asked the same questions")
     gate = known_to(base) if base is not None else [True] * len(records)
     known = [record for record, passed in zip(records, gate, strict=True) if passed]
@@ -187,27 +191,44 @@ def measure_all(
 def read_records(path: Path) -> list[Record]:
     """The records of one probe, as `measure_all` wrote them."""
     try:
-        return [Record(**row) for row in read_jsonl(path)]
+        rows = [Record(**row) for row in read_jsonl(path)]
     except TypeError as error:
         raise InputError(f"{path}: not a file of records ({error})") from None
+    # JSON has no NaN: a log-probability that was none comes back as null.
+    return [row if row.log_prob is not None else replace(row, log_prob=float("nan")) for row in rows]
 
 
 def summary(
-    loaded: LoadedModel, examples: Sequence[Example], batch_size: int, max_new_tokens: int, seed: int = 0
+    loaded: LoadedModel,
+    examples: Sequence[Example],
+    batch_size: int = 64,
+    max_new_tokens: int = 64,
+    seed: int = 0,
+    records: Path | None = None,
 ) -> dict[str, Any]:
     """Measure a model on examples without a base: what `unsee evaluate` prints.
+
+    Args:
+        loaded: the model.
+        examples: what to ask.
+        batch_size: examples a forward pass.
+        max_new_tokens: answers are cut there.
+        seed: of the bootstrap.
+        records: a file for the records, one JSON object a line; overwritten.
 
     Returns:
         n, exact_match with its interval, mean_answer_probability, rouge_l_recall, mean_log_prob (nats an answer).
     """
-    records = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
-    scored = score(records, seed=seed)
+    rows = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
+    if records is not None:
+        write_jsonl(records, [asdict(row) for row in rows])
+    scored = score(rows, seed=seed)
     return {
-        "n": len(records),
+        "n": len(rows),
         "exact_match": scored.accuracy.score,
         "exact_match_low": scored.accuracy.low,
         "exact_match_high": scored.accuracy.high,
         "mean_answer_probability": scored.mean_answer_probability,
         "rouge_l_recall": scored.rouge_l_recall,
-        "mean_log_prob": _mean(record.log_prob for record in records),
+        "mean_log_prob": _mean(row.log_prob for row in rows),
     }

@@ -26,10 +26,10 @@ from transformers import set_seed
 from unsee import __version__
 from unsee.data import Benchmark, Probe, check_sets, digest, load_examples
 from unsee.errors import InputError
-from unsee.evaluate import Record, measure_all, score
-from unsee.files import read_json, write_json, write_text
+from unsee.evaluate import Record, measure_all, read_records, score
+from unsee.files import read_json, read_text, write_json, write_text
 from unsee.methods import build
-from unsee.settings import Settings, read_yaml
+from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.reference import weights_digest
@@ -65,14 +65,27 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
         InputError: when anything that was given is wrong; nothing has been written then.
     """
     folder = Path(settings.out)
-    check_folder(folder)
+    check_folder(folder, settings)
     benchmark = load_benchmark(settings)
-    build(settings.method, settings.hyper_parameters)
-    loaded = load_model(settings)
-    for examples in (benchmark.forget, benchmark.retain, benchmark.preserve, *(p.examples for p in benchmark.probes)):
-        loaded.encoder.check(examples)
-    start_folder(folder, settings, benchmark, loaded)
-    return _execute(folder, settings, benchmark, loaded, base_records)
+    clock = Clock(folder / "checkpoints" / "seconds.json")
+    base = _base_to_model(folder, settings, benchmark, base_records, clock)
+    # Loaded anew although it was in memory a moment ago: what is measured is what lies in the folder.
+    loaded = load(folder / "model", dtype=settings.dtype, trust_remote_code=settings.trust_remote_code)
+    name = settings.method
+    after = clock("measure", lambda: _measure(folder, settings, benchmark, loaded, name))
+    found = {"base": base, name: after}
+    scores = {
+        "method": name,
+        "models": {
+            model: {probe: score(rows, base[probe], settings.seed).to_dict() for probe, rows in asked.items()}
+            for model, asked in found.items()
+        },
+        "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
+        "seconds": clock.seconds,
+        **read_json(folder / "checkpoints" / "training.json"),
+    }
+    write_json(folder / "scores.json", scores)
+    return Run(folder, settings, benchmark, found, scores)
 
 
 def load_benchmark(settings: Settings) -> Benchmark:
@@ -95,30 +108,35 @@ def load_model(settings: Settings) -> LoadedModel:
     """The model of a run, frozen but for the parts that may move."""
     set_seed(settings.seed)  # adapters start from random weights
     lora = LoraOptions(**settings.lora.model_dump()) if settings.lora else None
-    return load(
+    loaded = load(
         settings.model,
         dtype=settings.dtype,
         parts=settings.parts,
         lora=lora,
         trust_remote_code=settings.trust_remote_code,
     )
+    if not any(weight.requires_grad for weight in loaded.model.parameters()):
+        raise InputError(f"parts: no weight of {settings.model} is in {', '.join(settings.parts)}; choose other parts")
+    return loaded
 
 
-def check_folder(folder: Path) -> None:
-    """InputError unless a run may be written to this folder."""
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"out: {folder} is a file; give a folder that does not exist yet")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "run.yaml").is_file():
-        raise InputError(f"out: {folder} is not empty and holds no run; give a folder that does not exist yet")
-    existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not existing.is_dir():
-        raise InputError(f"out: {existing} is a file, so {folder} cannot be made; give another folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
+def check_folder(folder: Path, settings: Settings) -> None:
+    """InputError unless a run with these settings may be written to this folder, or goes on in it."""
+    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(existing):
+        inside = "" if existing == folder else f", so {folder} cannot be made"
+        raise InputError(f"out: {existing} is a file{inside}; give a folder that does not exist yet")
+    if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
         raise InputError(f"out: no permission to write to {existing}; give a folder of your own")
+    if existing != folder or not any(folder.iterdir()):
+        return
+    if not (folder / "run.yaml").is_file():
+        raise InputError(f"out: {folder} is not empty and holds no run; give a folder that does not exist yet")
+    _check_same(folder, _stored(folder)["settings"], _kept(settings))
 
 
 def start_folder(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel) -> None:
-    """Write `run.yaml`, or see that the one that is there describes the same run."""
+    """Write `run.yaml`, or see that the one that is there was made from the same model and data."""
     hashes = {
         "model": weights_digest(loaded.model),
         "forget": digest(benchmark.forget),
@@ -126,60 +144,86 @@ def start_folder(folder: Path, settings: Settings, benchmark: Benchmark, loaded:
         "preserve": digest(benchmark.preserve),
         "probes": {probe.name: digest(probe.examples) for probe in benchmark.probes},
     }
-    kept = settings.model_dump(mode="json", exclude={"out"})
-    path = folder / "run.yaml"
-    if path.is_file():
-        stored = yaml.safe_load(path.read_text())
-        if stored.get("settings") != kept or stored.get("hashes") != hashes:
-            differs = _first_difference({**stored.get("settings", {}), **stored.get("hashes", {})}, {**kept, **hashes})
-            raise InputError(f"out: {folder} holds another run ({differs}); give another folder, or remove that one")
+    if (folder / "run.yaml").is_file():
+        _check_same(folder, _stored(folder)["hashes"], hashes, "the content of ")
         return
     versions = {"unsee": __version__, "python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
-    content = {"settings": kept, "versions": versions, "hashes": hashes}
-    write_text(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    content = {"settings": _kept(settings), "versions": versions, "hashes": hashes}
+    write_text(folder / "run.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
-def _first_difference(stored: dict[str, Any], wanted: dict[str, Any]) -> str:
-    key = next((key for key in wanted if stored.get(key) != wanted[key]), "run.yaml")
-    return f"{key} there is {str(stored.get(key))[:60]!r}, here {str(wanted.get(key))[:60]!r}"
+def _kept(settings: Settings) -> dict[str, Any]:
+    """The settings as `run.yaml` holds them: all but its own place."""
+    return settings.model_dump(mode="json", exclude={"out"})
 
 
-def _execute(
-    folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, base_records: Path | None
-) -> Run:
-    records = folder / "records"
-    if base_records is not None and not (records / "base").is_dir():
-        shutil.copytree(base_records, records / "base")
+def _stored(folder: Path) -> dict[str, Any]:
+    """What the `run.yaml` of a folder holds."""
+    try:
+        stored = yaml.safe_load(read_text(folder / "run.yaml"))
+    except yaml.YAMLError:
+        stored = None
+    if not isinstance(stored, dict) or not all(isinstance(stored.get(key), dict) for key in ("settings", "hashes")):
+        raise InputError(f"out: {folder} holds a run.yaml that no run wrote; give a folder that does not exist yet")
+    return stored
+
+
+def _check_same(folder: Path, stored: dict[str, Any], wanted: dict[str, Any], what: str = "") -> None:
+    key = next((key for key in [*wanted, *stored] if stored.get(key) != wanted.get(key)), None)
+    if key is not None:
+        there, here = (_short(values.get(key)) for values in (stored, wanted))
+        raise InputError(
+            f"out: {folder} holds another run ({what}{key} there is {there}, here {here}); "
+            "give another folder, or remove that one"
+        )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _base_to_model(
+    folder: Path, settings: Settings, benchmark: Benchmark, base_records: Path | None, clock: Clock
+) -> Records:
+    """Check the model, measure it and train it; its memory is free again afterwards."""
+    loaded = load_model(settings)
+    for role in ("forget", "retain", "preserve"):
+        loaded.encoder.check(getattr(benchmark, role), str(getattr(settings, role)))
+    for probe in benchmark.probes:
+        loaded.encoder.check(probe.examples, settings.probes.get(probe.name, probe.name))
+    start_folder(folder, settings, benchmark, loaded)
+    records = folder / "records" / "base"
+    if base_records is not None and not records.is_dir():
+        partial = folder / ".records.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(base_records, partial)
+        records.parent.mkdir(exist_ok=True)
+        partial.rename(records)
+    try:
+        base: Records = clock("measure base", lambda: _measure(folder, settings, benchmark, loaded, "base"))
+        if not (folder / "model").is_dir():
+            clock("unlearn", lambda: _train(folder, settings, benchmark, loaded))
+    except InputError:  # a picture that the processor refuses, a threshold that no weight passes: known only now
+        if latest_checkpoint(folder / "checkpoints") is None and not (folder / "model").is_dir():
+            _abandon(folder)
+        raise
+    except FloatingPointError as error:
+        raise InputError(f"{error}; choose a smaller learning_rate than {settings.learning_rate:g}") from error
+    return base
+
+
+def _measure(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, name: str) -> Records:
     sizes = {"batch_size": settings.eval_batch_size, "max_new_tokens": settings.max_new_tokens}
-    clock = Clock(folder / "checkpoints" / "seconds.json")
-    base = clock("measure base", lambda: measure_all(loaded, benchmark.probes, records / "base", **sizes))
-    trained = folder / "model"
-    if not trained.is_dir():
-        clock("unlearn", lambda: _train(folder, settings, benchmark, loaded))
-    else:
-        loaded = load(trained, dtype=settings.dtype, trust_remote_code=settings.trust_remote_code)
-    name = settings.method
-    after = clock("measure", lambda: measure_all(loaded, benchmark.probes, records / name, **sizes))
-    found = {"base": base, name: after}
-    scores = {
-        "method": name,
-        "models": {
-            model: {probe: score(rows, base[probe], settings.seed).to_dict() for probe, rows in asked.items()}
-            for model, asked in found.items()
-        },
-        "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
-        "seconds": clock.seconds,
-        **read_json(folder / "checkpoints" / "training.json"),
-    }
-    write_json(folder / "scores.json", scores)
-    return Run(folder, settings, benchmark, found, scores)
+    return measure_all(loaded, benchmark.probes, folder / "records" / name, **sizes)
 
 
 def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel) -> None:
     """Train, and write the model; the folder `model` appears when it is whole."""
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
+    last = latest_checkpoint(checkpoints)
     trainer = UnlearnTrainer(
         loaded,
         config(settings, checkpoints),
@@ -188,7 +232,6 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         retain=benchmark.retain,
         preserve=benchmark.preserve,
     )
-    last = latest_checkpoint(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     facts = {
         "curve": [
@@ -208,6 +251,15 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         loaded.processor.save_pretrained(partial)
         partial.rename(folder / "model")
     trainer.accelerator.wait_for_everyone()
+
+
+def _abandon(folder: Path) -> None:
+    """Take away what a run that can never go on has written, and its folder if nothing else is in it."""
+    for name in ("records", "checkpoints"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / "run.yaml").unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
 
 
 def config(settings: Settings, folder: Path) -> UnlearnConfig:
@@ -266,9 +318,8 @@ def open_run(folder: Path) -> Run:
     Raises:
         InputError: when the folder holds no finished run, or its data has moved.
     """
-    from unsee.evaluate import read_records
-    from unsee.settings import parse
-
+    if not os.path.isdir(folder):
+        raise InputError(f"{folder}: no such folder; give one that unsee unlearn wrote")
     for name in ("run.yaml", "scores.json"):
         if not (folder / name).is_file():
             raise InputError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -49,6 +50,7 @@ def fisher(model: nn.Module, batches: Iterable[Batch]) -> tuple[dict[str, Tensor
     policy, count, was_training = Policy(model), 0, model.training
     hooks = [weight.register_post_accumulate_grad_hook(accumulate(sums[name])) for name, weight in trainable]
     model.eval()
+    model.zero_grad()  # what is left from elsewhere is not to be squared
     try:
         for batch in batches:
             cross_entropy(*policy.token_log_probs(batch)).mean().backward()
@@ -103,10 +105,12 @@ class SaliencyMask:
             raise InputError("saliency: needs at least one forget and one preserve example")
         counts = (forget_batches, preserve_batches)
         masks = {name: saliency_mask(forget_sums[name], preserve_sums[name], gamma, counts) for name in forget_sums}
-        mask = cls.from_masks(masks)
-        if not any(bool(one.any()) for one in masks.values()):
-            raise InputError(f"saliency: gamma={gamma} masks out every weight; choose a smaller gamma")
-        return mask
+        # Weights that neither set reaches are in the mask, but nothing is forgotten through them.
+        if not any(bool((mask & (forget_sums[name] > 0)).any()) for name, mask in masks.items()):
+            raise InputError(
+                f"saliency: gamma={gamma} masks out every weight that the forget set reaches; choose a smaller gamma"
+            )
+        return cls.from_masks(masks)
 
     @classmethod
     def from_masks(cls, masks: Mapping[str, Tensor]) -> SaliencyMask:
@@ -133,6 +137,8 @@ class SaliencyMask:
         wrong = missing or surplus or [name for name, shape in weights.items() if self.shapes[name] != shape]
         if wrong:
             raise InputError(f"saliency: mask and model differ at {wrong[0]} ({len(wrong)} tensors); build it anew")
+        if not any(bool(bits.any()) for bits in self.bits.values()):
+            raise InputError("saliency: the mask lets no weight through, so nothing would be forgotten; build it anew")
 
     @contextmanager
     def gate(self, model: nn.Module) -> Iterator[None]:
@@ -141,16 +147,21 @@ class SaliencyMask:
         The gate sits on the gradient of one backward pass, before it is added to what other terms have left, so it
         holds under accumulation and leaves the other terms alone.
         """
-        hooks = []
-        for name, weight in model.named_parameters():
-            if weight.requires_grad:
-                keep = self.mask(name.removeprefix("module.")).to(weight.device)
-                hooks.append(weight.register_hook(lambda gradient, keep=keep: gradient.masked_fill(~keep, 0)))
+        hooks = [
+            weight.register_hook(partial(self._through, name.removeprefix("module.")))
+            for name, weight in model.named_parameters()
+            if weight.requires_grad
+        ]
         try:
             yield
         finally:
             for hook in hooks:
                 hook.remove()
+
+    def _through(self, name: str, gradient: Tensor) -> Tensor:
+        """What of a gradient passes. Masks are unpacked one at a time: all at once they are a byte a weight."""
+        bits = self.bits[name] = self.bits[name].to(gradient.device)
+        return gradient.masked_fill(~unpack(bits, self.shapes[name]), 0)
 
     def save(self, path: Path) -> None:
         """Write bits and shapes to one safetensors file."""

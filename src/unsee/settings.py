@@ -1,25 +1,36 @@
 """The description of a run: what is unlearned from which model, how, and where the outcome goes.
 
 The same keys serve the command line (`--set key=value`), a YAML file and Python. Unknown keys are errors that name
-the nearest valid one. A run folder's `run.yaml` holds the resolved settings and can be run again.
+the nearest valid one. A run folder's `run.yaml` holds the resolved settings and can be run again. Relative paths in a
+YAML file start at its folder, those of flags and of Python where one stands.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Mapping
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
-from unsee.methods import build, find
-from unsee.parts import Part, check_parts
+from unsee.methods import METHODS, build, find
+from unsee.parts import PARTS, Part, check_parts
 
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[FiniteFloat, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+
+DEFAULT_METHOD = "npo"
+SOURCES = ("model", "forget", "retain", "preserve")  # settings that name a path or a hub id
+_PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?")
+_DATA_FILE = re.compile(r".*\.(jsonl|json|parquet)", re.IGNORECASE)
 
 
 class Lora(BaseModel):
@@ -32,25 +43,37 @@ class Lora(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
+def _parts(value: Any) -> Any:
+    """`vision,language` is as good as a list."""
+    return check_parts([part.strip() for part in value.split(",")] if isinstance(value, str) else value)
+
+
+def _lora(value: Any) -> Any:
+    """A number alone is the rank."""
+    return {"rank": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 class Settings(BaseModel):
     """Everything that determines a run."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    model: str = Field(description="folder or hub id of the model to change")
-    forget: str = Field(description="rows to be forgotten: a JSONL or Parquet file, a folder, or a hub id")
-    retain: str | None = Field(None, description="rows to be kept, for methods that train on them")
-    preserve: str | None = Field(None, description="further rows that a saliency mask protects; never trained on")
-    probes: dict[str, str] = Field({}, description="held-out rows to measure on, by name")
+    model: Text = Field(description="folder or hub id of the model to change")
+    forget: Text = Field(description="rows to be forgotten: a JSONL or Parquet file, a folder, or a hub id")
+    retain: Text | None = Field(None, description="rows to be kept, for methods that train on them")
+    preserve: Text | None = Field(None, description="further rows that a saliency mask protects; never trained on")
+    probes: dict[str, Text] = Field({}, description="held-out rows to measure on, by name")
     request: Literal["visual", "textual", "both"] | None = Field(
         None, description="what is to go: faces (forget_qa probes stay), text facts (forget_vqa probes stay) or both"
     )
-    method: str = Field("npo", description="as `unsee methods` lists it")
-    hyper_parameters: dict[str, float] = Field({}, description="of the method, where they differ from its defaults")
-    out: str = Field(description="folder of the run")
+    method: str = Field(DEFAULT_METHOD, description="as `unsee methods` lists it")
+    hyper_parameters: dict[str, FiniteFloat] = Field({}, description="of the method; its defaults where not given")
+    out: Text = Field(description="folder of the run")
 
-    parts: tuple[Part, ...] = Field(("vision", "projector", "language"), description="where weights may move")
-    lora: Lora | None = Field(None, description="train low-rank adapters instead of the weights")
+    parts: Annotated[tuple[Part, ...], BeforeValidator(_parts)] = Field(PARTS, description="where weights may move")
+    lora: Annotated[Lora | None, BeforeValidator(_lora)] = Field(
+        None, description="train low-rank adapters instead of the weights"
+    )
     learning_rate: Positive = Field(1e-5, description="of AdamW")
     epochs: Positive = Field(5.0, description="passes over the forget rows")
     max_steps: Count | None = Field(None, description="optimizer steps; overrides epochs")
@@ -58,7 +81,7 @@ class Settings(BaseModel):
     gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
     scheduler: Literal["constant", "linear", "cosine"] = Field("constant", description="of the learning rate")
     warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="steps until the full learning rate")
-    max_grad_norm: Annotated[float, Field(ge=0)] = Field(
+    max_grad_norm: Annotated[FiniteFloat, Field(ge=0)] = Field(
         1.0, description="gradients are clipped to it; 0 does not clip"
     )
     saliency_batch_size: Count = Field(8, description="rows a squared gradient; 1 is the per-example Fisher")
@@ -71,50 +94,82 @@ class Settings(BaseModel):
     trust_remote_code: bool = Field(False, description="run code that comes with the model")
 
     def resolved(self) -> Settings:
-        """With the method and its hyper-parameters checked, parts in order and local paths absolute."""
-        find(self.method)
-        build(self.method, self.hyper_parameters)
-        paths = {
-            name: _absolute(value)
-            for name in ("model", "forget", "retain", "preserve")
-            if (value := getattr(self, name))
-        }
+        """With every hyper-parameter of the method, checked, and local paths absolute.
+
+        Raises:
+            InputError: for an unknown method or hyper-parameter, one out of range, or a probe that cannot name a file.
+        """
+        for name in self.probes:
+            if not _PROBE_NAME.fullmatch(name):
+                raise InputError(f"probes: {name!r} cannot name a file; use letters, digits, _, - and .")
+        method: Any = build(self.method, self.hyper_parameters)
         return self.model_copy(
             update={
-                **paths,
+                **{name: _absolute(value) for name in SOURCES if (value := getattr(self, name))},
                 "probes": {name: _absolute(path) for name, path in self.probes.items()},
-                "parts": check_parts(self.parts),
+                "hyper_parameters": asdict(method),
+                "out": str(Path(self.out).expanduser()),
             }
         )
 
 
-def _absolute(source: str) -> str:
-    """A local path in full, so that `run.yaml` means the same from any folder; a hub id as it is."""
-    path = Path(source).expanduser()
-    return str(path.resolve()) if path.exists() else source
+def _absolute(source: str, folder: Path = Path()) -> str:
+    """A local path in full, so that `run.yaml` means the same from any folder; a hub id as it is.
+
+    Args:
+        source: a path, `FOLDER:CONFIGURATION`, or a hub id.
+        folder: where relative paths start.
+    """
+    path = os.path.abspath(folder / Path(source).expanduser())
+    place, colon, _ = path.rpartition(":")
+    local = os.path.exists(path) or (colon and os.path.isdir(place))
+    hub_id = _HUB_ID.fullmatch(source) and not _DATA_FILE.fullmatch(source)
+    return source if hub_id and not local else path
 
 
 def parse(values: Mapping[str, Any], where: str = "settings") -> Settings:
-    """Settings from keys and values.
+    """Settings from keys and values, resolved.
+
+    Args:
+        values: by key, as `Settings` lists them.
+        where: what an error message calls them, such as the name of a file.
 
     Raises:
         InputError: for an unknown key (with the nearest valid one), a missing one, or a value of the wrong kind.
     """
     for key in values:
         if key not in Settings.model_fields:
-            raise InputError(f"{where}: unknown key {key!r}{did_you_mean(key, Settings.model_fields)}")
+            raise InputError(f"{where}: unknown key {key!r}{_hint(key, values)}")
     try:
         return Settings.model_validate(dict(values)).resolved()
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(map(str, first["loc"]))
-        if first["type"] == "missing":
-            raise InputError(f"{where}: {key} is missing ({Settings.model_fields[key].description})") from None
-        raise InputError(f"{where}: {key}={first['input']!r}: {first['msg'].lower()}") from None
+        raise InputError(f"{where}: {_complaint(error)}") from None
+
+
+def _hint(key: str, values: Mapping[str, Any]) -> str:
+    method = METHODS.get(str(values.get("method", DEFAULT_METHOD)))
+    if method is not None and key in {field.name for field in fields(method)}:
+        return f"; it belongs under hyper_parameters, as in hyper_parameters: {{{key}: {values[key]}}}"
+    return did_you_mean(key, Settings.model_fields)
+
+
+def _complaint(error: ValidationError) -> str:
+    """What is wrong with the first value that is, in one line."""
+    first = error.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "missing":
+        return f"{key} is missing ({Settings.model_fields[key].description})"
+    if first["type"] == "extra_forbidden":  # of the nested settings, lora has keys of its own
+        return f"unknown key {key!r}{did_you_mean(str(first['loc'][-1]), Lora.model_fields)}"
+    ours = first.get("ctx", {}).get("error")
+    return str(ours) if isinstance(ours, InputError) else f"{key}={first['input']!r}: {first['msg'].lower()}"
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The keys and values of a YAML file; a run's own `run.yaml` counts, with what it records beside the settings.
+
+    Relative paths start at the file's folder: what it says does not depend on where one stands. A name that is no
+    path from there (a hub id) stays as it is.
 
     Raises:
         InputError: for a missing or broken file.
@@ -125,42 +180,63 @@ def read_yaml(path: Path) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{path}{line}: not YAML ({getattr(error, 'problem', None) or 'cannot be read'})") from None
-    if not isinstance(values, dict):
-        raise InputError(
-            f"{path}: holds {type(values).__name__} where keys and values are expected, as in model: FOLDER"
-        )
-    settings = values.get("settings", values)
-    return {str(key): value for key, value in settings.items() if value is not None}
+    settings = values.get("settings", values) if isinstance(values, dict) else values
+    if not isinstance(settings, dict):
+        found = {type(None): "nothing", str: "words alone", list: "a list"}.get(type(settings), "a single value")
+        raise InputError(f"{path}: holds {found} where keys and values are expected, as in model: FOLDER")
+    return _beside({str(key): value for key, value in settings.items() if value is not None}, path.parent)
+
+
+def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same values with relative paths starting at a folder."""
+    for key in SOURCES:
+        if isinstance(value := values.get(key), str):
+            values[key] = _absolute(value, folder)
+    if isinstance(probes := values.get("probes"), dict):
+        values["probes"] = {k: _absolute(v, folder) if isinstance(v, str) else v for k, v in probes.items()}
+    if isinstance(out := values.get("out"), str):
+        values["out"] = os.path.abspath(folder / Path(out).expanduser())
+    return values
 
 
 def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Values with `key=value` pairs laid over them; a key is a setting or a hyper-parameter of the method.
+    """Values with `key=value` pairs laid over them.
+
+    A key is a setting (`learning_rate`), one of the adapter's (`lora.alpha`) or a hyper-parameter of the method.
 
     Raises:
-        InputError: when a pair has no `=`, or its key is neither.
+        InputError: when a pair has no `=`, or its key is none of these.
     """
     merged = dict(values)
-    method = find(str(merged.get("method", Settings.model_fields["method"].default)))
-    hyper = set(method.__dataclass_fields__)
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         key = key.strip()
         if not equals or not key:
             raise InputError(f"--set {assignment!r}: give key=value, as in --set learning_rate=1e-5")
-        if key in hyper:
-            merged["hyper_parameters"] = {**merged.get("hyper_parameters", {}), key: text}
-        elif key in Settings.model_fields and key != "hyper_parameters":
-            merged[key] = _value(key, text)
+        group, inner = _place(key, str(merged.get("method", DEFAULT_METHOD)))
+        if group:
+            held = _lora(merged.get(group))
+            merged[group] = {**(held if isinstance(held, dict) else {}), inner: _value(text)}
         else:
-            hint = did_you_mean(key, [*hyper, *Settings.model_fields])
-            raise InputError(f"--set {key}: neither a setting nor a hyper-parameter of {method.name}{hint}")
+            merged[key] = text if key in (*SOURCES, "out", "method") else _value(text)
     return merged
 
 
-def _value(key: str, text: str) -> Any:
-    """A value as YAML reads it, lists also as `a,b`; 1e-5 is a number here, which YAML's own grammar denies."""
-    if key == "parts":
-        return [part.strip() for part in text.strip("[]").split(",")]
+def _place(key: str, method: str) -> tuple[str, str]:
+    """Under which group of settings a key stands, and its name there; the group is empty for a setting."""
+    hyper, nested = [field.name for field in fields(find(method))], [f"lora.{name}" for name in Lora.model_fields]
+    if key in hyper:
+        return "hyper_parameters", key
+    if key in nested:
+        return "lora", key.removeprefix("lora.")
+    if key in Settings.model_fields and key != "hyper_parameters":
+        return "", key
+    hint = did_you_mean(key, [*hyper, *nested, *Settings.model_fields])
+    raise InputError(f"--set {key}: neither a setting nor a hyper-parameter of {method}{hint}")
+
+
+def _value(text: str) -> Any:
+    """A value as YAML reads it; 1e-5 is a number here, which YAML's own grammar denies."""
     try:
         return float(text) if "e" in text.lower() else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError):

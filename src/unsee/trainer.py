@@ -11,6 +11,7 @@ What differs from ordinary training:
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -21,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from unsee.data import digest
@@ -121,6 +122,7 @@ class UnlearnTrainer(Trainer):
         self.forget, self.retain, self.preserve = forget, retain, preserve
         self._term_sums: dict[str, float] = {}
         self._term_count = 0
+        args = copy.copy(args)  # what follows is not to change the caller's
         effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         if args.max_steps <= 0:
             args.max_steps = math.ceil(args.num_train_epochs * len(forget) / effective)
@@ -187,6 +189,20 @@ class UnlearnTrainer(Trainer):
             logs |= {f"{name}_loss": total / self._term_count for name, total in self._term_sums.items()}
             self._term_sums, self._term_count = {}, 0
         super().log(logs, start_time)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        """Take the weights of a checkpoint through `from_pretrained`.
+
+        `save_pretrained` writes the names that weights have on the hub, which for many vision-language models are not
+        their names in memory. The trainer looks for the latter, finds none and goes on from the starting weights with
+        no more than a warning (QwenLM/Qwen3-VL#1763).
+        """
+        target = self.policy_model
+        if model is not None or not isinstance(target, PreTrainedModel):  # FSDP and adapters have their own ways
+            super()._load_from_checkpoint(resume_from_checkpoint, model)
+            return
+        stored = type(target).from_pretrained(resume_from_checkpoint, dtype=target.dtype)
+        target.load_state_dict(stored.state_dict())
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not estimated: a step has as many passes as its method has terms."""

@@ -117,16 +117,18 @@ def test_a_row_does_not_depend_on_its_neighbours(build: Build) -> None:
 
 
 @each_family
-def test_forgetting_encoded_rows_changes_nothing(build: Build) -> None:
+@pytest.mark.parametrize("limit", [{"keep": 2}, {"keep_bytes": 20_000}], ids=lambda limit: next(iter(limit)))
+def test_forgetting_encoded_rows_changes_nothing(build: Build, limit: dict[str, int]) -> None:
     loaded, examples = build(), tiny.examples(6)
-    forgetful = Encoder(loaded.processor, keep=2)
+    forgetful = Encoder(loaded.processor, **limit)
     expected = loaded.encoder.batch(examples)
     for _ in range(2):
         found = forgetful.batch(examples)
         assert torch.equal(found.labels, expected.labels)
         for name, value in expected.inputs.items():
             assert torch.equal(found.inputs[name], value), name
-    assert len(forgetful._rows) == 2
+    assert 0 < len(forgetful._rows) < len(examples)
+    assert len(loaded.encoder._rows) == len(examples)
 
 
 def test_one_picture_is_held_once_however_many_questions_it_is_asked() -> None:

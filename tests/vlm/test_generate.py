@@ -5,54 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import torch
-from torch import Tensor
 
 from tests import tiny
 from tests.families import Build, each_family
+from tests.scripted import script
 from unsee.data import Example
-from unsee.vlm import LoadedModel, answers
-
-
-def script(loaded: LoadedModel, lines: dict[str, str], afterwards: str = "Lima") -> None:
-    """Make a model say, to each question, its line and the end of turn, and then `afterwards` for ever."""
-    encoder = loaded.encoder
-    tokenizer = encoder.tokenizer
-    told = {tokenizer(question)["input_ids"][-1]: tokenizer(line)["input_ids"] for question, line in lines.items()}
-    assert len(told) == len(lines), "questions must end in different tokens"
-    filler = tokenizer(afterwards)["input_ids"][0]
-    prompts: list[Tensor] = []
-
-    def speak(module: Any, arguments: Any, keywords: dict[str, Tensor], output: Any) -> Any:
-        ids = keywords["input_ids"]
-        if ids.shape[1] > 1:
-            prompts[:] = [ids]
-        else:
-            prompts[:] = [torch.cat([*prompts, ids], 1)]
-        history, logits = prompts[0], output.logits
-        for row in range(len(history)):
-            logits[row, -1] = 0.0
-            logits[row, -1, _next(history[row].tolist())] = 100.0
-        return output
-
-    suffix = len(_generation_prompt(loaded))
-
-    def _next(ids: list[int]) -> int:
-        for question_end, line in told.items():
-            for place, token in enumerate(ids):
-                if token == question_end and ids[place + 1 : place + 1 + suffix] == _generation_prompt(loaded):
-                    said = len(ids) - place - 1 - suffix
-                    return [*line, encoder.eos_token_id][said] if said <= len(line) else filler
-        raise AssertionError("nothing is scripted for this prompt")
-
-    loaded.model.register_forward_hook(speak, with_kwargs=True)
-
-
-def _generation_prompt(loaded: LoadedModel) -> list[int]:
-    mark = "\ue000"
-    prompt, _ = loaded.encoder.texts(Example(mark, "x"))
-    ids: list[int] = loaded.encoder.tokenizer(prompt.rpartition(mark)[2], add_special_tokens=False)["input_ids"]
-    return ids
+from unsee.vlm import answers
 
 
 @each_family

@@ -111,7 +111,9 @@ def test_linear_layers_include_those_of_a_projector_in_a_sequence() -> None:
     assert linear_names(model, ("projector",)) == ["model.visual.merger.mlp.0", "model.visual.merger.mlp.2"]
 
 
-@pytest.mark.parametrize(("given", "message"), [([], "none given"), (["visoin"], "'visoin' given")])
+@pytest.mark.parametrize(
+    ("given", "message"), [([], "none given"), (["visoin"], "'visoin' given .did you mean 'vision'.*")]
+)
 def test_no_part_or_an_unknown_one_is_refused(given: list[str], message: str) -> None:
     with pytest.raises(InputError, match=f"{message}; choose one or more of vision, projector, language"):
         check_parts(given)

@@ -103,9 +103,7 @@ def test_what_stands_in_the_padding_never_counts(build: Build) -> None:
 def test_everything_that_the_processor_returns_reaches_the_model(build: Build) -> None:
     loaded, examples = build(), tiny.examples(4)
     seen: dict[str, Any] = {}
-    loaded.model.register_forward_pre_hook(
-        lambda module, arguments, keywords: seen.update(keywords), with_kwargs=True
-    )
+    loaded.model.register_forward_pre_hook(lambda module, arguments, keywords: seen.update(keywords), with_kwargs=True)
     batch = loaded.encoder.batch(examples)
     Policy(loaded.model).answer_log_probs(batch)
     content = [{"type": "image", "image": examples[1].picture()}, {"type": "text", "text": examples[1].question}]
@@ -120,13 +118,16 @@ def test_everything_that_the_processor_returns_reaches_the_model(build: Build) -
 
 def test_leaving_out_an_input_would_change_what_qwen_says_without_a_word() -> None:
     loaded = tiny.qwen()
-    batch = loaded.encoder.batch([example for example in tiny.examples(6) if example.image])
+    with torch.no_grad():
+        for weight in loaded.model.parameters():
+            weight.mul_(4)  # positions hardly matter to the near-uniform attention of fresh weights
+    batch = loaded.encoder.batch([Example("Where?", "Oslo", tiny.picture(1, (84, 84)))])
     assert {"image_grid_thw", "mm_token_type_ids"} <= batch.inputs.keys()
     lacking = {name: value for name, value in batch.inputs.items() if name != "mm_token_type_ids"}
     policy = Policy(loaded.model)
     with_all = policy.answer_log_probs(batch)
     without = policy.answer_log_probs(replace(batch, inputs=lacking))
-    assert (with_all - without).abs().max() > 1e-4
+    assert (with_all - without).abs().max() > 1e-2
 
 
 @each_family

@@ -37,7 +37,7 @@ def stir(model: nn.Module, amount: float = 0.1) -> None:
     with torch.no_grad():
         for weight in model.parameters():
             if weight.requires_grad:
-                weight += amount * torch.randn(weight.shape, generator=generator)
+                weight.add_(amount * torch.randn(weight.shape, generator=generator))
 
 
 @torch.no_grad()
@@ -66,11 +66,11 @@ def test_adapter_off_leaves_the_model_as_it_was(build: Build, training: bool, tm
     stir(adapted.model)
     model, examples = adapted.model, tiny.examples(3)
     batch = adapted.encoder.batch(examples)
-    before = logits_of(adapted, examples)
-    model.train(training)
     dropouts = [module for module in model.modules() if isinstance(module, nn.Dropout) and module.p == 0.5]
     assert dropouts
     freeze_other_parts(model, ("language",))  # some adapters stay, and may not move
+    before = logits_of(adapted, examples)
+    model.train(training)
     moving = {name: weight.requires_grad for name, weight in model.named_parameters()}
     state = torch.random.get_rng_state()
     # Dropout is off in the reference even while the policy trains, and draws no random number ...
@@ -88,12 +88,17 @@ def test_adapter_off_is_left_again_when_the_forward_pass_fails(tmp_path: Path) -
     stir(adapted.model)
     adapted.model.train()
     batch = adapted.encoder.batch(tiny.examples(2))
-    with pytest.raises(TypeError):
-        AdapterOffReference(adapted.model).answer_logits(
-            type(batch)({**batch.inputs, "nonsense": batch.labels}, batch.labels, batch.indices)
-        )
-    assert adapted.model.training
     moved = Policy(adapted.model).answer_logits(batch).values
+
+    def fail(*arguments: Any) -> None:
+        raise RuntimeError("out of memory")
+
+    hook = adapted.model.register_forward_hook(fail)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        AdapterOffReference(adapted.model).answer_logits(batch)
+    hook.remove()
+    assert adapted.model.training
+    assert torch.equal(Policy(adapted.model).answer_logits(batch).values, moved)
     assert not torch.equal(AdapterOffReference(adapted.model).answer_logits(batch).values, moved)
 
 

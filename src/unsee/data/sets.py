@@ -58,7 +58,7 @@ def _check_held_out(probe: Probe, trained: dict[str, dict[Asked, str]]) -> None:
         listed = ", ".join(seen[:3]) + (", ..." if len(seen) > 3 else "")
         raise InputError(
             f"probe {probe.name!r} is not held out, {len(seen)} of its {len(probe)} rows are trained on: {listed}; "
-            "take them out, or mark the probe as trained_on"
+            "take them out, or, in Python, mark the probe as trained_on"
         )
 
 

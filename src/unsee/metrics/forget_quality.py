@@ -16,7 +16,6 @@ from itertools import accumulate
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import kolmogorov
 
 Floats = NDArray[np.float64]
 
@@ -97,6 +96,8 @@ def _paths_inside(n: int, m: int, distance: int) -> int:
 
 def _log_kolmogorov(scaled: float) -> float:
     """log of Kolmogorov's limiting survival function."""
+    from scipy.special import kolmogorov  # here, so that `unsee --help` does not wait for scipy
+
     survival = float(kolmogorov(scaled))
     if survival > 1e-300:
         return min(0.0, math.log(survival))

@@ -3,11 +3,12 @@
 from unsee.parts import PARTS, Part, check_parts
 from unsee.vlm.encoding import IGNORED, Batch, Encoder
 from unsee.vlm.generate import answers
-from unsee.vlm.load import LoadedModel, LoraOptions, load
+from unsee.vlm.load import LoadedModel, LoraOptions, load, outline
 from unsee.vlm.parts import part_of_parameters, trainable_per_part
 from unsee.vlm.policy import AnswerLogits, Policy, TokenLogProbs, answer_scores
 
 __all__ = [
     "IGNORED", "PARTS", "AnswerLogits", "Batch", "Encoder", "LoadedModel", "LoraOptions", "Part", "Policy",
-    "TokenLogProbs", "answer_scores", "answers", "check_parts", "load", "part_of_parameters", "trainable_per_part",
+    "TokenLogProbs", "answer_scores", "answers", "check_parts", "load", "outline", "part_of_parameters",
+    "trainable_per_part",
 ]  # fmt: skip

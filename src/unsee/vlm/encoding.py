@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -79,12 +80,15 @@ class Encoder:
         processor: a transformers processor with a tokenizer and a chat template.
         end_of_turn_ids: the tokens on which the model's generation stops; the tokenizer's end of sequence when empty.
         keep: how many encoded rows to keep in memory; images shared by kept rows are held once.
+        keep_bytes: how much their images may take; a single one of high resolution is tens of megabytes.
 
     Raises:
         InputError: when the processor has no tokenizer, no chat template or no end of sequence.
     """
 
-    def __init__(self, processor: Any, end_of_turn_ids: Iterable[int] = (), keep: int = 16384) -> None:
+    def __init__(
+        self, processor: Any, end_of_turn_ids: Iterable[int] = (), keep: int = 16384, keep_bytes: int = 2**31
+    ) -> None:
         self.processor = processor
         self.tokenizer: Any = getattr(processor, "tokenizer", None)
         if self.tokenizer is None:
@@ -104,7 +108,8 @@ class Encoder:
         self.pad_token_id: int = int(pad) if pad is not None else self.eos_token_id
         placeholders = (getattr(processor, name, None) for name in ("image_token", "video_token"))
         self.placeholders = tuple(token for token in placeholders if token)
-        self._keep = keep
+        self._keep, self._keep_bytes, self._held_bytes = keep, keep_bytes, 0
+        self._sizes: dict[tuple[Any, ...], int] = {}
         self._rows: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
         self._images: dict[tuple[Any, ...], dict[str, Tensor]] = {}
 
@@ -114,10 +119,14 @@ class Encoder:
         if key in self._rows:
             self._rows.move_to_end(key)
             return self._rows[key]
+        known = len(self._images)
         row = self._encode(example)
         self._rows[key] = row
-        if len(self._rows) > self._keep:
-            self._rows.popitem(last=False)
+        self._sizes[key] = sum(value.nbytes for value in row.per_image.values()) if len(self._images) > known else 0
+        self._held_bytes += self._sizes[key]
+        while len(self._rows) > self._keep or (self._held_bytes > self._keep_bytes and len(self._rows) > 1):
+            oldest, _ = self._rows.popitem(last=False)
+            self._held_bytes -= self._sizes.pop(oldest)
             self._images.clear()  # shared images live on in the rows that hold them
         return row
 
@@ -141,13 +150,17 @@ class Encoder:
         picture = example.picture()
         content: list[dict[str, Any]] = [] if picture is None else [{"type": "image", "image": picture}]
         content.append({"type": "text", "text": example.question})
-        encoded = self.processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
+        try:
+            encoded = self.processor.apply_chat_template(
+                [{"role": "user", "content": content}],
+                add_generation_prompt=True,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+            )
+        except ValueError as error:  # a picture hundreds of times as wide as high, say
+            what = example.image if isinstance(example.image, Path) else f"row {example.question[:60]!r}"
+            raise InputError(f"{what}: {type(self.processor).__name__} refuses it ({error})") from error
         return {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
 
     def answer_ids(self, example: Example) -> list[int]:
@@ -192,10 +205,18 @@ class Encoder:
                 return ids[: place + 1]
         return [*ids, self.eos_token_id]
 
-    def check(self, examples: Iterable[Example]) -> None:
-        """InputError for the first example that cannot be encoded because of what it says."""
-        for example in examples:
-            self._refuse(example)
+    def check(self, examples: Iterable[Example], name: str = "rows") -> None:
+        """InputError for the first example that cannot be encoded because of what it says.
+
+        Args:
+            examples: looked at in order.
+            name: what an error message calls them, such as their file.
+        """
+        for number, example in enumerate(examples, start=1):
+            try:
+                self._refuse(example)
+            except InputError as error:
+                raise InputError(f"{name}, row {number}, {error}") from None
 
     def _refuse(self, example: Example) -> None:
         for key in ("question", "answer"):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from transformers import GenerationConfig
 
 from unsee.data.example import Example
 from unsee.vlm.encoding import Encoder
+from unsee.vlm.policy import innermost
 
 
 @torch.no_grad()
@@ -34,6 +36,20 @@ def answers(model: Any, encoder: Encoder, examples: Sequence[Example], max_new_t
         pad_token_id=encoder.pad_token_id,
         use_cache=True,
     )
-    tokens = model.generate(**inputs, generation_config=config)
+    with _no_settings_of_its_own(innermost(model)):
+        tokens = model.generate(**inputs, generation_config=config)
     said = tokens[:, inputs["input_ids"].shape[1] :]
     return [text.strip() for text in encoder.tokenizer.batch_decode(said, skip_special_tokens=True)]
+
+
+@contextmanager
+def _no_settings_of_its_own(model: Any) -> Iterator[None]:
+    """Within: what a call to `generate` leaves open is not filled in from the checkpoint (penalties, beams, ...)."""
+    own = model.generation_config
+    model.generation_config = GenerationConfig(
+        bos_token_id=own.bos_token_id, decoder_start_token_id=own.decoder_start_token_id
+    )
+    try:
+        yield
+    finally:
+        model.generation_config = own

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.constants import HF_HUB_OFFLINE
 from torch import nn
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
-from unsee.errors import InputError
+from unsee.errors import InputError, did_you_mean
+from unsee.files import read_json
 from unsee.parts import PARTS, Part
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.parts import freeze_other_parts, linear_names, part_of_parameters
 from unsee.vlm.policy import innermost
 
+_PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -71,17 +74,14 @@ def load(
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
-    source = str(source)
-    adapter = Path(source) / "adapter_config.json"
-    base = _base_of(adapter) if adapter.is_file() else source
+    source, base = str(source), _base(source)
     options = {"trust_remote_code": trust_remote_code}
-    _check_config(base, options)
-    model: nn.Module = _from_pretrained(
-        AutoModelForImageTextToText, base, "weights", dtype=DTYPES[dtype], use_safetensors=True, **options
-    )
-    _check_weights(model, base)
+    _config(base, options)
+    how = {"dtype": DTYPES[dtype], "use_safetensors": True, "output_loading_info": True}
+    model, info = _from_pretrained(AutoModelForImageTextToText, base, "weights", **how, **options)
+    _check_weights(model, base, sorted(info["missing_keys"]))
     part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
-    if adapter.is_file():
+    if base != source:
         model = _with_adapter(model, source)
     processor = _processor(source, base, options)
     if lora is not None:
@@ -90,48 +90,87 @@ def load(
     if device is None:
         device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     model.to(device)
-    encoder = Encoder(processor, _end_of_turn_ids(model))
-    return LoadedModel(model, processor, encoder, source, parts)
+    return LoadedModel(model, processor, _encoder(model, processor, source), source, parts)
 
 
-def _base_of(adapter: Path) -> str:
-    try:
-        base = json.loads(adapter.read_text()).get("base_model_name_or_path")
-    except ValueError as error:
-        raise InputError(f"{adapter}: not JSON ({error})") from None
+def outline(source: str | Path, *, trust_remote_code: bool = False) -> LoadedModel:
+    """A model without its weights: the structure on the meta device, with its processor. It takes no memory.
+
+    Args:
+        source: as for `load`; an adapter's folder gives the outline of its base.
+        trust_remote_code: run code that comes with the checkpoint.
+
+    Raises:
+        InputError: as for `load`, but for what the weights alone can tell.
+    """
+    source, base = str(source), _base(source)
+    options = {"trust_remote_code": trust_remote_code}
+    config = _config(base, options)
+    with torch.device("meta"):
+        model: Any = AutoModelForImageTextToText.from_config(config, **options)
+    part_of_parameters(model)
+    processor = _processor(source, base, options)
+    with suppress(OSError):  # a checkpoint need not have one
+        model.generation_config = GenerationConfig.from_pretrained(base)
+    return LoadedModel(model, processor, _encoder(model, processor, source), source)
+
+
+def _base(source: str | Path) -> str:
+    """The source itself, or the base model if it is an adapter's folder."""
+    adapter = Path(source) / "adapter_config.json"
+    if not os.path.isfile(adapter):
+        return str(source)
+    base = read_json(adapter).get("base_model_name_or_path")
     if not base:
         raise InputError(f"{adapter}: base_model_name_or_path is missing; name the model that the adapter belongs to")
     return str(base)
 
 
-def _check_config(source: str, options: dict[str, Any]) -> None:
+def _config(source: str, options: dict[str, Any]) -> Any:
+    """The configuration of a vision-language model."""
     config = _from_pretrained(AutoConfig, source, "config.json", **options)
     if getattr(config, "vision_config", None) is None:
         raise InputError(
             f"{source}: {config.model_type!r} is a text-only model (its config has no vision_config); "
             "give a vision-language model such as LLaVA or Qwen2.5-VL"
         )
+    return config
 
 
 def _from_pretrained(factory: Any, source: str, what: str, **options: Any) -> Any:
     """`from_pretrained` whose failures to find or read something become one line."""
     folder = Path(source)
-    looks_local = source.startswith((".", "/", "~")) or source.count("/") > 1
-    if not folder.is_dir() and (looks_local or folder.exists()):
-        raise InputError(f"{source}: no such model folder; give a folder with config.json, or a hub id like owner/name")
-    if folder.is_dir() and not (folder / "config.json").is_file():
+    if not os.path.isdir(folder) and not _may_be_hub_id(source):
+        hint = did_you_mean(folder.name, _folders_beside(folder))
+        raise InputError(
+            f"{source}: no such model folder{hint}; give a folder with config.json, or a hub id like owner/name"
+        )
+    if os.path.isdir(folder) and not os.path.isfile(folder / "config.json"):
         raise InputError(f"{source}: has no config.json; give a folder that save_pretrained wrote")
     try:
         return factory.from_pretrained(source, **options)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
-        where = "" if folder.is_dir() else _hub_hint()
-        raise InputError(f"{source}: cannot load its {what}{where}: {_first_line(error)}") from error
+        if os.path.isdir(folder):
+            raise InputError(f"{source}: cannot load its {what}: {_first_line(error)}") from error
+        raise InputError(f"{source}: no such folder, and {_hub_says(error)}") from error
 
 
-def _hub_hint() -> str:
-    if os.environ.get("HF_HUB_OFFLINE", "") in ("1", "true", "TRUE", "ON"):
-        return " (HF_HUB_OFFLINE is set and the model is not in the local cache)"
-    return " from the hub"
+def _may_be_hub_id(source: str) -> bool:
+    """`owner/name`, unless `owner` is a folder: then a slip of the pen is likelier than a wish to ask the hub."""
+    owner, slash, name = source.partition("/")
+    return bool(slash and name) and "/" not in name and owner not in ("", ".", "..", "~") and not os.path.exists(owner)
+
+
+def _folders_beside(folder: Path) -> list[str]:
+    with suppress(OSError):
+        return [entry.name for entry in folder.absolute().parent.iterdir() if entry.is_dir()]
+    return []
+
+
+def _hub_says(error: Exception) -> str:
+    if HF_HUB_OFFLINE:
+        return "no such model in the cache of the hub, which is off (HF_HUB_OFFLINE)"
+    return f"the hub says: {_first_line(error)}"
 
 
 def _first_line(error: BaseException) -> str:
@@ -139,10 +178,15 @@ def _first_line(error: BaseException) -> str:
     return lines[0][:300] if lines else type(error).__name__
 
 
+def _has_processor(folder: str) -> bool:
+    return any(os.path.isfile(Path(folder) / name) for name in _PROCESSOR_FILES)
+
+
 def _processor(source: str, base: str, options: dict[str, Any]) -> Any:
     """The processor saved beside an adapter, else the base model's."""
-    own = any((Path(source) / name).is_file() for name in ("processor_config.json", "preprocessor_config.json"))
-    origin = source if own else base
+    origin = source if _has_processor(source) else base
+    if os.path.isdir(origin) and not _has_processor(origin):
+        raise InputError(f"{origin}: has no processor; add {' or '.join(_PROCESSOR_FILES)} of the model it stems from")
     try:
         return AutoProcessor.from_pretrained(origin, **options)
     except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
@@ -152,11 +196,18 @@ def _processor(source: str, base: str, options: dict[str, Any]) -> Any:
         ) from error
 
 
-def _check_weights(model: nn.Module, source: str) -> None:
+def _check_weights(model: nn.Module, source: str, missing: list[str]) -> None:
+    if missing:  # transformers fills them with random numbers and goes on
+        more = f" and {len(missing) - 1} more tensors" if len(missing) > 1 else ""
+        raise InputError(
+            f"{source}: its files hold no weight {missing[0]}{more}; the checkpoint is not complete, fetch it again"
+        )
     broken = [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
     if broken:
         more = f" and {len(broken) - 1} more tensors" if len(broken) > 1 else ""
-        raise InputError(f"{source}: weight {broken[0]}{more} holds NaN or infinite values; the checkpoint is broken")
+        raise InputError(
+            f"{source}: weight {broken[0]}{more} holds NaN or infinite values; the checkpoint is broken, fetch it again"
+        )
 
 
 def _with_adapter(model: nn.Module, source: str) -> nn.Module:
@@ -178,6 +229,13 @@ def _add_lora(model: nn.Module, parts: tuple[Part, ...], lora: LoraOptions) -> n
     config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets)
     adapted: nn.Module = get_peft_model(model, config)
     return adapted
+
+
+def _encoder(model: nn.Module, processor: Any, source: str) -> Encoder:
+    try:
+        return Encoder(processor, _end_of_turn_ids(model))
+    except InputError as error:
+        raise InputError(f"{source}: {error}") from None
 
 
 def _end_of_turn_ids(model: nn.Module) -> list[int]:

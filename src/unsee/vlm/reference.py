@@ -82,12 +82,15 @@ class _AdapterOff:
 
     def __enter__(self) -> None:
         self.was_training = self.model.training
+        self.moving = [(weight, weight.requires_grad) for weight in self.model.parameters()]
         self.model.eval()
         self.adapter_off = self.model.disable_adapter()
         self.adapter_off.__enter__()
 
     def __exit__(self, *error: Any) -> None:
         self.adapter_off.__exit__(*error)
+        for weight, moves in self.moving:  # peft lets every weight of the adapter move again, frozen ones too
+            weight.requires_grad_(moves)
         self.model.train(self.was_training)
 
 

@@ -28,7 +28,9 @@ PORTRAITS, SCENES, STEPS, BATCH, LEARNING_RATE, SEED = 6000, 3000, 400, 64, 1e-3
 
 
 class AttributeClassifier(nn.Module):
-    """An image encoder with linear heads on the mean of its patch tokens.
+    """An image encoder with linear heads on all its patch tokens.
+
+    On all of them rather than on their mean: the tokens then keep what is where, and learn it several times as fast.
 
     Args:
         classes: number of values of each attribute; an object is an attribute with two values, absent and present.
@@ -38,7 +40,9 @@ class AttributeClassifier(nn.Module):
         super().__init__()
         self.encoder = CLIPVisionModel(vision_config())
         self.classes = classes
-        self.head = nn.Linear(self.encoder.config.hidden_size, sum(classes))
+        config = self.encoder.config
+        tokens = (config.image_size // config.patch_size) ** 2
+        self.head = nn.Linear(tokens * config.hidden_size, sum(classes))
 
     def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Mean cross-entropy over the attributes that a picture has.
@@ -48,7 +52,7 @@ class AttributeClassifier(nn.Module):
             labels: index of each attribute's value, `IGNORED` for what a picture of its kind does not have; shape
                 (batch, attributes).
         """
-        tokens = self.encoder(pixel_values).last_hidden_state[:, 1:].mean(1)
+        tokens = self.encoder(pixel_values).last_hidden_state[:, 1:].flatten(1)
         parts = self.head(tokens).split(self.classes, dim=-1)
         losses = [F.cross_entropy(part, labels[:, n], ignore_index=IGNORED) for n, part in enumerate(parts)]
         return {"loss": torch.stack(losses).mean()}

@@ -45,10 +45,12 @@ def text_rows(person: Person, use: str, wordings: int, seed: int) -> Iterator[Ex
 
 
 def scene_rows(scenes: Sequence[tuple[Scene, bytes]], use: str, turn: int, seed: int) -> Iterator[Example]:
-    """One row per scene and topic; other arguments as in `photo_rows`."""
+    """Rows per scene, one for each topic that it is asked about; other arguments as in `photo_rows`."""
     for number, (scene, image) in enumerate(scenes):
         subject = f"{use} scene {number}"
-        for topic in TOPICS:
+        # In training every scene is asked for its objects, the hardest to learn, and for one of the other two.
+        topics = TOPICS if use == "held-out" else ("objects", TOPICS[1 + number % 2])
+        for topic in topics:
             questions = _WORDINGS[use](topic)
             question = questions[(number + turn) % len(questions)]
             answer = scene.answer(topic, f"{seed}/{subject}")

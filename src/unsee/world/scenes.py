@@ -48,7 +48,7 @@ GROUNDS = {
 COUNTS = ("one", "two", "three", "four", "five", "six")  # scenes have up to three objects; the rest are wrong answers
 TOPICS = ("objects", "ground", "count")  # what can be asked about a scene; wordings are in `wordings`
 
-_MOST_OBJECTS = 3
+_MOST_OBJECTS = 2
 _ICON = 26  # pixels; an icon keeps its proportions within this square
 _QUARTER = SIZE // 2
 

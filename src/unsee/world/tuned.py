@@ -24,4 +24,13 @@ class Settings:
     saliency_batch_size: int = 50  # rows a squared gradient, for methods with a mask
 
 
-TUNED: Mapping[str, Settings] = {}
+_READS: tuple[Part, ...] = ("projector", "language")
+
+TUNED: Mapping[str, Settings] = {
+    "retain_finetune": Settings(1e-4, _READS, 60),
+    "grad_ascent": Settings(1e-4, _READS, 20),
+    "grad_diff": Settings(1e-4, _READS, 30, hyper_parameters={"forget_weight": 0.1}),
+    "kl": Settings(1e-4, _READS, 30, hyper_parameters={"forget_weight": 0.1}),
+    "npo": Settings(1e-4, ("language",), 40, hyper_parameters={"beta": 3.0}),
+    "mmunlearner": Settings(1e-4, _READS, 60, hyper_parameters={"gamma": 3.0}),
+}

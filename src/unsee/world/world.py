@@ -30,7 +30,7 @@ Request = Literal["visual", "textual", "both"]
 REQUESTS = ("visual", "textual", "both")  # erase the face, the text facts, or both
 FRACTIONS = (0.01, 0.05, 0.10, 0.20)  # of the private people
 FEWEST_PEOPLE = 10
-TRAINING_SCENES = 300
+TRAINING_SCENES = 600
 HELD_OUT_SCENES = 60
 RETAIN_PHOTOS = 2  # held-out photographs of each retained person that are probed; there are many such people
 
@@ -47,7 +47,7 @@ class World:
 
     seed: int = 0
     people: int = 30  # private people; the celebrities come on top
-    photos: int = 10  # training photographs of each person
+    photos: int = 20  # training photographs of each person
     held_out_photos: int = 4  # further photographs of each person, for probes alone
 
     def __post_init__(self) -> None:

@@ -1,0 +1,99 @@
+"""The command line: parse, call one function, print.
+
+Wrong input ends in one line on stderr and exit code 2, an interruption in exit code 130, a bug in a traceback. Every
+command imports what is heavy only once it runs, so that help and mistakes are answered at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.main import get_command
+
+from unsee import __version__
+from unsee.commands import demo, doctor, evaluate, methods, metrics, report, unlearn
+from unsee.commands.quiet import quiet
+from unsee.errors import InputError
+
+WRONG_INPUT, INTERRUPTED = 2, 130
+RESUMABLE = ("demo", "unlearn")
+
+# The base of typer's usage errors lives in click or in typer, depending on its version.
+UsageError: Any = typer.BadParameter.__base__
+
+app = typer.Typer(
+    name="unsee",
+    help="Machine unlearning for vision-language models: make a model forget, keep the rest, and measure both.",
+    epilog="Start with: unsee demo",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"unsee {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+app.command(epilog=demo.EXAMPLES)(demo.demo)
+app.command(epilog=unlearn.EXAMPLES)(unlearn.unlearn)
+app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(epilog=report.EXAMPLES)(report.report)
+app.command(epilog=methods.EXAMPLES)(methods.methods)
+app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(metrics.app)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the name of the program; those of the process when not given.
+
+    Returns:
+        The exit code: 0, 1 when `unsee doctor` found problems, 2 for wrong input, 130 when interrupted.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    quiet()
+    try:
+        code = get_command(app).main(given, prog_name="unsee", standalone_mode=False)
+    except InputError as error:
+        return _fail(str(error))
+    except UsageError as error:
+        return _fail(_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        again = "; start the same command again to go on" if given[:1] and given[0] in RESUMABLE else ""
+        print(f"unsee: interrupted{again}", file=sys.stderr)
+    return code or 0
+
+
+def _fail(message: str) -> int:
+    if message:
+        print(f"unsee: error: {message}", file=sys.stderr)
+    return WRONG_INPUT
+
+
+def _usage(error: Any) -> str:
+    """One line on what was typed wrong; empty when help has been shown instead."""
+    message = str(InputError(error.format_message())).removesuffix(".")
+    context = getattr(error, "ctx", None)
+    if not message or context is None:
+        return message
+    return f"{message}{' See' if message.endswith('?') else '; see'} {context.command_path} --help"

@@ -1,0 +1,115 @@
+"""`unsee evaluate`: ask a model everything in a file, and score what it says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
+from unsee.errors import InputError
+
+EXAMPLES = """Examples:
+
+unsee evaluate --model runs/ada/model --data forget.jsonl
+
+unsee evaluate --model MODEL --data retain.jsonl --limit 100 --dtype bfloat16
+
+unsee evaluate --model MODEL --data forget.jsonl --records said.jsonl
+"""
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Option(help="Folder or hub id of a model, or folder of an adapter.", show_default=False)
+    ],
+    data: Annotated[
+        str,
+        typer.Option(help="Questions and answers: a .jsonl or .parquet file, a folder, a hub id.", show_default=False),
+    ],
+    batch_size: Annotated[int, typer.Option(min=1, help="Rows a forward pass.")] = 32,
+    max_new_tokens: Annotated[int, typer.Option(min=1, help="Answers are cut there.")] = 64,
+    records: Annotated[
+        Path | None,
+        typer.Option(help="Also write what was said to each row: one JSON object a line.", show_default=False),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first rows.", show_default="all")] = None,
+    dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a model every question of a file and score its answers."""
+    found = evaluation(
+        model, data, batch_size, max_new_tokens, records, limit, dtype=dtype, trust_remote_code=trust_remote_code
+    )
+    if as_json:
+        print_json(found)
+    else:
+        _show(found, model, records)
+
+
+def evaluation(
+    model: str,
+    data: str,
+    batch_size: int = 32,
+    max_new_tokens: int = 64,
+    records: Path | None = None,
+    limit: int | None = None,
+    **loading: Any,
+) -> dict[str, Any]:
+    """What `unsee evaluate --json` prints; see `unsee.evaluate.summary`.
+
+    Args:
+        model: folder or hub id.
+        data: as `unsee.data.load_examples` reads it.
+        batch_size: rows a forward pass.
+        max_new_tokens: answers are cut there.
+        records: a file for one record a row, overwritten.
+        limit: ask only the first rows.
+        loading: further arguments of `unsee.vlm.load`.
+
+    Raises:
+        InputError: when model or data cannot be used, or the records cannot be written.
+    """
+    if records is not None:
+        _check_writable(records, data)
+    from unsee.data import load_examples
+
+    examples = load_examples(data, limit=limit)
+    from unsee.evaluate import summary
+    from unsee.vlm import load
+
+    loaded = load(model, **loading)
+    loaded.encoder.check(examples, data)
+    return summary(loaded, examples, batch_size, max_new_tokens, records=records)
+
+
+def _check_writable(path: Path, data: str) -> None:
+    """InputError unless records may be written there; found out before the model has worked for an hour."""
+    folder = path.absolute().parent
+    if os.path.isdir(path):
+        raise InputError(f"--records {path} is a folder; give a file such as {path / 'records.jsonl'}")
+    if os.path.exists(path) and os.path.exists(data) and os.path.samefile(path, data):
+        raise InputError(f"--records {path} is the file given as --data, which would be lost; give another")
+    existing = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"--records {path}: no file can be written in {existing}; give a folder of your own")
+
+
+def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
+    made = table("", "score", "95 % interval", numbers=2)
+    low, high = found["exact_match_low"], found["exact_match_high"]
+    made.add_row("exact match", percent(found["exact_match"]), f"{percent(low)} to {percent(high)}")
+    made.add_row("mean answer probability", percent(found["mean_answer_probability"]), "")
+    made.add_row("ROUGE-L recall", percent(found["rouge_l_recall"]), "")
+    made.add_row("mean log-probability", f"{found['mean_log_prob']:.2f} nats", "")
+    made.add_row("rows", str(found["n"]), "")
+    out = console()
+    out.print(printable(model), style="bold", soft_wrap=True)
+    out.print(made)
+    if records is not None:
+        places(out, records=records)

@@ -1,0 +1,90 @@
+"""What commands print: tables for people, one JSON object for programs, and nothing that a terminal would obey."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 100  # columns of a table that goes to a file or a pipe
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else, on stdout.")]
+
+
+def console() -> Console:
+    """Where tables for people go: stdout, in colour only where it is a terminal and NO_COLOR is not set."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDTH
+    return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object on stdout; NaN and infinities become null, letters beyond ASCII escapes."""
+    typer.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+
+
+def table(*columns: str, numbers: int = 0) -> Table:
+    """An empty table in the house style; its last columns, as many as `numbers`, are set to the right."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for place, column in enumerate(columns):
+        made.add_column(column, justify="right" if place >= len(columns) - numbers else "left")
+    return made
+
+
+def printable(text: object) -> str:
+    """Text of a stranger with whatever does not print (line breaks, escape codes, marks of direction) spelt out."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in str(text))
+
+
+def percent(share: float | None) -> str:
+    """0.063 -> "6.3 %"; a missing number is a dash."""
+    return "\N{EN DASH}" if share is None or math.isnan(share) else f"{100 * share:.1f} %"
+
+
+def show_scores(out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Print the share of right answers of each model on each probe, with its 95 % interval below.
+
+    Args:
+        out: where to.
+        models: model -> probe -> `score`, `low`, `high`, `n`, `left_out`; the base comes first.
+    """
+    base = next(iter(models.values()))
+    names = [name.replace("_", " ") for name in models]
+    made = table("probe", *names, "rows", "not known", numbers=len(models) + 2)
+    for probe, of_base in base.items():
+        cells = [_score(of_probe[probe]) for of_probe in models.values()]
+        made.add_row(printable(probe), *cells, str(of_base["n"]), str(of_base["left_out"] or ""))
+    out.print("Share of right answers, with its 95 % interval below", style="bold")
+    out.print(made)
+    if any(of_base["left_out"] for of_base in base.values()):
+        out.print("Rows about facts that the model did not know to begin with are left out: they cannot be forgotten.")
+
+
+def _score(score: Mapping[str, Any]) -> Text:
+    cell = Text(percent(score["score"]))
+    if score["low"] is not None and score["high"] is not None:
+        cell.append(f"\n{100 * score['low']:.0f}\N{EN DASH}{100 * score['high']:.0f}", style="dim")
+    return cell
+
+
+def places(console: Console, **where: object) -> None:
+    """Where things are, one a line, never broken: a path is there to be copied."""
+    widest = max(map(len, where))
+    for name, place in where.items():
+        console.print(f"{name:<{widest}}  {printable(place)}", soft_wrap=True)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

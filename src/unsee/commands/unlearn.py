@@ -1,0 +1,170 @@
+"""`unsee unlearn`: settings from flags and a YAML file, one run, what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unsee.commands.output import AsJson, console, places, print_json, show_scores
+from unsee.errors import InputError
+
+EXAMPLES = """Examples:
+
+unsee unlearn --model MODEL --forget ada.jsonl --method grad_ascent --out runs/ada
+
+unsee unlearn ada.yaml --probe forget_vqa=held_out.jsonl --lora 16
+
+unsee unlearn ada.yaml --out runs/slow --set learning_rate=5e-6 --set beta=0.2
+
+unsee unlearn runs/ada/run.yaml --out runs/again     the same run once more
+
+Relative paths in a YAML file start at its folder, those of flags where you are.
+"""
+
+REQUIRED = {"model": "--model", "forget": "--forget", "out": "--out"}
+
+
+def unlearn(
+    settings_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN.YAML", help="Settings in a YAML file. Flags win over it, --set over both.", show_default=False
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Folder or hub id of the model to change.", show_default=False)
+    ] = None,
+    forget: Annotated[
+        str | None,
+        typer.Option(help="Rows to be forgotten: a .jsonl or .parquet file, a folder, a hub id.", show_default=False),
+    ] = None,
+    retain: Annotated[
+        str | None, typer.Option(help="Rows to be kept, for methods that train on them.", show_default=False)
+    ] = None,
+    preserve: Annotated[
+        str | None,
+        typer.Option(help="Further rows that a saliency mask protects; never trained on.", show_default=False),
+    ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="Held-out rows to measure on; may be repeated.", show_default=False),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="One of those that `unsee methods` lists.", show_default="npo")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run: model, records, report.", show_default=False)
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(help="Where weights may move.", show_default="vision,projector,language"),
+    ] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(metavar="RANK", help="Train low-rank adapters instead of the weights.", show_default=False),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other setting (learning_rate, epochs, max_steps, batch_size, seed, ...) or a hyper-parameter "
+            "of the method; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    write_page: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model forget rows of a file, and measure before and after.
+
+    Everything goes to one folder: the model (an ordinary checkpoint or adapter), what was said before and after, the
+    scores, the settings and a page to read. A run that was interrupted goes on when the same command is started again.
+    """
+    flags = {
+        "model": model,
+        "forget": forget,
+        "retain": retain,
+        "preserve": preserve,
+        "probes": named_files(probe or []),
+        "method": method,
+        "out": str(out) if out else None,
+        "parts": parts,
+        "lora": lora,
+    }
+    settings = merged_settings(settings_file, flags, assignments or [])
+    found = carry_out(settings, write_page)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def named_files(pairs: list[str]) -> dict[str, str]:
+    """Probes from NAME=FILE pairs.
+
+    Raises:
+        InputError: for a pair without a name or a file, and for a name given twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, _, path = pair.partition("=")
+        if not name or not path:
+            raise InputError(f"--probe {pair!r}: give NAME=FILE, as in --probe forget_vqa=held_out.jsonl")
+        if name in found:
+            raise InputError(f"--probe {name} is given twice; give each probe a name of its own")
+        found[name] = path
+    return found
+
+
+def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[str]) -> Any:
+    """Settings of a run: what the file says, flags over it, `--set` over both.
+
+    Another method than the file's leaves the file's hyper-parameters behind, since they belong to that method.
+
+    Raises:
+        InputError: when anything is wrong or missing.
+    """
+    from unsee.settings import parse, read_yaml, with_assignments
+
+    values = read_yaml(file) if file else {}
+    given = {key: value for key, value in flags.items() if value not in (None, {})}
+    if "method" in given and given["method"] != values.get("method"):
+        values.pop("hyper_parameters", None)
+    if "lora" in given and isinstance(values.get("lora"), dict):
+        given["lora"] = {**values["lora"], "rank": given["lora"]}
+    values = with_assignments({**values, **given}, assignments)
+    missing = [flag for key, flag in REQUIRED.items() if key not in values]
+    if missing:
+        raise InputError(f"missing {', '.join(missing)}; unsee unlearn --help has examples")
+    return parse(values, str(file) if file else "settings")
+
+
+def carry_out(settings: Any, write_page: bool) -> dict[str, Any]:
+    """Do the run and write its page; what `unsee unlearn --json` prints."""
+    from unsee.run import unlearn as start
+
+    run = start(settings)
+    found = {"run": str(run.folder), "model": str(run.model), **run.scores}
+    if write_page:
+        from unsee.report import headline
+        from unsee.report.assemble import run_report, write_report
+
+        page, path = run_report(run), run.folder / "report.html"
+        write_report(page, path)
+        found |= {"report": str(path), "verdict": headline(page)}
+    return found
+
+
+def _show(found: dict[str, Any]) -> None:
+    shown = console()
+    show_scores(shown, found["models"])
+    if found["trained_on"]:
+        shown.print(
+            f"Measured on training rows: {', '.join(found['trained_on'])}. --probe NAME=FILE adds held-out rows."
+        )
+    if "verdict" in found:
+        shown.print(found["verdict"])
+    places(shown, **{name: found[name] for name in ("model", "report") if name in found})
