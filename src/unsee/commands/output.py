@@ -33,9 +33,9 @@ def print_json(value: Any) -> None:
 
 def table(*columns: str, numbers: int = 0) -> Table:
     """An empty table in the house style; its last columns, as many as `numbers`, are set to the right."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for place, column in enumerate(columns):
-        made.add_column(column, justify="right" if place >= len(columns) - numbers else "left")
+        made.add_column(column, justify="right" if place >= len(columns) - numbers else "left", overflow="fold")
     return made
 
 
@@ -57,14 +57,15 @@ def show_scores(out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any
         models: model -> probe -> `score`, `low`, `high`, `n`, `left_out`; the base comes first.
     """
     base = next(iter(models.values()))
-    names = [name.replace("_", " ") for name in models]
-    made = table("probe", *names, "rows", "not known", numbers=len(models) + 2)
+    names = [name.replace("_", "\n") for name in models]
+    gated = any(of_base["left_out"] for of_base in base.values())
+    made = table("probe", *names, "rows", *(["not\nknown"] if gated else []), numbers=len(models) + 1 + gated)
     for probe, of_base in base.items():
         cells = [_score(of_probe[probe]) for of_probe in models.values()]
-        made.add_row(printable(probe), *cells, str(of_base["n"]), str(of_base["left_out"] or ""))
+        made.add_row(printable(probe), *cells, str(of_base["n"]), *([str(of_base["left_out"])] if gated else []))
     out.print("Share of right answers, with its 95 % interval below", style="bold")
     out.print(made)
-    if any(of_base["left_out"] for of_base in base.values()):
+    if gated:
         out.print("Rows about facts that the model did not know to begin with are left out: they cannot be forgotten.")
 
 
