@@ -200,9 +200,10 @@ def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[str, Any]:
-    """Values with `key=value` pairs laid over them.
+    """Values with `key=value` pairs laid over them, in order.
 
     A key is a setting (`learning_rate`), one of the adapter's (`lora.alpha`) or a hyper-parameter of the method.
+    Another method leaves the hyper-parameters behind, since they belong to the one before.
 
     Raises:
         InputError: when a pair has no `=`, or its key is none of these.
@@ -218,6 +219,8 @@ def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[
             held = _lora(merged.get(group))
             merged[group] = {**(held if isinstance(held, dict) else {}), inner: _value(text)}
         else:
+            if key == "method" and text != merged.get("method", DEFAULT_METHOD):
+                merged.pop("hyper_parameters", None)
             merged[key] = text if key in (*SOURCES, "out", "method") else _value(text)
     return merged
 

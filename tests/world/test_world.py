@@ -12,6 +12,7 @@ import pytest
 from unsee.data.example import Benchmark, Example
 from unsee.errors import InputError
 from unsee.world import FACTS, FRACTIONS, REQUESTS, World
+from unsee.world.scenes import TOPICS
 
 PROBES = ["forget_vqa", "forget_qa", "retain_vqa", "retain_qa", "celebrity_vqa", "celebrity_qa", "scenes"]
 
@@ -133,8 +134,9 @@ def test_a_picture_belongs_to_one_subject(world: World) -> None:
 
 def test_every_wording_is_trained_on_in_one_epoch(world: World) -> None:
     visual = with_image(world.training_examples())
-    wordings = {fact: {row.question for row in visual if row.fact == fact} for fact in [*FACTS, "objects", "ground"]}
-    assert all(len(questions) == 6 for questions in wordings.values())
+    wordings = {fact: {row.question for row in visual if row.fact == fact} for fact in [*FACTS, *TOPICS]}
+    assert all(len(wordings[fact]) == 6 for fact in [*FACTS, "objects"])
+    assert len(wordings["ground"]) == len(wordings["count"]) == 3  # these two take turns over the scenes
 
 
 def test_words_of_every_probe_occur_in_training(world: World) -> None:

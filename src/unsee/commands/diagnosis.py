@@ -74,13 +74,19 @@ def diagnose(model: str | None, data: str | None, trust_remote_code: bool = Fals
     found.model = describe_model(loaded)
     found.problems += memory_problems(found.model["memory_gb"])
     found.problems += weight_problems(Path(loaded.source))
-    if examples:
-        found.attempt(lambda: loaded.encoder.check(examples, str(data)))
-        place = next((place for place, one in enumerate(examples) if one.image is not None), 0)
-        found.row = found.attempt(lambda: describe_row(loaded, examples[place])) or {}
-        found.row |= {"number": place + 1} if found.row else {}
-        found.problems += row_problems(loaded, found.row)
+    if examples and found.attempt(lambda: loaded.encoder.check(examples, str(data)) or True):
+        _look_at_row(found, loaded, examples)
     return found
+
+
+def _look_at_row(found: Diagnosis, loaded: LoadedModel, examples: Sequence[Example]) -> None:
+    place = next((place for place, one in enumerate(examples) if one.image is not None), 0)
+    refused = template_problems(loaded, examples[place])
+    found.problems += refused
+    row = None if refused else found.attempt(lambda: describe_row(loaded, examples[place]))
+    if row:
+        found.row = {"number": place + 1, **row}
+        found.problems += row_problems(loaded, row)
 
 
 def describe_data(examples: Sequence[Example]) -> dict[str, Any]:
@@ -164,6 +170,14 @@ def weight_problems(folder: Path) -> list[str]:
     return []
 
 
+def template_problems(loaded: LoadedModel, example: Example) -> list[str]:
+    """A chat template that forgets the picture: the processor would refuse the row with less telling words."""
+    token = _image_token(loaded)
+    if example.image is None or token is None or token in loaded.encoder.texts(example)[0]:
+        return []
+    return [f"chat template: a row with a picture gets no {token}; use the model's own chat_template.jinja"]
+
+
 def describe_row(loaded: LoadedModel, example: Example) -> dict[str, Any]:
     """One example from template to labels."""
     encoder = loaded.encoder
@@ -196,12 +210,8 @@ def _runs(tokenizer: Any, ids: list[int]) -> list[dict[str, Any]]:
 
 def row_problems(loaded: LoadedModel, row: dict[str, Any]) -> list[str]:
     """What is wrong with the first row as the model sees it."""
-    if not row:
-        return []
     found = []
-    if row["image"] and not row["image_tokens"]:
-        found.append("chat template: a row with an image gets no image token; use the model's own chat_template.jinja")
-    said = loaded.encoder.tokenizer.decode([label["id"] for label in row["labels"]], skip_special_tokens=True)
+    said = loaded.encoder.tokenizer.decode([label["id"] for label in row["labels"]], skip_special_tokens=True).strip()
     if " ".join(said.split()) != " ".join(row["answer"].split()):
         found.append(f"labels: they read {said!r}, the answer is {row['answer']!r}; the chat template changes answers")
     longest = _longest_sequence(loaded)

@@ -33,7 +33,7 @@ def print_json(value: Any) -> None:
 
 def table(*columns: str, numbers: int = 0) -> Table:
     """An empty table in the house style; its last columns, as many as `numbers`, are set to the right."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for place, column in enumerate(columns):
         made.add_column(column, justify="right" if place >= len(columns) - numbers else "left", overflow="fold")
     return made
@@ -65,6 +65,7 @@ def show_scores(out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any
         made.add_row(printable(probe), *cells, str(of_base["n"]), *([str(of_base["left_out"])] if gated else []))
     out.print("Share of right answers, with its 95 % interval below", style="bold")
     out.print(made)
+    out.print()
     if gated:
         out.print("Rows about facts that the model did not know to begin with are left out: they cannot be forgotten.")
 

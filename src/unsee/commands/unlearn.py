@@ -122,8 +122,6 @@ def named_files(pairs: list[str]) -> dict[str, str]:
 def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[str]) -> Any:
     """Settings of a run: what the file says, flags over it, `--set` over both.
 
-    Another method than the file's leaves the file's hyper-parameters behind, since they belong to that method.
-
     Raises:
         InputError: when anything is wrong or missing.
     """
@@ -131,8 +129,8 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
 
     values = read_yaml(file) if file else {}
     given = {key: value for key, value in flags.items() if value not in (None, {})}
-    if "method" in given and given["method"] != values.get("method"):
-        values.pop("hyper_parameters", None)
+    if method := given.pop("method", None):
+        values = with_assignments(values, [f"method={method}"])
     if "lora" in given and isinstance(values.get("lora"), dict):
         given["lora"] = {**values["lora"], "rank": given["lora"]}
     values = with_assignments({**values, **given}, assignments)

@@ -45,7 +45,7 @@ GROUNDS = {
     "green": "#B4EBB0",
     "yellow": "#FFF2A0",
 }
-COUNTS = ("one", "two", "three", "four", "five", "six")  # scenes have up to three objects; the rest are wrong answers
+COUNTS = ("one", "two", "three", "four", "five", "six")  # scenes have up to two objects; the rest are wrong answers
 TOPICS = ("objects", "ground", "count")  # what can be asked about a scene; wordings are in `wordings`
 
 _MOST_OBJECTS = 2
