@@ -139,7 +139,7 @@ def test_what_does_not_print_is_spelt_out() -> None:
 
 
 def test_percent() -> None:
-    assert [percent(share) for share in (0.0634, 1.0, None, float("nan"))] == ["6.3 %", "100.0 %", "\u2013", "\u2013"]
+    assert [percent(share) for share in (0.0634, 1.0, None, float("nan"))] == ["6.3 %", "100 %", "\u2013", "\u2013"]
 
 
 SCORE: dict[str, Any] = {"score": 0.75, "low": 0.5, "high": 1.0, "n": 8, "left_out": 0}

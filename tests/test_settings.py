@@ -115,6 +115,8 @@ def test_rank_and_scale_of_adapters(tmp_path: Path, held: object) -> None:
         ("epochs=3", "epochs", 3.0),
         ("autocast=true", "autocast", True),
         ("max_steps=null", "max_steps", None),
+        ("retain=null", "retain", None),
+        ("probes={seen: owner/rows}", "probes", {"seen": "owner/rows"}),
         ("scheduler=cosine", "scheduler", "cosine"),
         ("parts=vision,projector", "parts", ("vision", "projector")),
         ("parts=[vision]", "parts", ("vision",)),

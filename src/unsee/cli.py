@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from io import TextIOWrapper
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +15,7 @@ from typer.main import get_command
 
 from unsee import __version__
 from unsee.commands import demo, doctor, evaluate, methods, metrics, report, unlearn
-from unsee.commands.quiet import quiet
+from unsee.commands.manners import behave
 from unsee.errors import InputError
 
 WRONG_INPUT, INTERRUPTED = 2, 130
@@ -70,10 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0, 1 when `unsee doctor` found problems, 2 for wrong input, 130 when interrupted.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    quiet()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that knows ASCII alone gets escapes
+    behave()
     try:
         code = get_command(app).main(given, prog_name="unsee", standalone_mode=False)
     except InputError as error:

@@ -8,10 +8,8 @@ that was given has been checked.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 import os
-import platform
 import shutil
 import time
 from collections.abc import Callable
@@ -20,21 +18,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from transformers import set_seed
 
-from unsee import __version__
-from unsee.data import Benchmark, Probe, check_sets, digest, load_examples
+from unsee.data import Benchmark, Probe, check_sets, load_examples
 from unsee.errors import InputError
 from unsee.evaluate import Record, measure_all, read_records, score
-from unsee.files import read_json, read_text, write_json, write_text
+from unsee.files import read_json, write_json
+from unsee.folder import abandon_folder, check_folder, start_folder
 from unsee.methods import build
 from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
-from unsee.vlm.reference import weights_digest
 
-LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")
 Records = dict[str, list[Record]]  # by probe
 
 
@@ -120,70 +115,6 @@ def load_model(settings: Settings) -> LoadedModel:
     return loaded
 
 
-def check_folder(folder: Path, settings: Settings) -> None:
-    """InputError unless a run with these settings may be written to this folder, or goes on in it."""
-    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not os.path.isdir(existing):
-        inside = "" if existing == folder else f", so {folder} cannot be made"
-        raise InputError(f"out: {existing} is a file{inside}; give a folder that does not exist yet")
-    if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
-        raise InputError(f"out: no permission to write to {existing}; give a folder of your own")
-    if existing != folder or not any(folder.iterdir()):
-        return
-    if not (folder / "run.yaml").is_file():
-        raise InputError(f"out: {folder} is not empty and holds no run; give a folder that does not exist yet")
-    _check_same(folder, _stored(folder)["settings"], _kept(settings))
-
-
-def start_folder(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel) -> None:
-    """Write `run.yaml`, or see that the one that is there was made from the same model and data."""
-    hashes = {
-        "model": weights_digest(loaded.model),
-        "forget": digest(benchmark.forget),
-        "retain": digest(benchmark.retain),
-        "preserve": digest(benchmark.preserve),
-        "probes": {probe.name: digest(probe.examples) for probe in benchmark.probes},
-    }
-    if (folder / "run.yaml").is_file():
-        _check_same(folder, _stored(folder)["hashes"], hashes, "the content of ")
-        return
-    versions = {"unsee": __version__, "python": platform.python_version()}
-    versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
-    content = {"settings": _kept(settings), "versions": versions, "hashes": hashes}
-    write_text(folder / "run.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-
-
-def _kept(settings: Settings) -> dict[str, Any]:
-    """The settings as `run.yaml` holds them: all but its own place."""
-    return settings.model_dump(mode="json", exclude={"out"})
-
-
-def _stored(folder: Path) -> dict[str, Any]:
-    """What the `run.yaml` of a folder holds."""
-    try:
-        stored = yaml.safe_load(read_text(folder / "run.yaml"))
-    except yaml.YAMLError:
-        stored = None
-    if not isinstance(stored, dict) or not all(isinstance(stored.get(key), dict) for key in ("settings", "hashes")):
-        raise InputError(f"out: {folder} holds a run.yaml that no run wrote; give a folder that does not exist yet")
-    return stored
-
-
-def _check_same(folder: Path, stored: dict[str, Any], wanted: dict[str, Any], what: str = "") -> None:
-    key = next((key for key in [*wanted, *stored] if stored.get(key) != wanted.get(key)), None)
-    if key is not None:
-        there, here = (_short(values.get(key)) for values in (stored, wanted))
-        raise InputError(
-            f"out: {folder} holds another run ({what}{key} there is {there}, here {here}); "
-            "give another folder, or remove that one"
-        )
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
 def _base_to_model(
     folder: Path, settings: Settings, benchmark: Benchmark, base_records: Path | None, clock: Clock
 ) -> Records:
@@ -207,7 +138,7 @@ def _base_to_model(
             clock("unlearn", lambda: _train(folder, settings, benchmark, loaded))
     except InputError:  # a picture that the processor refuses, a threshold that no weight passes: known only now
         if latest_checkpoint(folder / "checkpoints") is None and not (folder / "model").is_dir():
-            _abandon(folder)
+            abandon_folder(folder)
         raise
     except FloatingPointError as error:
         raise InputError(f"{error}; choose a smaller learning_rate than {settings.learning_rate:g}") from error
@@ -251,15 +182,6 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         loaded.processor.save_pretrained(partial)
         partial.rename(folder / "model")
     trainer.accelerator.wait_for_everyone()
-
-
-def _abandon(folder: Path) -> None:
-    """Take away what a run that can never go on has written, and its folder if nothing else is in it."""
-    for name in ("records", "checkpoints"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "run.yaml").unlink()
-    if not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def config(settings: Settings, folder: Path) -> UnlearnConfig:

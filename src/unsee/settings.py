@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -221,7 +222,7 @@ def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[
         else:
             if key == "method" and text != merged.get("method", DEFAULT_METHOD):
                 merged.pop("hyper_parameters", None)
-            merged[key] = text if key in (*SOURCES, "out", "method") else _value(text)
+            merged[key] = text if key in (*SOURCES, "out", "method") and text != "null" else _value(text)
     return merged
 
 
@@ -234,13 +235,16 @@ def _place(key: str, method: str) -> tuple[str, str]:
         return "lora", key.removeprefix("lora.")
     if key in Settings.model_fields and key != "hyper_parameters":
         return "", key
-    hint = did_you_mean(key, [*hyper, *nested, *Settings.model_fields])
+    hint = did_you_mean(key, [*hyper, *nested, *(Settings.model_fields.keys() - {"hyper_parameters"})])
     raise InputError(f"--set {key}: neither a setting nor a hyper-parameter of {method}{hint}")
 
 
 def _value(text: str) -> Any:
     """A value as YAML reads it; 1e-5 is a number here, which YAML's own grammar denies."""
+    if "e" in text.lower():
+        with suppress(ValueError):
+            return float(text)
     try:
-        return float(text) if "e" in text.lower() else yaml.safe_load(text)
-    except (ValueError, yaml.YAMLError):
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
         return text

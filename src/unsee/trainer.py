@@ -170,7 +170,8 @@ class UnlearnTrainer(Trainer):
             if term is None:
                 break
             if not torch.isfinite(term.value):
-                raise FloatingPointError(f"{self.method.name}: {term.name} loss is {term.value.item()} at this step")
+                step = self.state.global_step + 1
+                raise FloatingPointError(f"{self.method.name}: {term.name} loss is {term.value.item()} at step {step}")
             with self._gate(model) if term.gated else nullcontext():
                 self.accelerator.backward(term.value / self.current_gradient_accumulation_steps)
             total += term.value.detach() / self.current_gradient_accumulation_steps

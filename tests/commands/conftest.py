@@ -56,8 +56,8 @@ def write_rows(path: Path, name: str, count: int, seed: int) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _undo_quiet() -> Iterator[None]:
-    """The command line silences other libraries for good; here it gives them back their voice."""
+def _forget_manners() -> Iterator[None]:
+    """The command line silences other libraries for good; here they get their voice back."""
     environment = dict(os.environ)
     level, bars, root = (
         of_transformers.get_verbosity(),

@@ -188,6 +188,7 @@ CASES: dict[str, tuple[Callable[[Scene], Scene], Sequence[str]]] = {
         ["npo trains on retain rows", "add --retain FILE"],
     ),
     # settings
+    "no method": (lambda s: s.spoil(method=""), ["method: '' is unknown", "there are", "npo"]),
     "unknown method": (lambda s: s.spoil(method="nppo"), ["'nppo' is unknown", "did you mean 'npo'", "grad_diff"]),
     "unknown key": (lambda s: s.add("--set", "learning_rat=1"), ["--set learning_rat", "did you mean 'learning_rate'"]),
     "key without value": (lambda s: s.add("--set", "beta"), ["--set 'beta'", "key=value"]),
@@ -306,6 +307,12 @@ def test_a_folder_whose_data_has_changed_is_left_alone(stranger: Stranger, tmp_p
     before = files_of(scene.out)
     check(call(*scene.arguments), ["holds another run", "content of forget there is"])
     assert files_of(scene.out) == before
+
+
+def test_a_training_that_diverges_says_so(stranger: Stranger, tmp_path: Path) -> None:
+    scene = Scene(stranger, tmp_path).add("--set", "learning_rate=1e30", "--set", "max_steps=5")
+    check(call(*scene.arguments), ["npo: forget loss is nan at step 2", "smaller learning_rate than 1e+30"])
+    assert not (scene.out / "model").exists()
 
 
 @pytest.mark.parametrize("place", ["", "deeper/run"])

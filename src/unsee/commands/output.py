@@ -45,8 +45,10 @@ def printable(text: object) -> str:
 
 
 def percent(share: float | None) -> str:
-    """0.063 -> "6.3 %"; a missing number is a dash."""
-    return "\N{EN DASH}" if share is None or math.isnan(share) else f"{100 * share:.1f} %"
+    """0.063 -> "6.3 %", 1 -> "100 %"; a missing number is a dash."""
+    if share is None or math.isnan(share):
+        return "\N{EN DASH}"
+    return f"{100 * share:.1f} %".replace("100.0", "100")
 
 
 def show_scores(out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:

@@ -129,8 +129,8 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
 
     values = read_yaml(file) if file else {}
     given = {key: value for key, value in flags.items() if value not in (None, {})}
-    if method := given.pop("method", None):
-        values = with_assignments(values, [f"method={method}"])
+    if "method" in given:
+        values = with_assignments(values, [f"method={given.pop('method')}"])
     if "lora" in given and isinstance(values.get("lora"), dict):
         given["lora"] = {**values["lora"], "rank": given["lora"]}
     values = with_assignments({**values, **given}, assignments)

@@ -15,11 +15,12 @@ from unsee import __version__
 from unsee.data import Example, Probe
 from unsee.evaluate import Record
 from unsee.files import write_text
+from unsee.folder import LIBRARIES
 from unsee.methods import find, hyper_parameters
 from unsee.report.contents import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score
 from unsee.report.page import render
 from unsee.report.photo import photo_data_uri
-from unsee.run import LIBRARIES, Run
+from unsee.run import Run
 
 Records = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 
