@@ -31,9 +31,10 @@ import torch
 from unsee.data.example import Benchmark
 from unsee.evaluate import Record, measure_all, score
 from unsee.methods import METHODS, build
+from unsee.parts import PARTS, Part
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import LoadedModel, load
-from unsee.vlm.parts import PARTS, Part, freeze_other_parts
+from unsee.vlm.parts import freeze_other_parts
 from unsee.world.models import prepare
 from unsee.world.tuned import TUNED, Settings
 from unsee.world.world import World

@@ -21,6 +21,7 @@ from unsee.data import Benchmark, Probe, load_examples, write_jsonl
 from unsee.errors import InputError
 from unsee.evaluate import measure_all, read_records, score
 from unsee.files import read_text, write_json, write_text
+from unsee.methods import find
 from unsee.parallel import Job, run_all
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.run import Run, open_run, unlearn
@@ -118,7 +119,7 @@ def _unlearn_all(models: WorldModels, sources: dict[str, Any], out: Path, seed: 
     records = str(out / "records" / "base")
     jobs = []
     steps = 0
-    for name in METHODS:
+    for name in sorted(METHODS, key=lambda name: not find(name).needs.saliency):  # the longest first
         values = {
             **asdict(TUNED[name]),
             **sources,

@@ -7,6 +7,7 @@ that was given has been checked.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import os
@@ -64,6 +65,7 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
     benchmark = load_benchmark(settings)
     clock = Clock(folder / "checkpoints" / "seconds.json")
     base = _base_to_model(folder, settings, benchmark, base_records, clock)
+    gc.collect()  # trainers hold themselves and their model in circles
     # Loaded anew although it was in memory a moment ago: what is measured is what lies in the folder.
     loaded = load(folder / "model", dtype=settings.dtype, trust_remote_code=settings.trust_remote_code)
     name = settings.method
@@ -136,10 +138,16 @@ def _base_to_model(
         base: Records = clock("measure base", lambda: _measure(folder, settings, benchmark, loaded, "base"))
         if not (folder / "model").is_dir():
             clock("unlearn", lambda: _train(folder, settings, benchmark, loaded))
-    except InputError:  # a picture that the processor refuses, a threshold that no weight passes: known only now
+    except (InputError, torch.OutOfMemoryError) as error:
+        # A picture that the processor refuses, a threshold that no weight passes, a batch too large: known only now.
         if latest_checkpoint(folder / "checkpoints") is None and not (folder / "model").is_dir():
             abandon_folder(folder)
-        raise
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"{loaded.device} has too little memory; choose a smaller batch_size, saliency_batch_size or "
+            "eval_batch_size, or --lora"
+        ) from error
     except FloatingPointError as error:
         raise InputError(f"{error}; choose a smaller learning_rate than {settings.learning_rate:g}") from error
     return base

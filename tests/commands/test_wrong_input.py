@@ -315,6 +315,25 @@ def test_a_training_that_diverges_says_so(stranger: Stranger, tmp_path: Path) ->
     assert not (scene.out / "model").exists()
 
 
+def test_too_little_memory(stranger: Stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
+
+    scene = Scene(stranger, tmp_path)
+    monkeypatch.setattr("unsee.evaluate.answer_scores", exhausted)
+    check(call(*scene.arguments), ["cpu has too little memory", "smaller batch_size", "--lora"])
+    assert not scene.out.exists()
+    given = ["--model", stranger / "llava", "--data", stranger / "forget.jsonl"]
+    check(call("evaluate", *given, "--max-new-tokens", 1), ["cpu has too little memory", "smaller --batch-size"])
+
+
+def test_a_folder_from_a_run_killed_at_its_first_file_is_taken(stranger: Stranger, tmp_path: Path) -> None:
+    scene = Scene(stranger, tmp_path)
+    scene.out.mkdir()
+    (scene.out / f".run.yaml.{'0f' * 16}.tmp").write_text("settings:")
+    assert call(*scene.arguments).code == 0
+
+
 @pytest.mark.parametrize("place", ["", "deeper/run"])
 def test_no_permission_to_write(stranger: Stranger, tmp_path: Path, place: str) -> None:
     closed = tmp_path / "closed"

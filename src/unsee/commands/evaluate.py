@@ -80,12 +80,17 @@ def evaluation(
     from unsee.data import load_examples
 
     examples = load_examples(data, limit=limit)
+    import torch
+
     from unsee.evaluate import summary
     from unsee.vlm import load
 
     loaded = load(model, **loading)
     loaded.encoder.check(examples, data)
-    return summary(loaded, examples, batch_size, max_new_tokens, records=records)
+    try:
+        return summary(loaded, examples, batch_size, max_new_tokens, records=records)
+    except torch.OutOfMemoryError as error:
+        raise InputError(f"{loaded.device} has too little memory; choose a smaller --batch-size") from error
 
 
 def _check_writable(path: Path, data: str) -> None:

@@ -5,16 +5,14 @@ Every command prints a table, or with `--json` one JSON object in which a number
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from unsee.commands.output import AsJson, console, print_json, table
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_json, read_text
 from unsee.metrics.hallucination import Chair, Lexicon, chair, match_lengths, parse_synonyms
@@ -23,8 +21,6 @@ from unsee.metrics.tofu import parse_tofu_logs, score_tofu
 from unsee.metrics.truth import TruthRatio
 
 app = typer.Typer(name="metrics", help="Published metrics from files, without a model.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 
 
 @app.command("tofu")
@@ -218,31 +214,26 @@ def _shown(value: object) -> str:
 def _show(title: str, scores: Mapping[str, Any], as_json: bool) -> None:
     """One JSON object for programs, or tables for people."""
     if as_json:
-        typer.echo(json.dumps(_finite(scores), allow_nan=False))
+        print_json(scores)
         return
-    table = Table("metric", title=title, title_justify="left")
-    table.add_column("value", justify="right")
+    made = table("metric", "value", numbers=1)
     groups = {name: value for name, value in scores.items() if isinstance(value, Mapping)}
     for name, value in scores.items():
         if name not in groups:
-            table.add_row(name, _number(value))
-    console = Console()
-    console.print(table)
+            made.add_row(name, _number(value))
+    out = console()
+    out.print(title, style="bold")
+    out.print(made)
     for group in groups.values():
         columns = list(next(iter(group.values())))
-        tasks = Table("task", *columns)
+        tasks = table("task", *columns, numbers=len(columns))
         for task, numbers in group.items():
             tasks.add_row(task, *(_number(numbers[column]) for column in columns))
-        console.print(tasks)
+        out.print()
+        out.print(tasks)
 
 
 def _number(value: float | int | None) -> str:
     if value is None or math.isnan(value):
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.4g}"
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _finite(item) for key, item in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -20,7 +20,7 @@ from unsee.data.pictures import decode
 from unsee.progress import progress
 from unsee.trainer import Bar, quiet_trainer
 from unsee.vlm.encoding import IGNORED
-from unsee.world.architecture import vision_config
+from unsee.world.architecture import IMAGE_SIZE, PATCH_SIZE, VISION_WIDTH, vision_config
 from unsee.world.portraits import unrelated_portraits
 from unsee.world.scenes import GROUNDS, OBJECTS, distinct_scenes, draw_scene
 
@@ -40,9 +40,7 @@ class AttributeClassifier(nn.Module):
         super().__init__()
         self.encoder = CLIPVisionModel(vision_config())
         self.classes = classes
-        config = self.encoder.config
-        tokens = (config.image_size // config.patch_size) ** 2
-        self.head = nn.Linear(tokens * config.hidden_size, sum(classes))
+        self.head = nn.Linear((IMAGE_SIZE // PATCH_SIZE) ** 2 * VISION_WIDTH, sum(classes))
 
     def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """Mean cross-entropy over the attributes that a picture has.
