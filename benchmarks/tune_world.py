@@ -1,12 +1,15 @@
 """Tune the methods on the embedded world: every method, the same number of configurations, seeds kept for tuning.
 
     python benchmarks/tune_world.py --seeds 100 101 102 --out tuning.jsonl
-    python benchmarks/tune_world.py --seeds 100 --methods npo mmunlearner --configs vp --out tuning.jsonl
-    python benchmarks/tune_world.py --seeds 110 111 --configs tuned --out check.jsonl
+    python benchmarks/tune_world.py --seeds 100 --methods npo mmunlearner --configs language --out tuning.jsonl
+    python benchmarks/tune_world.py --seeds 100 101 102 --configs tuned --out tuning.jsonl
 
-A cell is one method with one configuration on one seed: 3 of 30 people are forgotten by sight, from a copy of the same
-base, and the held-out probes are measured. Cells are appended to the output file as they finish, and cells that it
-holds already are not run again. The tables and the selection are made from the file alone.
+A cell is one method in one configuration on one seed: 3 of 30 people are forgotten by sight, from a copy of the same
+base, and the held-out probes are measured. Cells are appended to the output file as they finish, and those that it
+holds already are not run again; tables and selection are made from the file alone.
+
+Rates are constant, and which rows meet at which step does not depend on the length of a run. Configurations that
+differ in their number of steps alone are therefore one training, measured on its way.
 
 Selection, the same for every method: among the configurations whose forget_vqa is at most gold + 0.10 on every seed,
 the one with the best worst case (over seeds) of retain_vqa, celebrity_vqa, forget_qa, retain_qa and scenes relative to
@@ -21,20 +24,28 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
 import torch
+from transformers import TrainerCallback, TrainerControl, TrainerState
+from typing_extensions import Doc
 
-from unsee.data.example import Benchmark
+from unsee.data.example import Benchmark, Example
 from unsee.evaluate import Record, measure_all, score
-from unsee.methods import METHODS, build
+from unsee.losses import cross_entropy
+from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, UnlearnBatch, build
+from unsee.methods.method import NonNegative, forget_of, retain_of
 from unsee.parts import PARTS, Part
+from unsee.saliency import SaliencyMask, fisher, saliency_mask
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import LoadedModel, load
+from unsee.vlm.encoding import Batch
 from unsee.vlm.parts import freeze_other_parts
+from unsee.vlm.policy import Policy
 from unsee.world.models import prepare
 from unsee.world.tuned import TUNED, Settings
 from unsee.world.world import World
@@ -45,22 +56,82 @@ KEPT = ("retain_vqa", "celebrity_vqa", "forget_qa", "retain_qa")  # and scenes, 
 COLUMNS = ("forget_vqa", "forget_qa", "retain_vqa", "retain_qa", "celebrity_vqa", "celebrity_qa", "scenes")
 MEASURED = ("base", "gold")  # models that are only measured
 ANSWER_TOKENS = 16  # the longest answer has fewer
+SALIENCY_ROWS = 16  # a squared gradient
 
-_ROOMS: Mapping[str, tuple[Part, ...]] = {
-    "vpl": PARTS,
-    "pl": ("projector", "language"),
-    "vp": ("vision", "projector"),
-    "l": ("language",),
+
+# --- what is tried
+
+
+@dataclass(frozen=True)
+class CappedGradDiff(GradDiff):
+    """`grad_diff` that lets go of an answer once it is unlikely enough, as a variant to compare with."""
+
+    name: ClassVar[str] = "grad_diff_capped"
+
+    ceiling: Annotated[NonNegative, Doc("nats a token above which a forget answer is left alone")] = 1.0
+
+    def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
+        """-min(CE, ceiling)(forget) + CE(retain), each weighted."""
+        yield from _capped(self, batch, policy, gated=False)
+
+
+@dataclass(frozen=True)
+class CappedMMUnlearner(MMUnlearner):
+    """`mmunlearner` that lets go of an answer once it is unlikely enough, as a variant to compare with."""
+
+    name: ClassVar[str] = "mmunlearner_capped"
+
+    ceiling: Annotated[NonNegative, Doc("nats a token above which a forget answer is left alone")] = 1.0
+
+    def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
+        """-min(CE, ceiling)(forget) through the mask + CE(retain) past it, each weighted."""
+        yield from _capped(self, batch, policy, gated=True)
+
+
+def _capped(
+    method: CappedGradDiff | CappedMMUnlearner, batch: UnlearnBatch, policy: Policy, gated: bool
+) -> Iterator[Term]:
+    forget = cross_entropy(*policy.token_log_probs(forget_of(batch))).clamp(max=method.ceiling).mean()
+    yield Term("forget", -method.forget_weight * forget, gated=gated)
+    retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
+    yield Term("retain", method.retain_weight * retain)
+
+
+VARIANTS: dict[str, Callable[..., Method]] = {
+    "grad_diff_capped": CappedGradDiff,
+    "mmunlearner_capped": CappedMMUnlearner,
+}
+
+STEPS = (20, 40, 60)
+_PLACES: Mapping[str, tuple[Part, ...]] = {
+    "everywhere": PARTS,
+    "reading": ("projector", "language"),
+    "language": ("language",),
 }
 
 
-def _grid(rates: Sequence[float]) -> dict[str, Settings]:
-    """What every method tries: each choice of parts with each learning rate."""
-    return {f"{room}-{rate:g}": Settings(rate, parts) for room, parts in _ROOMS.items() for rate in rates}
+def _grid(changes: Mapping[str, dict[str, float]]) -> dict[str, Settings]:
+    """Each choice of parts with each change (of the rate or of a hyper-parameter) and each number of steps."""
+    found = {}
+    for place, parts in _PLACES.items():
+        for note, change in changes.items():
+            values = {key: value for key, value in change.items() if key != "rate"}
+            for steps in STEPS:
+                settings = Settings(change.get("rate", 1e-4), parts, steps, 16, values, SALIENCY_ROWS)
+                found[f"{place} {note} {steps}"] = settings
+    return found
 
 
+# Three choices of parts, three numbers of steps and two values of what matters most to a method: 18 for each.
 CONFIGS: dict[str, dict[str, Settings]] = {
-    name: _grid((1e-4, 3e-4)) for name in METHODS
+    "retain_finetune": _grid({"1e-4": {}, "3e-4": {"rate": 3e-4}}),
+    "grad_ascent": _grid({"1e-4": {}, "3e-5": {"rate": 3e-5}}),
+    "grad_diff": _grid({"plain": {}, "fw.1": {"forget_weight": 0.1}}),
+    "kl": _grid({"plain": {}, "fw.1": {"forget_weight": 0.1}}),
+    "npo": _grid({"b1": {"beta": 1.0}, "b3": {"beta": 3.0}}),
+    "mmunlearner": _grid({"plain": {}, "fw.3": {"forget_weight": 0.3}}),
+    "grad_diff_capped": _grid({"c1": {"ceiling": 1.0}, "c1 fw.3": {"ceiling": 1.0, "forget_weight": 0.3}}),
+    "mmunlearner_capped": _grid({"c1": {"ceiling": 1.0}, "c1 g.5": {"ceiling": 1.0, "gamma": 0.5}}),
 }
 
 
@@ -74,13 +145,17 @@ class Cell:
     settings: dict[str, Any]
     accuracy: dict[str, float]  # probe -> share of exact matches over what the base knew
     ungated: dict[str, float]  # probe -> share of exact matches over everything
-    seconds: dict[str, float] = field(default_factory=dict)  # prepare (reference and mask), train
+    seconds: float = 0.0  # of training, measuring and mask left out
     mask_density: float | None = None
 
     @property
-    def key(self) -> tuple[int, str, str, str]:
+    def key(self) -> Key:
         """What makes a cell the same as another."""
-        return self.seed, self.method, self.config, json.dumps(self.settings, sort_keys=True)
+        return self.seed, self.method, json.dumps(self.settings, sort_keys=True)
+
+
+Key = tuple[int, str, str]
+Wanted = dict[tuple[str, str], Settings]
 
 
 def main() -> None:
@@ -91,14 +166,13 @@ def main() -> None:
     cells = _read(options.out)
     for seed in options.seeds:
         _run_seed(seed, wanted, cells, options.out)
-    shown = [cell for cell in cells.values() if cell.seed in options.seeds]
-    _print_tables(shown, wanted)
+    _print_tables([cell for cell in cells.values() if cell.seed in options.seeds], wanted)
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Tune the methods on the embedded world.")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, nargs="+", required=True, help="worlds to run on")
-    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
+    parser.add_argument("--methods", nargs="+", default=list(CONFIGS), choices=list(CONFIGS))
     parser.add_argument(
         "--configs", nargs="+", default=[], help="only configurations whose name starts like this; `tuned`: the chosen"
     )
@@ -107,9 +181,9 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _wanted(methods: Sequence[str], prefixes: Sequence[str]) -> dict[tuple[str, str], Settings]:
+def _wanted(methods: Sequence[str], prefixes: Sequence[str]) -> Wanted:
     if list(prefixes) == ["tuned"]:
-        return {(method, "tuned"): TUNED[method] for method in methods}
+        return {(method, "tuned"): TUNED[method] for method in methods if method in TUNED}
     return {
         (method, name): settings
         for method in methods
@@ -121,170 +195,225 @@ def _wanted(methods: Sequence[str], prefixes: Sequence[str]) -> dict[tuple[str, 
 # --- running
 
 
-def _run_seed(
-    seed: int, wanted: Mapping[tuple[str, str], Settings], cells: dict[Any, Cell], path: Path
-) -> None:
-    """Run what is missing of one seed; the base is loaded once, and its encoder keeps every encoded row."""
-    missing = {key: settings for key, settings in wanted.items() if _key(seed, *key, settings) not in cells}
-    if not missing:
-        return
-    world = World(seed)
-    models, data = prepare(world, world.forget_people(FORGET)), world.benchmark(FORGET)
-    base = load(models.base, device="cpu")
-    known = measure_all(base, data.probes, None, 128, ANSWER_TOKENS)
-    for name in MEASURED:
-        if _key(seed, name, "", None) not in cells:
-            model = load(models.gold, device="cpu").model if name == "gold" else base.model
-            records = measure_all(_with(base, model), data.probes, None, 128, ANSWER_TOKENS)
-            _keep(Cell(seed, name, "", {}, *_accuracies(records, known)), cells, path)
-    for (method, config), settings in missing.items():
-        _keep(_run(seed, method, config, settings, base, data, known), cells, path)
+class _Measure(TrainerCallback):
+    """Calls back after certain steps, and keeps the time that this takes out of the training's."""
+
+    def __init__(self, steps: set[int], measure: Callable[[int, float], None]) -> None:
+        self.steps, self.measure = steps, measure
+        self.started, self.away = time.perf_counter(), 0.0
+
+    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.started = time.perf_counter()
+
+    def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if state.global_step in self.steps:
+            left = time.perf_counter()
+            self.measure(state.global_step, left - self.started - self.away)
+            self.away += time.perf_counter() - left
 
 
-def _run(
-    seed: int,
-    method: str,
-    config: str,
-    settings: Settings,
-    base: LoadedModel,
-    data: Benchmark,
-    known: dict[str, list[Record]],
-) -> Cell:
-    model = copy.deepcopy(base.model)
-    freeze_other_parts(model, settings.parts)
-    loaded = _with(base, model, settings.parts)
-    with tempfile.TemporaryDirectory() as scratch:
+class _Seed:
+    """One world with its base, which is loaded once; its encoder keeps every encoded row."""
+
+    def __init__(self, seed: int, cells: dict[Key, Cell], path: Path, scratch: Path) -> None:
+        self.seed, self.cells, self.path, self.scratch = seed, cells, path, scratch
+        world = World(seed)
+        self.models = prepare(world, world.forget_people(FORGET))
+        self.data: Benchmark = world.benchmark(FORGET)
+        self.base = load(self.models.base, device="cpu")
+        self.known = self.records(self.base.model)
+        self.sums: dict[int, Any] = {}
+
+    def records(self, model: torch.nn.Module) -> dict[str, list[Record]]:
+        return measure_all(self.with_model(model), self.data.probes, None, 128, ANSWER_TOKENS)
+
+    def with_model(self, model: torch.nn.Module, parts: tuple[Part, ...] = PARTS) -> LoadedModel:
+        return LoadedModel(model, self.base.processor, self.base.encoder, self.base.source, parts)
+
+    def keep(self, model: torch.nn.Module, method: str, config: str, settings: Settings | None, **more: Any) -> None:
+        """Measure a model and write down its cell."""
+        scores = {name: score(rows, self.known[name]) for name, rows in self.records(model).items()}
+        cell = Cell(
+            self.seed,
+            method,
+            config,
+            {} if settings is None else _plain(settings),
+            {name: round(one.accuracy.score, 4) for name, one in scores.items()},
+            {name: round(one.ungated, 4) for name, one in scores.items()},
+            **more,
+        )
+        with self.path.open("a") as file:
+            file.write(json.dumps(asdict(cell)) + "\n")
+        self.cells[cell.key] = cell
+        figures = "  ".join(f"{probe} {cell.accuracy[probe]:.3f}" for probe in COLUMNS)
+        print(f"{self.seed}  {method:19}{config:24}{figures}  {cell.seconds:.0f} s", file=sys.stderr, flush=True)
+
+    def measure_yardsticks(self) -> None:
+        for name in MEASURED:
+            if (self.seed, name, "{}") not in self.cells:
+                model = load(self.models.gold, device="cpu").model if name == "gold" else self.base.model
+                self.keep(model, name, "", None)
+
+    def mask_file(self, parts: tuple[Part, ...], gamma: float, rows: int) -> Path:
+        """The mask that the trainer would build. The sums behind it serve every choice of parts and gamma."""
+        path = self.scratch / f"{'-'.join(parts)}-{gamma:g}-{rows}.safetensors"
+        if rows not in self.sums:
+            model = copy.deepcopy(self.base.model)
+            kept = [*self.data.retain, *self.data.preserve]
+            self.sums[rows] = [fisher(model, self._batches(examples, rows)) for examples in (self.data.forget, kept)]
+        if not path.is_file():
+            (forget, forgets), (preserve, preserves) = self.sums[rows]
+            model = copy.deepcopy(self.base.model)
+            freeze_other_parts(model, parts)
+            names = [name for name, weight in model.named_parameters() if weight.requires_grad]
+            counts = (forgets, preserves)
+            masks = {name: saliency_mask(forget[name], preserve[name], gamma, counts) for name in names}
+            SaliencyMask.from_masks(masks).save(path)
+        return path
+
+    def _batches(self, examples: Sequence[Example], rows: int) -> Iterator[Batch]:
+        for start in range(0, len(examples), rows):
+            yield self.base.encoder.batch(examples[start : start + rows])
+
+    def run(self, method: str, stops: dict[int, tuple[str, Settings]]) -> None:
+        """One training, measured after each number of steps in `stops`."""
+        settings = stops[max(stops)][1]
+        values = settings.hyper_parameters
+        built = VARIANTS[method](**values) if method in VARIANTS else build(method, values)
+        model = copy.deepcopy(self.base.model)
+        freeze_other_parts(model, settings.parts)
+        mask = None
+        if built.needs.saliency:
+            gamma = float(built.gamma)  # type: ignore[attr-defined]
+            mask = str(self.mask_file(settings.parts, gamma, settings.saliency_batch_size))
+
+        def measure(step: int, seconds: float) -> None:
+            config, wanted = stops[step]
+            density = None if trainer.mask is None else round(trainer.mask.density(), 4)
+            self.keep(model, method, config, wanted, seconds=round(seconds, 1), mask_density=density)
+
         arguments = UnlearnConfig(
-            output_dir=scratch,
-            max_steps=settings.max_steps,
+            output_dir=str(self.scratch / "run"),
+            max_steps=max(stops),
             per_device_train_batch_size=settings.batch_size,
             per_device_eval_batch_size=64,
             learning_rate=settings.learning_rate,
-            saliency_batch_size=settings.saliency_batch_size,
-            seed=seed,
+            saliency_file=mask,
+            seed=self.seed,
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,
             use_cpu=True,
         )
-        started = time.perf_counter()
         trainer = UnlearnTrainer(
-            loaded,
+            self.with_model(model, settings.parts),
             arguments,
-            method=build(method, settings.hyper_parameters),
-            forget=data.forget,
-            retain=data.retain,
-            preserve=data.preserve if "language" in settings.parts else (),  # words alone reach nothing else
+            method=built,
+            forget=self.data.forget,
+            retain=self.data.retain,
+            preserve=self.data.preserve,
+            callbacks=[_Measure(set(stops), measure)],
         )
-        prepared = time.perf_counter()
-        try:
-            trainer.train()
-        except FloatingPointError as error:  # diverged: the model is measured as it is
-            print(f"  {method} {config}: {error}", file=sys.stderr)
-        trained = time.perf_counter()
-    records = measure_all(loaded, data.probes, None, 128, ANSWER_TOKENS)
-    return Cell(
-        seed,
-        method,
-        config,
-        asdict(settings),
-        *_accuracies(records, known),
-        seconds={"prepare": round(prepared - started, 2), "train": round(trained - prepared, 2)},
-        mask_density=None if trainer.mask is None else round(trainer.mask.density(), 4),
-    )
+        trainer.train()
 
 
-def _with(base: LoadedModel, model: torch.nn.Module, parts: tuple[Part, ...] = PARTS) -> LoadedModel:
-    return LoadedModel(model, base.processor, base.encoder, base.source, parts)
-
-
-def _accuracies(
-    records: Mapping[str, list[Record]], known: Mapping[str, list[Record]]
-) -> tuple[dict[str, float], dict[str, float]]:
-    scores = {name: score(rows, known[name]) for name, rows in records.items()}
-    return (
-        {name: round(one.accuracy.score, 4) for name, one in scores.items()},
-        {name: round(one.ungated, 4) for name, one in scores.items()},
-    )
+def _run_seed(seed: int, wanted: Wanted, cells: dict[Key, Cell], path: Path) -> None:
+    """Run what is missing of one seed."""
+    trainings: dict[tuple[str, str], dict[int, tuple[str, Settings]]] = defaultdict(dict)
+    for (method, config), settings in wanted.items():
+        if _key(seed, method, settings) not in cells:
+            same = json.dumps(_plain(replace(settings, max_steps=0)), sort_keys=True)
+            trainings[method, same][settings.max_steps] = (config, settings)
+    if not trainings:
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        one = _Seed(seed, cells, path, Path(scratch))
+        one.measure_yardsticks()
+        for (method, _), stops in trainings.items():
+            one.run(method, stops)
 
 
 # --- the file
 
 
-def _key(seed: int, method: str, config: str, settings: Settings | None) -> tuple[int, str, str, str]:
-    values = {} if settings is None else json.loads(json.dumps(asdict(settings)))
-    return seed, method, config, json.dumps(values, sort_keys=True)
+def _plain(settings: Settings) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(json.dumps(asdict(settings)))
+    return values
 
 
-def _read(path: Path) -> dict[Any, Cell]:
+def _key(seed: int, method: str, settings: Settings) -> Key:
+    return seed, method, json.dumps(_plain(settings), sort_keys=True)
+
+
+def _read(path: Path) -> dict[Key, Cell]:
     if not path.is_file():
         return {}
     cells = [Cell(**json.loads(line)) for line in path.read_text().splitlines() if line.strip()]
     return {cell.key: cell for cell in cells}
 
 
-def _keep(cell: Cell, cells: dict[Any, Cell], path: Path) -> None:
-    with path.open("a") as file:
-        file.write(json.dumps(asdict(cell)) + "\n")
-    cells[cell.key] = cell
-    print(f"{cell.seed}  {_line(cell)}", file=sys.stderr, flush=True)
-
-
 # --- tables and selection
 
 
-def _print_tables(cells: Sequence[Cell], wanted: Mapping[tuple[str, str], Settings]) -> None:
+@dataclass(frozen=True)
+class _Row:
+    """One configuration over the seeds."""
+
+    name: str
+    cells: list[Cell]
+    forgets: bool = False
+    worst: float = field(default=float("nan"))  # of what is kept, over seeds and probes
+    excess: float = field(default=float("nan"))  # of forget_vqa over gold's, on the worst seed
+
+    @property
+    def rank(self) -> tuple[int, bool, float]:
+        """The larger, the better; a configuration that has run on more seeds comes first."""
+        return len(self.cells), self.forgets, self.worst if self.forgets else -self.excess
+
+
+def _row(name: str, cells: list[Cell], yardsticks: Mapping[tuple[str, int], Cell]) -> _Row:
+    excess = max(cell.accuracy["forget_vqa"] - yardsticks["gold", cell.seed].accuracy["forget_vqa"] for cell in cells)
+    worst = min(
+        min(
+            cell.ungated["scenes"] / yardsticks["base", cell.seed].ungated["scenes"],
+            *(cell.accuracy[probe] for probe in KEPT),
+        )
+        for cell in cells
+    )
+    return _Row(name, cells, excess <= MARGIN, worst, excess)
+
+
+def _print_tables(cells: Sequence[Cell], wanted: Wanted) -> None:
+    """Every configuration, the best of its method first; for each probe the worst and the best over seeds."""
+    found = {cell.key: cell for cell in cells}
+    seeds = sorted({cell.seed for cell in cells})
     yardsticks = {(cell.method, cell.seed): cell for cell in cells if cell.method in MEASURED}
-    print("score = worst over seeds of what is kept; all figures are shares of exact matches over what the base knew\n")
-    print(f"{'model':34}{'seeds':>6}" + "".join(f"{name:>14}" for name in COLUMNS) + f"{'score':>8}{'s':>6}")
+    print("Shares of exact matches over what the base knew, lowest and highest over seeds.")
+    print("kept: the worst of what is to be kept, where it forgets on every seed; s: seconds of training.\n")
+    print("| model | seeds | " + " | ".join(COLUMNS) + " | kept | s |")
+    print("|---" * (len(COLUMNS) + 4) + "|")
     for name in MEASURED:
-        _print_row(name, [cell for cell in cells if cell.method == name], "")
+        _print_row(_Row(name, [cell for cell in cells if cell.method == name]))
     for method in dict.fromkeys(method for method, _ in wanted):
-        ranked = []
+        rows = []
         for (owner, config), settings in wanted.items():
-            keys = {_key(seed, method, config, settings) for seed in {cell.seed for cell in cells}}
-            rows = [cell for cell in cells if owner == method and cell.key in keys]
-            if rows:
-                ranked.append((_rank(rows, yardsticks), config, rows))
-        print()
-        for number, (rank, config, rows) in enumerate(sorted(ranked, key=lambda one: one[0], reverse=True)):
-            note = f"{rank[1]:.3f}" if rank[0] else "-"
-            seconds = sum(sum(cell.seconds.values()) for cell in rows) / len(rows)
-            _print_row(f"{method} {config}", rows, f"{note:>8}{seconds:6.1f}" + ("  *" if number == 0 else ""))
+            keys = [_key(seed, method, settings) for seed in seeds]
+            mine = [found[key] for key in keys if key in found]
+            if owner == method and mine:
+                rows.append(_row(f"{method}: {config}", mine, yardsticks))
+        for row in sorted(rows, key=lambda row: row.rank, reverse=True):
+            _print_row(row)
 
 
-def _print_row(name: str, rows: Sequence[Cell], tail: str) -> None:
-    """One line: for each probe the worst and the best over seeds."""
-    text = f"{name:34}{len(rows):>6}"
+def _print_row(row: _Row) -> None:
+    ranges = []
     for probe in COLUMNS:
-        values = [cell.accuracy[probe] for cell in rows]
+        values = [cell.accuracy[probe] for cell in row.cells]
         low, high = min(values), max(values)
-        text += f"{f'{low:.3f}' if low == high else f'{low:.3f}-{high:.3f}':>14}"
-    print(text + tail)
-
-
-def _rank(rows: Iterable[Cell], yardsticks: Mapping[tuple[str, int], Cell]) -> tuple[bool, float]:
-    """What the selection compares: whether it forgets on every seed, then how much is kept, or how little is forgot."""
-    rows = list(rows)
-    forgets = all(_excess(cell, yardsticks) <= MARGIN for cell in rows)
-    if forgets:
-        return True, min(_kept(cell, yardsticks) for cell in rows)
-    return False, -max(_excess(cell, yardsticks) for cell in rows)
-
-
-def _excess(cell: Cell, yardsticks: Mapping[tuple[str, int], Cell]) -> float:
-    return cell.accuracy["forget_vqa"] - yardsticks["gold", cell.seed].accuracy["forget_vqa"]
-
-
-def _kept(cell: Cell, yardsticks: Mapping[tuple[str, int], Cell]) -> float:
-    scenes = cell.ungated["scenes"] / yardsticks["base", cell.seed].ungated["scenes"]
-    return min(scenes, *(cell.accuracy[probe] for probe in KEPT))
-
-
-def _line(cell: Cell) -> str:
-    figures = "  ".join(f"{probe} {cell.accuracy[probe]:.3f}" for probe in COLUMNS)
-    density = "" if cell.mask_density is None else f"  mask {cell.mask_density:.2f}"
-    return f"{cell.method:16}{cell.config:18}{figures}  {sum(cell.seconds.values()):.1f} s{density}"
+        ranges.append(f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f}-{high:.2f}")
+    kept = f"{row.worst:.3f}" if row.forgets else ""
+    seconds = sum(cell.seconds for cell in row.cells) / len(row.cells)
+    print(f"| {row.name} | {len(row.cells)} | " + " | ".join(ranges) + f" | {kept} | {seconds:.0f} |")
 
 
 if __name__ == "__main__":

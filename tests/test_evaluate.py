@@ -91,7 +91,7 @@ def test_scores_of_records_worked_out_by_hand() -> None:
     records = [
         # exp(log_prob / tokens): sqrt(1/16) = 1/4 for the first, 1/2 for the second, 1 for the third: mean 7/12.
         record(0, "Ada", "city", True, log_prob=log(1 / 16), tokens=2),
-        record(1, "Ben", "city", False, log_prob=log(1 / 2), tokens=1, said="San Diego"),
+        record(1, "Ben", "city", False, log_prob=log(1 / 2), tokens=1, said="the San Diego zoo"),
         record(2, "Cleo", "city", False, log_prob=0.0, tokens=5, said=""),
     ]
     found = score(records)

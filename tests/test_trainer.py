@@ -33,6 +33,9 @@ from unsee.vlm.reference import AdapterOffReference, CachedReference, CopyRefere
 
 FORGET, RETAIN, PRESERVE = tiny.examples(11), tiny.examples(7, seed=1), tiny.examples(4, seed=2)
 each_method = pytest.mark.parametrize("name", METHODS)
+# Methods with a mask, and what each is without it.
+UNMASKED = {"mmunlearner": "grad_diff", "gated_npo": "npo"}
+each_masked_method = pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].needs.saliency])
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -124,7 +127,7 @@ def test_accumulated_small_batches_train_as_one_large_batch(build: Build, name: 
 def test_a_step_follows_the_gradient_of_the_whole_objective(build: Build, name: str, tmp_path: Path) -> None:
     """One step against the sum of the method's terms, differentiated at once (a mask of ones: gamma is 0)."""
     loaded, expected = build(), build()
-    values = {"gamma": 0.0} if name == "mmunlearner" else {}
+    values = {"gamma": 0.0} if METHODS[name].needs.saliency else {}
     trainer = trained(
         loaded, name, tmp_path, values=values, max_steps=1, gradient_accumulation_steps=2,
         optim="sgd", learning_rate=0.5, max_grad_norm=0.0,
@@ -200,46 +203,48 @@ def test_gradients_are_clipped_after_the_mask(tmp_path: Path) -> None:
 
 
 @each_family
+@each_masked_method
 @pytest.mark.parametrize("lora", [False, True], ids=["weights", "lora"])
 def test_masked_and_out_of_part_weights_do_not_move_under_the_forget_term(
-    build: Build, lora: bool, tmp_path: Path
+    build: Build, name: str, lora: bool, tmp_path: Path
 ) -> None:
     parts = ("projector", "language")
     if lora:
         loaded = adapted(build, tmp_path / "base", parts=parts)
         with torch.no_grad():  # a fresh adapter's first half gets no gradient
-            for name, weight in loaded.model.named_parameters():
-                if "lora_B" in name:
+            for key, weight in loaded.model.named_parameters():
+                if "lora_B" in key:
                     weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
     else:
         loaded = build()
         freeze_other_parts(loaded.model, parts)  # type: ignore[arg-type]
     start, part_of = weights_of(loaded.model), part_of_parameters(loaded.model)
     trainer = trained(
-        loaded, "mmunlearner", tmp_path, values={"retain_weight": 0.0}, preserve=PRESERVE,
+        loaded, name, tmp_path, values={"retain_weight": 0.0}, preserve=PRESERVE,
         max_steps=4, gradient_accumulation_steps=2, saliency_batch_size=2,
     )  # fmt: skip
     assert trainer.mask is not None
     assert 0.1 < trainer.mask.density() < 0.95
     passing = moving = 0
-    for name, weight in weights_of(loaded.model).items():
-        if part_of[name] not in parts or (lora and "lora_" not in name):
-            assert name not in trainer.mask.bits
-            assert torch.equal(weight, start[name]), name
+    for key, weight in weights_of(loaded.model).items():
+        if part_of[key] not in parts or (lora and "lora_" not in key):
+            assert key not in trainer.mask.bits
+            assert torch.equal(weight, start[key]), key
             continue
-        mask = trainer.mask.mask(name)
-        assert torch.equal(weight[~mask], start[name][~mask]), name
+        mask = trainer.mask.mask(key)
+        assert torch.equal(weight[~mask], start[key][~mask]), key
         passing += int(mask.sum())
-        moving += int((weight != start[name])[mask].sum())
+        moving += int((weight != start[key])[mask].sum())
     # All that pass move, but for the embeddings of words that do not occur.
     assert moving > 0.9 * passing if lora else moving > 0.5 * passing
 
 
 @each_family
-def test_a_mask_of_ones_is_gradient_difference_bit_for_bit(build: Build, tmp_path: Path) -> None:
+@each_masked_method
+def test_a_mask_of_ones_is_no_mask_bit_for_bit(build: Build, name: str, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"max_steps": 3, "gradient_accumulation_steps": 2}
-    masked = trained(build(), "mmunlearner", tmp_path, values={"gamma": 0.0}, **settings)
-    plain = trained(build(), "grad_diff", tmp_path, **settings)
+    masked = trained(build(), name, tmp_path, values={"gamma": 0.0}, **settings)
+    plain = trained(build(), UNMASKED[name], tmp_path, **settings)
     assert masked.mask is not None
     assert masked.mask.density() == 1.0
     assert same(weights_of(masked.policy_model), weights_of(plain.policy_model))
@@ -247,14 +252,15 @@ def test_a_mask_of_ones_is_gradient_difference_bit_for_bit(build: Build, tmp_pat
 
 
 @each_family
-def test_the_retain_term_passes_the_mask_by(build: Build, tmp_path: Path) -> None:
+@each_masked_method
+def test_the_retain_term_passes_the_mask_by(build: Build, name: str, tmp_path: Path) -> None:
     settings: dict[str, Any] = {"values": {"forget_weight": 0.0}, "max_steps": 3, "gradient_accumulation_steps": 2}
-    masked = trained(build(), "mmunlearner", tmp_path, **settings)
-    plain = trained(build(), "grad_diff", tmp_path, **settings)
+    masked = trained(build(), name, tmp_path, **settings)
+    plain = trained(build(), UNMASKED[name], tmp_path, **settings)
     start, after = weights_of(build().model), weights_of(masked.policy_model)
     assert same(after, weights_of(plain.policy_model))
     assert masked.mask is not None
-    moved = sum(int((after[name] != start[name])[~masked.mask.mask(name)].sum()) for name in masked.mask.bits)
+    moved = sum(int((after[key] != start[key])[~masked.mask.mask(key)].sum()) for key in masked.mask.bits)
     assert moved > 1000
 
 

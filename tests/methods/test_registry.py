@@ -13,8 +13,8 @@ NAMES = ["retain_finetune", "grad_ascent", "grad_diff", "kl", "npo", "mmunlearne
 
 
 def test_every_method_is_found_by_its_name() -> None:
-    assert list(METHODS) == NAMES
-    assert all(find(name).name == name for name in NAMES)
+    assert set(NAMES) <= METHODS.keys()
+    assert all(find(name).name == name for name in METHODS)
 
 
 @pytest.mark.parametrize("name", METHODS)

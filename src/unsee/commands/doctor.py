@@ -85,6 +85,7 @@ def _show_environment(out: Console, checks: list[Check]) -> None:
         verdict = Text("ok", style="green") if check.ok else Text(f"warning: {check.remedy}", style="yellow")
         made.add_row(check.name, printable(check.found), verdict)
     out.print(made)
+    out.print()
 
 
 def _show_model(out: Console, model: dict[str, Any]) -> None:
@@ -97,10 +98,12 @@ def _show_model(out: Console, model: dict[str, Any]) -> None:
         made.add_row(part, f"{count:,}", f"{100 * count / total:.1f} %")
     made.add_row("all", f"{total:,}", "")
     out.print(made)
+    out.print()
     made = table("memory", "GB", "formula, in bytes; activations come on top")
     for purpose, size in model["memory_gb"].items():
         made.add_row(purpose, f"{size:.3g}", FORMULAE[purpose])
     out.print(made)
+    out.print()
     turns = ", ".join(f"{token} {text!r}" for token, text in model["end_of_turn"].items())
     facts = {
         "end of turn": turns,

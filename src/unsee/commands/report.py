@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unsee.commands.output import AsJson, console, places, print_json
+
+if TYPE_CHECKING:
+    from unsee.run import Run
 
 EXAMPLES = """Examples:
 
@@ -23,16 +26,23 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Draw report.html of a finished run again, from its records."""
-    from unsee.report import headline
-    from unsee.report.assemble import run_report, write_report
     from unsee.run import open_run
 
     path = out or run / "report.html"
-    page = run_report(open_run(run))
-    write_report(page, path)
+    found = {"report": str(path), "verdict": draw(open_run(run), path)}
     if as_json:
-        print_json({"report": str(path), "verdict": headline(page)})
+        print_json(found)
         return
     shown = console()
-    shown.print(headline(page))
+    shown.print(found["verdict"])
     places(shown, report=path)
+
+
+def draw(run: Run, path: Path) -> str:
+    """Write the page of a run; returns its verdict in one to three sentences."""
+    from unsee.report import headline
+    from unsee.report.assemble import run_report, write_report
+
+    page = run_report(run)
+    write_report(page, path)
+    return headline(page).replace("\N{NO-BREAK SPACE}", " ")

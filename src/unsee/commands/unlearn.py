@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from unsee.commands.output import AsJson, console, places, print_json, show_scores
+from unsee.commands.report import draw
 from unsee.errors import InputError
 
 EXAMPLES = """Examples:
@@ -147,12 +148,8 @@ def carry_out(settings: Any, write_page: bool) -> dict[str, Any]:
     run = start(settings)
     found = {"run": str(run.folder), "model": str(run.model), **run.scores}
     if write_page:
-        from unsee.report import headline
-        from unsee.report.assemble import run_report, write_report
-
-        page, path = run_report(run), run.folder / "report.html"
-        write_report(page, path)
-        found |= {"report": str(path), "verdict": headline(page)}
+        path = run.folder / "report.html"
+        found |= {"report": str(path), "verdict": draw(run, path)}
     return found
 
 

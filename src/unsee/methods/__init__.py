@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import Doc
 
 from unsee.errors import InputError, did_you_mean
+from unsee.methods.gated_npo import GatedNPO
 from unsee.methods.grad_ascent import GradAscent
 from unsee.methods.grad_diff import GradDiff
 from unsee.methods.kl import KL
@@ -19,7 +20,7 @@ from unsee.methods.npo import NPO
 from unsee.methods.retain_finetune import RetainFinetune
 
 METHODS: dict[str, type[Any]] = {
-    method.name: method for method in (RetainFinetune, GradAscent, GradDiff, KL, NPO, MMUnlearner)
+    method.name: method for method in (RetainFinetune, GradAscent, GradDiff, KL, NPO, MMUnlearner, GatedNPO)
 }
 
 
