@@ -65,3 +65,15 @@ def test_what_lies_outside_the_answer_never_counts(answer: list[float], noise: l
     assert padded.grad is not None
     assert padded.grad[0, : len(noise)].tolist() == [0.0] * len(noise)
     assert padded.grad[0, len(noise) :].tolist() == pytest.approx([-1 / len(answer)] * len(answer))
+
+
+def test_a_ceiling_lets_go_of_what_is_unlikely_enough() -> None:
+    log_probs = torch.tensor([[-0.5, -0.3], [-3.0, -2.0]], dtype=torch.float64, requires_grad=True)
+    mask = torch.ones(2, 2, dtype=torch.bool)
+    loss = gradient_ascent(log_probs, mask, ceiling=1.0)
+    # means 0.4 and 2.5 nats a token; the second is above the ceiling of 1
+    assert torch.allclose(loss, torch.tensor([-0.4, -1.0], dtype=torch.float64))
+    loss.sum().backward()
+    assert log_probs.grad is not None
+    assert torch.equal(log_probs.grad, torch.tensor([[0.5, 0.5], [0.0, 0.0]], dtype=torch.float64))
+    assert torch.equal(gradient_ascent(log_probs, mask), gradient_ascent(log_probs, mask, ceiling=100.0))

@@ -31,9 +31,19 @@ def cross_entropy(log_probs: Tensor, mask: Tensor) -> Tensor:
     return -(log_probs * mask).sum(-1) / tokens
 
 
-def gradient_ascent(log_probs: Tensor, mask: Tensor) -> Tensor:
+def gradient_ascent(log_probs: Tensor, mask: Tensor, ceiling: float = 0.0) -> Tensor:
     """The cross-entropy, to be driven up: its negative (Jang et al. 2023, arXiv 2210.01504).
 
-    Unbounded below: nothing stops it. Arguments and shape as in `cross_entropy`.
+    Unbounded below as published: an answer that is long gone pulls hardest, one that is still certain hardly at all.
+    A ceiling lets go of what is unlikely enough.
+
+    Args:
+        log_probs: as in `cross_entropy`.
+        mask: as in `cross_entropy`.
+        ceiling: nats per token above which an answer is left alone; 0 never leaves it.
+
+    Returns:
+        Per-sample loss, shape (batch,), nats per token.
     """
-    return -cross_entropy(log_probs, mask)
+    loss = cross_entropy(log_probs, mask)
+    return -(loss.clamp(max=ceiling) if ceiling else loss)

@@ -25,10 +25,11 @@ class GradDiff:
 
     forget_weight: Annotated[NonNegative, Doc("weight of the forget ascent")] = 1.0
     retain_weight: Annotated[NonNegative, Doc("weight of the retain cross-entropy")] = 1.0
+    ceiling: Annotated[NonNegative, Doc("nats a token above which a forget answer is left alone; 0: never")] = 0.0
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """-CE(forget) + CE(retain), each weighted."""
-        forget = gradient_ascent(*policy.token_log_probs(forget_of(batch))).mean()
+        forget = gradient_ascent(*policy.token_log_probs(forget_of(batch)), self.ceiling).mean()
         yield Term("forget", self.forget_weight * forget)
         retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
         yield Term("retain", self.retain_weight * retain)

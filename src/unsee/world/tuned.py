@@ -24,11 +24,14 @@ class Settings:
     saliency_batch_size: int = 16  # rows a squared gradient, for methods with a mask
 
 
+_READING: tuple[Part, ...] = ("projector", "language")  # the image encoder stays as it is
+
 TUNED: Mapping[str, Settings] = {
     "retain_finetune": Settings(1e-4, max_steps=30),
     "grad_ascent": Settings(1e-4, max_steps=20),
-    "grad_diff": Settings(1e-4, max_steps=30, hyper_parameters={"forget_weight": 0.1}),
+    "grad_diff": Settings(1e-4, _READING, max_steps=60, hyper_parameters={"ceiling": 1.0}),
     "kl": Settings(1e-4, max_steps=30, hyper_parameters={"forget_weight": 0.1}),
     "npo": Settings(1e-4, ("language",), max_steps=40, hyper_parameters={"beta": 3.0}),
-    "mmunlearner": Settings(1e-4, max_steps=30, hyper_parameters={"forget_weight": 0.3}),
+    "mmunlearner": Settings(1e-4, _READING, max_steps=60, hyper_parameters={"ceiling": 1.0, "gamma": 0.5}),
+    "gated_npo": Settings(1e-4, max_steps=45, hyper_parameters={"beta": 3.0}),
 }
