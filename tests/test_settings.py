@@ -93,7 +93,7 @@ def test_another_method_leaves_the_hyper_parameters_of_the_file_behind(tmp_path:
     path.write_text(yaml.safe_dump({**LEAST, "method": "npo", "hyper_parameters": {"beta": 0.5}}))
     assert merged_settings(path, {"method": "npo"}, []).hyper_parameters["beta"] == 0.5
     other = merged_settings(path, {"method": "mmunlearner"}, ["gamma=2"])
-    assert other.hyper_parameters == {"gamma": 2.0, "forget_weight": 1.0, "retain_weight": 1.0}
+    assert other.hyper_parameters == {"gamma": 2.0, "forget_weight": 1.0, "retain_weight": 1.0, "ceiling": 0.0}
     assert merged_settings(path, {}, ["method=grad_diff"]).method == "grad_diff"
 
 
