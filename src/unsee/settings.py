@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
@@ -32,6 +32,14 @@ SOURCES = ("model", "forget", "retain", "preserve")  # settings that name a path
 _PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?")
 _DATA_FILE = re.compile(r".*\.(jsonl|json|parquet)", re.IGNORECASE)
+
+
+def _number_or_word(value: Any) -> Any:
+    """Hyper-parameters are numbers, but for a few that are names of variants."""
+    return value if isinstance(value, str) else TypeAdapter(FiniteFloat).validate_python(value)
+
+
+HyperValue = Annotated[Any, BeforeValidator(_number_or_word)]
 
 
 class Lora(BaseModel):
@@ -68,7 +76,7 @@ class Settings(BaseModel):
         None, description="what is to go: faces (forget_qa probes stay), text facts (forget_vqa probes stay) or both"
     )
     method: str = Field(DEFAULT_METHOD, description="as `unsee methods` lists it")
-    hyper_parameters: dict[str, FiniteFloat] = Field({}, description="of the method; its defaults where not given")
+    hyper_parameters: dict[str, HyperValue] = Field({}, description="of the method; its defaults where not given")
     out: Text = Field(description="folder of the run")
 
     parts: Annotated[tuple[Part, ...], BeforeValidator(_parts)] = Field(PARTS, description="where weights may move")

@@ -27,7 +27,8 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from unsee.data import digest
 from unsee.data.example import Example
-from unsee.data.pairing import Pairing
+from unsee.data.pairing import Pairing, mismatched
+from unsee.data.refusals import refused
 from unsee.errors import InputError
 from unsee.methods import Method, Reference, UnlearnBatch
 from unsee.progress import Steps, progress
@@ -120,10 +121,11 @@ class UnlearnTrainer(Trainer):
             raise InputError(f"no weight of {model.source} may move; choose other parts")
         self.method, self.loaded, self.encoder = method, model, model.encoder
         self.forget, self.retain, self.preserve = forget, retain, preserve
+        self.refusals = refused(forget, args.seed) if method.needs.refusals else []
         self._term_sums: dict[str, float] = {}
         self._term_count = 0
         args = copy.copy(args)  # what follows is not to change the caller's
-        effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        self.effective_batch = effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         if args.max_steps <= 0:
             args.max_steps = math.ceil(args.num_train_epochs * len(forget) / effective)
         self.pairing = Pairing(
@@ -150,6 +152,16 @@ class UnlearnTrainer(Trainer):
         for role in pairs[0]:
             places = [pair[role] for pair in pairs]
             batch[role] = self.encoder.batch([sets[role][place] for place in places], places).as_dict()
+        places = [pair.get("forget", 0) for pair in pairs]
+        if self.method.needs.refusals:  # numbered behind the forget examples, for a reference that remembers both
+            behind = [len(self.forget) + place for place in places]
+            batch["refusals"] = self.encoder.batch([self.refusals[place] for place in places], behind).as_dict()
+        if self.method.needs.mismatched:
+            others = [
+                mismatched(self.forget, place, self.args.seed, position)
+                for place, position in zip(places, positions, strict=True)
+            ]
+            batch["mismatched"] = self.encoder.batch(others, places).as_dict()
         return batch
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
@@ -161,7 +173,9 @@ class UnlearnTrainer(Trainer):
         """Backward of every term, each through its own gate; returns the sum of the terms for the logs."""
         model.train()
         inputs = self._prepare_inputs(inputs)
-        batch = UnlearnBatch(**{role: _batch(inputs.get(role)) for role in ("forget", "retain")})
+        roles = {role: _batch(inputs.get(role)) for role in ("forget", "retain", "refusals", "mismatched")}
+        step = self.state.global_step
+        batch = UnlearnBatch(**roles, step=step, epoch=step * self.effective_batch // len(self.forget))
         terms = self.method.terms(batch, Policy(model), self.reference)
         total = torch.zeros((), device=self.args.device)
         while True:

@@ -48,6 +48,7 @@ def describe(name: str) -> dict[str, Any]:
         "forget rows": method.needs.forget,
         "retain rows": method.needs.retain,
         "the starting model": method.needs.reference != "nothing",
+        "refusals": method.needs.refusals,
         "a saliency mask": method.needs.saliency,
     }
     first, _, rest = (method.__doc__ or "").partition("\n\n")
@@ -67,7 +68,7 @@ def describe(name: str) -> dict[str, Any]:
 def _list(found: list[dict[str, Any]]) -> None:
     made = Table.grid(padding=(0, 2))
     for one in found:
-        values = [f"{name}={about['default']:g}" for name, about in one["hyper_parameters"].items()]
+        values = [f"{name}={plain(about['default'])}" for name, about in one["hyper_parameters"].items()]
         facts = [
             f"needs {', '.join(one['needs'])}",
             one["paper"],
@@ -93,6 +94,11 @@ def _show(one: dict[str, Any]) -> None:
     if one["hyper_parameters"]:
         made = table("hyper-parameter", "default", "meaning")
         for name, about in one["hyper_parameters"].items():
-            made.add_row(name, f"{about['default']:g}", about["meaning"])
+            made.add_row(name, plain(about["default"]), about["meaning"])
         out.print()
         out.print(made)
+
+
+def plain(value: float | str) -> str:
+    """A default as `--set` takes it."""
+    return value if isinstance(value, str) else f"{value:g}"

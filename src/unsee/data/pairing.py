@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
+
+from unsee.data.example import Example
 
 
 class Pairing:
@@ -35,3 +40,23 @@ class Pairing:
             order = np.random.default_rng([self.seed, stream, epoch]).permutation(self.sizes[role])
             cached = self._orders[role] = (epoch, order)
         return int(cached[1][index])
+
+
+def mismatched(forget: Sequence[Example], index: int, seed: int, position: int) -> Example:
+    """A forget example with the answer of another one that answers otherwise: a pure function of its arguments.
+
+    Args:
+        forget: the forget set.
+        index: of the example whose question is asked.
+        seed: of the run.
+        position: of the run, so that each time another answer comes.
+
+    Returns:
+        The example with a wrong answer of the forget set; as it is when the whole set has one answer.
+    """
+    asked = forget[index]
+    others = sorted({one.answer for one in forget} - {asked.answer, *asked.paraphrased_answers})
+    if not others:
+        return asked
+    answer = others[int(np.random.default_rng([seed, 2, position]).integers(len(others)))]
+    return replace(asked, answer=answer, paraphrased_answers=())

@@ -29,7 +29,7 @@ class HyperParameter:
     """What can be set on a method."""
 
     name: str
-    default: float
+    default: float | str
     meaning: str
 
 

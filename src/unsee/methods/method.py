@@ -24,16 +24,31 @@ class Needs:
 
     forget: bool = True  # examples to forget; False for controls that only see retain examples
     retain: bool = False  # examples to keep
+    refusals: bool = False  # the forget questions, each answered by a refusal
+    mismatched: bool = False  # the forget questions, each answered as another forget example is
     reference: Literal["nothing", "log_probs", "distribution"] = "nothing"  # of the frozen starting model
     saliency: bool = False  # a mask over the weights, from forget and preserve examples at the starting weights
 
 
 @dataclass(frozen=True)
 class UnlearnBatch:
-    """What one step sees: the n-th forget and retain examples are a pair."""
+    """What one forward and backward sees: the n-th examples of all roles belong together.
+
+    Attributes:
+        forget: examples to forget.
+        retain: examples to keep.
+        refusals: the same questions as `forget`, answered by a refusal that is fixed for each example.
+        mismatched: the same questions as `forget`, each answered as another forget example is.
+        step: optimizer steps before this one.
+        epoch: whole passes over the forget set before this step.
+    """
 
     forget: Batch | None
     retain: Batch | None
+    refusals: Batch | None = None
+    mismatched: Batch | None = None
+    step: int = 0
+    epoch: int = 0
 
 
 class Reference(Protocol):
@@ -51,7 +66,8 @@ class Term:
     """One part of an objective, with a backward pass of its own.
 
     Attributes:
-        name: for the logs.
+        name: for the logs. The terms that make the model forget are called "forget" or "refusals", so that a gate
+            can be put before them.
         value: scalar to minimise.
         gated: let this term's gradient through the saliency mask alone; other terms are not touched by the mask.
     """
@@ -82,3 +98,15 @@ def retain_of(batch: UnlearnBatch) -> Batch:
     """The retain examples, for methods that declare that they need them."""
     assert batch.retain is not None, "the method did not declare that it needs retain examples"
     return batch.retain
+
+
+def refusals_of(batch: UnlearnBatch) -> Batch:
+    """The forget questions with refusals, for methods that declare that they need them."""
+    assert batch.refusals is not None, "the method did not declare that it needs refusals"
+    return batch.refusals
+
+
+def mismatched_of(batch: UnlearnBatch) -> Batch:
+    """The forget questions with answers of others, for methods that declare that they need them."""
+    assert batch.mismatched is not None, "the method did not declare that it needs mismatched answers"
+    return batch.mismatched
