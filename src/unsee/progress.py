@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from unsee import processes
+
 PATIENCE = 2.0  # seconds of work before a bar appears: what is over sooner needs none
 
 T = TypeVar("T")
@@ -28,7 +30,7 @@ def progress(iterable: Iterable[T], description: str, total: int | None = None) 
     Yields:
         The items, in order. Where stderr is no terminal nothing is ever printed.
     """
-    if _on_step is not None or not sys.stderr.isatty():
+    if _on_step is not None or not _watched():
         yield from iterable
         return
     if total is None and isinstance(iterable, Sized):
@@ -81,7 +83,7 @@ class Steps:
         if (
             self._bar is None
             and _on_step is None
-            and sys.stderr.isatty()
+            and _watched()
             and time.monotonic() - self._started > PATIENCE
         ):
             self._bar = _bar()
@@ -95,6 +97,11 @@ class Steps:
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _watched() -> bool:
+    """Whether somebody looks, and looks at this process."""
+    return sys.stderr.isatty() and processes.is_main()
 
 
 def _bar() -> Progress:

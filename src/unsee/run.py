@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from unsee import processes
 from unsee.data import Benchmark, Probe, check_sets, load_examples
 from unsee.errors import InputError
 from unsee.evaluate import Record, measure_all, read_records, score
@@ -60,6 +61,7 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
     Raises:
         InputError: when anything that was given is wrong; nothing has been written then.
     """
+    processes.join()
     folder = Path(settings.out)
     check_folder(folder, settings)
     benchmark = load_benchmark(settings)
@@ -81,7 +83,7 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
         "seconds": clock.seconds,
         **read_json(folder / "checkpoints" / "training.json"),
     }
-    write_json(folder / "scores.json", scores)
+    processes.once(lambda: write_json(folder / "scores.json", scores))
     return Run(folder, settings, benchmark, found, scores)
 
 
@@ -126,21 +128,19 @@ def _base_to_model(
         loaded.encoder.check(getattr(benchmark, role), str(getattr(settings, role)))
     for probe in benchmark.probes:
         loaded.encoder.check(probe.examples, settings.probes.get(probe.name, probe.name))
-    start_folder(folder, settings, benchmark, loaded)
+    processes.wait()  # until all have seen the folder as it was
+    processes.once(lambda: start_folder(folder, settings, benchmark, loaded))
     records = folder / "records" / "base"
-    if base_records is not None and not records.is_dir():
-        partial = folder / ".records.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(base_records, partial)
-        records.parent.mkdir(exist_ok=True)
-        partial.rename(records)
+    if base_records is not None:
+        processes.once(lambda: _take_over(base_records, records))
     try:
         base: Records = clock("measure base", lambda: _measure(folder, settings, benchmark, loaded, "base"))
-        if not (folder / "model").is_dir():
+        if not processes.agreed((folder / "model").is_dir()):
             clock("unlearn", lambda: _train(folder, settings, benchmark, loaded))
     except (InputError, torch.OutOfMemoryError) as error:
         # A picture that the processor refuses, a threshold that no weight passes, a batch too large: known only now.
-        if latest_checkpoint(folder / "checkpoints") is None and not (folder / "model").is_dir():
+        unfinished = latest_checkpoint(folder / "checkpoints") is None and not (folder / "model").is_dir()
+        if unfinished and processes.is_main():
             abandon_folder(folder)
         if isinstance(error, InputError):
             raise
@@ -151,6 +151,17 @@ def _base_to_model(
     except FloatingPointError as error:
         raise InputError(f"{error}; choose a smaller learning_rate than {settings.learning_rate:g}") from error
     return base
+
+
+def _take_over(base_records: Path, records: Path) -> None:
+    """Copy the records of an earlier run, unless this one has its own."""
+    if records.is_dir():
+        return
+    partial = records.parent.parent / ".records.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(base_records, partial)
+    records.parent.mkdir(exist_ok=True)
+    partial.rename(records)
 
 
 def _measure(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, name: str) -> Records:
@@ -238,7 +249,8 @@ class Clock:
         started = time.perf_counter()
         outcome = work()
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 3)
-        write_json(self.path, self.seconds)
+        if processes.is_main():
+            write_json(self.path, self.seconds)
         return outcome
 
 

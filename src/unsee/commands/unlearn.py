@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee import processes
 from unsee.commands.output import AsJson, console, places, print_json, show_scores
 from unsee.commands.report import draw
 from unsee.errors import InputError
@@ -97,6 +98,8 @@ def unlearn(
     }
     settings = merged_settings(settings_file, flags, assignments or [])
     found = carry_out(settings, write_page)
+    if not processes.is_main():
+        return
     if as_json:
         print_json(found)
     else:
@@ -147,7 +150,7 @@ def carry_out(settings: Any, write_page: bool) -> dict[str, Any]:
 
     run = start(settings)
     found = {"run": str(run.folder), "model": str(run.model), **run.scores}
-    if write_page:
+    if write_page and processes.is_main():
         path = run.folder / "report.html"
         found |= {"report": str(path), "verdict": draw(run, path)}
     return found
