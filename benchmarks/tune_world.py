@@ -34,16 +34,14 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from typing_extensions import Doc
 
-from unsee.data.example import Benchmark, Example
+from unsee.data.example import Benchmark
 from unsee.evaluate import Record, measure_all, score
 from unsee.losses import cross_entropy
 from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, UnlearnBatch, build
 from unsee.methods.method import NonNegative, forget_of, retain_of
 from unsee.parts import PARTS, Part
-from unsee.saliency import SaliencyMask, fisher, saliency_mask
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import LoadedModel, load
-from unsee.vlm.encoding import Batch
 from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.policy import Policy
 from unsee.world.models import prepare
@@ -72,7 +70,7 @@ class CappedGradDiff(GradDiff):
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """-min(CE, ceiling)(forget) + CE(retain), each weighted."""
-        yield from _capped(self, batch, policy, gated=False)
+        yield from _capped(self, batch, policy)
 
 
 @dataclass(frozen=True)
@@ -85,14 +83,12 @@ class CappedMMUnlearner(MMUnlearner):
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """-min(CE, ceiling)(forget) through the mask + CE(retain) past it, each weighted."""
-        yield from _capped(self, batch, policy, gated=True)
+        yield from _capped(self, batch, policy)
 
 
-def _capped(
-    method: CappedGradDiff | CappedMMUnlearner, batch: UnlearnBatch, policy: Policy, gated: bool
-) -> Iterator[Term]:
+def _capped(method: CappedGradDiff | CappedMMUnlearner, batch: UnlearnBatch, policy: Policy) -> Iterator[Term]:
     forget = cross_entropy(*policy.token_log_probs(forget_of(batch))).clamp(max=method.ceiling).mean()
-    yield Term("forget", -method.forget_weight * forget, gated=gated)
+    yield Term("forget", -method.forget_weight * forget)
     retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
     yield Term("retain", method.retain_weight * retain)
 
@@ -222,7 +218,6 @@ class _Seed:
         self.data: Benchmark = world.benchmark(FORGET)
         self.base = load(self.models.base, device="cpu")
         self.known = self.records(self.base.model)
-        self.sums: dict[int, Any] = {}
 
     def records(self, model: torch.nn.Module) -> dict[str, list[Record]]:
         return measure_all(self.with_model(model), self.data.probes, None, 128, ANSWER_TOKENS)
@@ -254,27 +249,6 @@ class _Seed:
                 model = load(self.models.gold, device="cpu").model if name == "gold" else self.base.model
                 self.keep(model, name, "", None)
 
-    def mask_file(self, parts: tuple[Part, ...], gamma: float, rows: int) -> Path:
-        """The mask that the trainer would build. The sums behind it serve every choice of parts and gamma."""
-        path = self.scratch / f"{'-'.join(parts)}-{gamma:g}-{rows}.safetensors"
-        if rows not in self.sums:
-            model = copy.deepcopy(self.base.model)
-            kept = [*self.data.retain, *self.data.preserve]
-            self.sums[rows] = [fisher(model, self._batches(examples, rows)) for examples in (self.data.forget, kept)]
-        if not path.is_file():
-            (forget, forgets), (preserve, preserves) = self.sums[rows]
-            model = copy.deepcopy(self.base.model)
-            freeze_other_parts(model, parts)
-            names = [name for name, weight in model.named_parameters() if weight.requires_grad]
-            counts = (forgets, preserves)
-            masks = {name: saliency_mask(forget[name], preserve[name], gamma, counts) for name in names}
-            SaliencyMask.from_masks(masks).save(path)
-        return path
-
-    def _batches(self, examples: Sequence[Example], rows: int) -> Iterator[Batch]:
-        for start in range(0, len(examples), rows):
-            yield self.base.encoder.batch(examples[start : start + rows])
-
     def run(self, method: str, stops: dict[int, tuple[str, Settings]]) -> None:
         """One training, measured after each number of steps in `stops`."""
         settings = stops[max(stops)][1]
@@ -285,7 +259,8 @@ class _Seed:
         mask = None
         if built.needs.saliency:
             gamma = float(built.gamma)  # type: ignore[attr-defined]
-            mask = str(self.mask_file(settings.parts, gamma, settings.saliency_batch_size))
+            name = f"{'-'.join(settings.parts)}-{gamma:g}-{settings.saliency_batch_size}.safetensors"
+            mask = str(self.scratch / name)  # one for all trainings that share it; the first one builds it
 
         def measure(step: int, seconds: float) -> None:
             config, wanted = stops[step]
@@ -299,6 +274,7 @@ class _Seed:
             per_device_eval_batch_size=64,
             learning_rate=settings.learning_rate,
             saliency_file=mask,
+            saliency_batch_size=settings.saliency_batch_size,
             seed=self.seed,
             save_strategy="no",
             report_to="none",

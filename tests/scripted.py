@@ -19,7 +19,7 @@ class _Script:
         self.said = 0
 
     def __call__(self, module: Any, arguments: Any, inputs: dict[str, Any], output: Any) -> None:
-        if not inputs["use_cache"]:  # not generating: what it thinks of an answer stays its own
+        if not inputs.get("return_dict"):  # not generating: what it thinks of an answer stays its own
             return
         ids: Tensor = inputs["input_ids"]
         if ids.shape[1] > 1:

@@ -23,6 +23,7 @@ CASES = {
     "npo": ["--method", "npo"],
     "mmunlearner": ["--method", "mmunlearner", "--set", "gamma=0.5"],
     "kl-lora-accumulated": ["--method", "kl", "--lora", "4", "--set", "gradient_accumulation=2"],
+    "dpo-lora-l1": ["--method", "dpo", "--lora", "4", "--set", "l1.weight=0.01"],
 }
 
 

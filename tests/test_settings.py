@@ -11,7 +11,7 @@ import yaml
 
 from unsee.commands.unlearn import merged_settings, named_files
 from unsee.errors import InputError
-from unsee.settings import Lora, Settings, parse, read_yaml, with_assignments
+from unsee.settings import L1, Lora, Settings, parse, read_yaml, with_assignments
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
 
@@ -19,7 +19,9 @@ LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "
 def test_resolved_settings_list_every_hyper_parameter() -> None:
     settings = parse({**LEAST, "hyper_parameters": {"beta": "0.25"}})
     assert settings.method == "npo"
-    assert settings.hyper_parameters == {"beta": 0.25, "forget_weight": 1.0, "retain_weight": 1.0}
+    assert settings.hyper_parameters == {
+        "beta": 0.25, "forget_weight": 1.0, "retain_weight": 1.0, "variant": "published",
+    }  # fmt: skip
 
 
 def test_settings_come_back_from_yaml(tmp_path: Path) -> None:
@@ -93,8 +95,27 @@ def test_another_method_leaves_the_hyper_parameters_of_the_file_behind(tmp_path:
     path.write_text(yaml.safe_dump({**LEAST, "method": "npo", "hyper_parameters": {"beta": 0.5}}))
     assert merged_settings(path, {"method": "npo"}, []).hyper_parameters["beta"] == 0.5
     other = merged_settings(path, {"method": "mmunlearner"}, ["gamma=2"])
-    assert other.hyper_parameters == {"gamma": 2.0, "forget_weight": 1.0, "retain_weight": 1.0, "ceiling": 0.0}
+    defaults = {"gamma_vision": "gamma", "forget_weight": 1.0, "retain_weight": 1.0, "ceiling": 0.0, "retain_steps": 1}
+    assert other.hyper_parameters.items() >= {"gamma": 2.0, **defaults}.items()
+    assert "beta" not in other.hyper_parameters
     assert merged_settings(path, {}, ["method=grad_diff"]).method == "grad_diff"
+
+
+def test_the_norm_of_adapters_is_a_number_or_has_keys_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**LEAST, "lora": 8, "l1": 0.5}))
+    assert merged_settings(path, {}, []).l1 == L1(weight=0.5, of="factors")
+    assert merged_settings(path, {}, ["l1.of=product"]).l1 == L1(weight=0.5, of="product")
+    assert merged_settings(path, {}, ["l1.weight=1e-3"]).l1 == L1(weight=1e-3)
+    assert merged_settings(path, {}, ["l1=null"]).l1 is None
+    assert parse({**LEAST, "l1": {"of": "product"}}).l1 == L1(weight=0.01, of="product")
+    for values, complaint in (
+        ({"l1": {"wieght": 1}}, "unknown key 'l1.wieght' .did you mean 'weight'"),
+        ({"l1": 0}, "l1.weight=0: input should be greater than 0"),
+        ({"l1": {"of": "weights"}}, "l1.of='weights'"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            parse({**LEAST, **values})
 
 
 @pytest.mark.parametrize("held", [8, {"rank": 8, "alpha": 32}])
@@ -144,7 +165,7 @@ def test_assignments(assignment: str, key: str, value: object) -> None:
         ),
         (
             {"hyper_parameters": {"bta": 1}},
-            "npo: no hyper-parameter 'bta' (did you mean 'beta'?); it has beta, forget_weight, retain_weight",
+            "npo: no hyper-parameter 'bta' (did you mean 'beta'?); it has beta, forget_weight, retain_weight, variant",
         ),
         ({"probes": {"../x": "p.jsonl"}}, "probes: '../x' cannot name a file; use letters, digits, _, - and ."),
         ({"scheduler": "cosin"}, "settings: scheduler='cosin': input should be 'constant', 'linear' or 'cosine'"),

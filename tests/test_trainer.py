@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers import TrainerCallback
 
@@ -23,16 +24,20 @@ from tests import tiny
 from tests.families import Build, each_family, weights_of
 from unsee.data import Example
 from unsee.errors import InputError
+from unsee.gate import Gate
 from unsee.methods import METHODS, Method, Needs, Term, UnlearnBatch
 from unsee.methods import build as build_method
+from unsee.methods.method import Finishes
 from unsee.saliency import SaliencyMask
 from unsee.trainer import COMPLETE, UnlearnConfig, UnlearnTrainer, latest_checkpoint
-from unsee.vlm import LoadedModel, LoraOptions, Policy, load, part_of_parameters
+from unsee.vlm import Batch, LoadedModel, LoraOptions, Policy, load, part_of_parameters
+from unsee.vlm.change import WeightChange
 from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.reference import AdapterOffReference, CachedReference, CopyReference, NoReference
 
 FORGET, RETAIN, PRESERVE = tiny.examples(11), tiny.examples(7, seed=1), tiny.examples(4, seed=2)
-each_method = pytest.mark.parametrize("name", METHODS)
+TRAINED = [name for name, method in METHODS.items() if method.needs.forget or method.needs.retain]  # take steps
+each_method = pytest.mark.parametrize("name", TRAINED)
 # Methods with a mask, and what each is without it.
 UNMASKED = {"mmunlearner": "grad_diff", "gated_npo": "npo"}
 each_masked_method = pytest.mark.parametrize("name", [name for name in METHODS if METHODS[name].needs.saliency])
@@ -54,7 +59,8 @@ def trainer_of(
     forget: Sequence[Example] = FORGET,
     retain: Sequence[Example] = RETAIN,
     preserve: Sequence[Example] = (),
-    values: dict[str, float] | None = None,
+    values: dict[str, Any] | None = None,
+    gate: Gate | None = None,
     callbacks: list[TrainerCallback] | None = None,
     **settings: Any,
 ) -> UnlearnTrainer:
@@ -70,6 +76,7 @@ def trainer_of(
         forget=forget,
         retain=retain,
         preserve=preserve,
+        gate=gate,
         callbacks=callbacks,
     )
 
@@ -132,20 +139,19 @@ def test_a_step_follows_the_gradient_of_the_whole_objective(build: Build, name: 
         loaded, name, tmp_path, values=values, max_steps=1, gradient_accumulation_steps=2,
         optim="sgd", learning_rate=0.5, max_grad_norm=0.0,
     )  # fmt: skip
-    pairs = [trainer.pairing[position] for position in range(8)]
+    method, roles = build_method(name, values), trainer._collate(list(range(8)))
     batch = UnlearnBatch(
-        *(
-            expected.encoder.batch([examples[pair[role]] for pair in pairs], [pair[role] for pair in pairs])
-            if role in pairs[0]
-            else None
-            for role, examples in (("forget", FORGET), ("retain", RETAIN))
-        )
+        **{"forget": None, "retain": None} | {role: Batch(**parts) for role, parts in roles.items()},
+        prepared=trainer.prepared,
     )
-    terms = build_method(name, values).terms(batch, Policy(expected.model), CopyReference(expected.model))
+    change = WeightChange(expected.model, keep_start=True)
+    terms = method.terms(batch, Policy(expected.model), CopyReference(expected.model))
     sum(term.value for term in terms).backward()  # type: ignore[union-attr]
-    for key, weight in expected.model.named_parameters():
-        after = weight.detach() - (0 if weight.grad is None else 0.5 * weight.grad)
-        torch.testing.assert_close(weights_of(loaded.model)[key], after, rtol=0, atol=1e-6, msg=key)
+    torch.optim.SGD(expected.model.parameters(), lr=0.5).step()
+    if isinstance(method, Finishes):
+        method.finish(change, trainer.args.seed)
+    for key, weight in weights_of(expected.model).items():
+        torch.testing.assert_close(weights_of(loaded.model)[key], weight, rtol=0, atol=1e-6, msg=key)
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,7 @@ class Linear:
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Any) -> Iterator[Term]:
         weights = policy.model.lm_head.weight[0, : len(self.forget)]  # type: ignore[index,union-attr]
-        yield Term("forget", -(weights * torch.tensor(self.forget)).sum(), gated=True)
+        yield Term("forget", -(weights * torch.tensor(self.forget)).sum())
         yield Term("retain", (weights * torch.tensor(self.retain)).sum())
 
 
@@ -277,7 +283,8 @@ def test_frozen_parts_do_not_move_under_any_method(build: Build, name: str, tmp_
 
 def test_a_mask_of_other_weights_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mask.safetensors"
-    trainer_of(tiny.llava(), "mmunlearner", tmp_path, saliency_file=str(path))
+    shapes = {name: weight.shape for name, weight in tiny.llava().model.named_parameters()}
+    SaliencyMask.from_masks({name: torch.ones(shape, dtype=torch.bool) for name, shape in shapes.items()}).save(path)
     loaded = tiny.qwen()
     freeze_other_parts(loaded.model, ("vision",))
     with pytest.raises(InputError, match="matches no trainable weight"):
@@ -298,19 +305,59 @@ def test_the_mask_is_that_of_the_starting_weights_and_is_kept(tmp_path: Path) ->
     path = tmp_path / "mask.safetensors"
     loaded = tiny.llava()
     trainer = trainer_of(loaded, "mmunlearner", tmp_path, preserve=PRESERVE, saliency_file=str(path))
+    kept = [*RETAIN, *PRESERVE]  # fewer rows of either kind than a batch has
+    images, words = ([one for one in kept if (one.image is None) == blind] for blind in (False, True))
     expected = SaliencyMask.build(
         tiny.llava().model,
-        trainer._batches(FORGET, "forget"),
-        trainer._batches([*RETAIN, *PRESERVE], "preserve"),
+        [loaded.encoder.batch(FORGET[start : start + 8]) for start in (0, 8)],
+        [loaded.encoder.batch(images)],
+        [loaded.encoder.batch(words)],
     )
     assert trainer.mask is not None
     assert same(trainer.mask.bits, expected.bits)
     trainer.train()
     assert same(SaliencyMask.load(path).bits, expected.bits)
-    # A trainer that finds the file takes it instead of computing one at other weights.
-    again = trainer_of(loaded, "mmunlearner", tmp_path, preserve=PRESERVE, saliency_file=str(path))
-    assert again.mask is not None
-    assert same(again.mask.bits, expected.bits)
+
+
+def test_a_kept_mask_is_taken_again_by_the_same_run_and_built_anew_for_any_other(tmp_path: Path) -> None:
+    path, built = tmp_path / "mask.safetensors", []
+
+    class Counting(UnlearnTrainer):
+        def _build_mask(self, gate: Gate) -> SaliencyMask:
+            built.append(gate)
+            return super()._build_mask(gate)
+
+    def masked(loaded: LoadedModel, examples: Sequence[Example] = FORGET, kept: Any = (), **more: Any) -> None:
+        settings = {"use_cpu": True, "report_to": "none", "max_steps": 1, "saliency_file": str(path)}
+        gamma = more.pop("gamma", 1.0)
+        method = build_method("mmunlearner", {"gamma": gamma})
+        arguments = UnlearnConfig(output_dir=str(tmp_path), **settings | more)
+        Counting(loaded, arguments, method=method, forget=examples, retain=RETAIN, preserve=kept)
+
+    moved, tower = tiny.llava(), tiny.llava()
+    with torch.no_grad():
+        moved.model.lm_head.weight[0, 0] += 1e-3  # type: ignore[union-attr,index]
+    freeze_other_parts(tower.model, ("vision", "projector"))
+    others: list[dict[str, Any]] = [
+        {"loaded": moved}, {"loaded": tower}, {"examples": FORGET[1:]}, {"kept": PRESERVE},
+        {"gamma": 0.5}, {"saliency_batch_size": 1},
+    ]  # fmt: skip
+    for place, other in enumerate(others):
+        masked(tiny.llava())
+        assert len(built) == 2 * place + 1
+        key = SaliencyMask.load(path).key
+        masked(tiny.llava(), learning_rate=0.5)
+        assert len(built) == 2 * place + 1  # taken from the file
+        masked(**{"loaded": tiny.llava()} | other)
+        assert len(built) == 2 * place + 2, other
+        assert SaliencyMask.load(path).key not in ("", key)
+
+
+def test_a_file_that_is_no_mask_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "mask.safetensors"
+    save_file({"theta": torch.ones(2)}, path)
+    with pytest.raises(InputError, match="holds no saliency mask"):
+        trainer_of(tiny.llava(), "mmunlearner", tmp_path, saliency_file=str(path))
 
 
 # The reference.
@@ -632,14 +679,6 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
         loaded.model.lm_head.weight[5] = float("nan")  # type: ignore[index,union-attr]
     with pytest.raises(FloatingPointError, match="grad_diff: forget loss is nan"):
         trained(loaded, "grad_diff", tmp_path)
-
-
-def test_a_gated_term_without_a_mask_is_a_bug_and_no_silent_pass(tmp_path: Path) -> None:
-    class Undeclared(Linear):
-        needs: ClassVar[Needs] = Needs(retain=True)
-
-    with pytest.raises(RuntimeError, match="did not declare that it needs saliency"):
-        trained(tiny.llava(), Undeclared(forget=(1.0,), retain=(1.0,)), tmp_path)
 
 
 def test_training_does_not_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

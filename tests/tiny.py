@@ -104,14 +104,14 @@ def llava(seed: int = 0) -> LoadedModel:
         image_seq_length=4,
         **ids,
     )
-    return _loaded(LlavaForConditionalGeneration, config, processor, seed)
+    return loaded(LlavaForConditionalGeneration, config, processor, seed)
 
 
-def qwen(seed: int = 0) -> LoadedModel:
-    """Qwen2.5-VL-shaped: dynamic resolution, merger inside the tower, multimodal rotary positions, ChatML."""
+def qwen_tokenizer() -> PreTrainedTokenizerFast:
+    """What the Qwen-VL families have beside words."""
     specials = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>"]
     specials += ["<|vision_pad|>", "<|image_pad|>", "<|video_pad|>"]
-    text = tokenizer(
+    return tokenizer(
         specials,
         pad_token="<|endoftext|>",
         eos_token="<|im_end|>",
@@ -122,6 +122,11 @@ def qwen(seed: int = 0) -> LoadedModel:
             "vision_eos_token": "<|vision_end|>",
         },
     )
+
+
+def qwen(seed: int = 0) -> LoadedModel:
+    """Qwen2.5-VL-shaped: dynamic resolution, merger inside the tower, multimodal rotary positions, ChatML."""
+    text = qwen_tokenizer()
     sizes = {"patch_size": 14, "merge_size": 2, "min_pixels": 28 * 28, "max_pixels": 84 * 84}
     processor = Qwen2_5_VLProcessor(
         Qwen2VLImageProcessor(**sizes), text, Qwen2VLVideoProcessor(**sizes), chat_template=CHATML_TEMPLATE
@@ -156,13 +161,14 @@ def qwen(seed: int = 0) -> LoadedModel:
         vision_start_token_id=token("<|vision_start|>"),
         vision_end_token_id=token("<|vision_end|>"),
     )
-    return _loaded(Qwen2_5_VLForConditionalGeneration, config, processor, seed)
+    return loaded(Qwen2_5_VLForConditionalGeneration, config, processor, seed)
 
 
 FAMILIES = {"llava": llava, "qwen2_5_vl": qwen}
 
 
-def _loaded(architecture: Any, config: Any, processor: Any, seed: int) -> LoadedModel:
+def loaded(architecture: Any, config: Any, processor: Any, seed: int) -> LoadedModel:
+    """A model with random weights, always the same ones for a seed."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = architecture(config).float()
@@ -171,10 +177,10 @@ def _loaded(architecture: Any, config: Any, processor: Any, seed: int) -> Loaded
     return LoadedModel(model, processor, Encoder(processor, [processor.tokenizer.eos_token_id]), "tiny")
 
 
-def save(loaded: LoadedModel, folder: Path) -> Path:
+def save(found: LoadedModel, folder: Path) -> Path:
     """Write a checkpoint with its processor, as it would lie on the hub."""
-    loaded.model.save_pretrained(folder)  # type: ignore[operator]
-    loaded.processor.save_pretrained(folder)
+    found.model.save_pretrained(folder)  # type: ignore[operator]
+    found.processor.save_pretrained(folder)
     return folder
 
 

@@ -14,12 +14,12 @@ import typer
 from typer.main import get_command
 
 from unsee import __version__
-from unsee.commands import demo, doctor, evaluate, methods, metrics, report, unlearn
+from unsee.commands import bench, benchmark, demo, doctor, evaluate, methods, metrics, mine, report, unlearn, world
 from unsee.commands.manners import behave
 from unsee.errors import InputError
 
 WRONG_INPUT, INTERRUPTED = 2, 130
-RESUMABLE = ("demo", "unlearn")
+RESUMABLE = ("bench", "demo", "mine", "unlearn")
 
 # The base of typer's usage errors lives in click or in typer, depending on its version.
 UsageError: Any = typer.BadParameter.__base__
@@ -53,10 +53,14 @@ def _root(
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=unlearn.EXAMPLES)(unlearn.unlearn)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
+app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=methods.EXAMPLES)(methods.methods)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(mine.app)
 app.add_typer(metrics.app)
+app.add_typer(world.app)
+app.add_typer(benchmark.app)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

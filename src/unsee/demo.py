@@ -200,7 +200,7 @@ def _report(
         pair=("forget_vqa", "retain_vqa"),
         curves={name: assemble.curve(run) for name, run in runs.items()},
         answers=assemble.answers(benchmark.probes, _records(benchmark, runs, out)),
-        saliency=runs["mmunlearner"].scores["saliency"],
+        saliency=assemble.densities(runs),
         settings={"seed": world.seed, "people": world.people, "photos": world.photos, "forget": FORGET},
         environment=assemble.environment(),
         command=command,

@@ -1,14 +1,15 @@
 """Probes to records to scores: what a model says, how likely it finds the truth, and what that amounts to.
 
-Nothing is judged while the model runs: every example becomes one record with the words and the log-probability, and
-scores are pure functions of records.
+Nothing is judged while the model runs: every example becomes one record with the words and the log-probabilities, and
+scores are pure functions of records. An example with paraphrased or perturbed answers or choices has the likelihood of
+each in its record too; all of them share one pass over image and question.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,19 +17,28 @@ from typing import Any
 import torch
 
 from unsee.data.example import Example, Probe
+from unsee.data.lettered import lettered
 from unsee.errors import InputError
 from unsee.files import read_jsonl, write_jsonl
 from unsee.metrics.answers import answer_probability, exact_match, rouge
+from unsee.metrics.choices import most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.interval import Score, bootstrap_mean
+from unsee.metrics.truth import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
 from unsee.progress import progress
 from unsee.vlm.generate import answers
 from unsee.vlm.load import LoadedModel
-from unsee.vlm.policy import Policy, answer_scores
+from unsee.vlm.scoring import AnswerScore, Scorer
+
+LETTER_TOKENS = 16  # an answer to a question with lettered options is cut there
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One row of measurement."""
+    """One row of measurement.
+
+    What an example does not have (paraphrases, choices, ...) its record does not have either, in memory or on disk.
+    Log-probabilities are sums over an answer's tokens, in nats; numbers of tokens include the end of turn.
+    """
 
     probe: str
     index: int  # place in the probe
@@ -41,6 +51,24 @@ class Record:
     correct: bool  # exact match after normalisation, with the expected or a paraphrased answer
     log_prob: float  # of the expected answer with its end of turn, summed over tokens; nats
     tokens: int  # of the expected answer, the end of turn with them
+    paraphrased_log_probs: tuple[float, ...] = ()  # of the answers that are right too, in the example's order
+    paraphrased_tokens: tuple[int, ...] = ()
+    perturbed_log_probs: tuple[float, ...] = ()  # of the wrong answers
+    perturbed_tokens: tuple[int, ...] = ()
+    choices: tuple[str, ...] = ()  # texts of the options, in the order of their letters
+    choice_log_probs: tuple[float, ...] = ()  # of their texts as answers to the plain question
+    choice_tokens: tuple[int, ...] = ()
+    chosen: str | None = None  # raw, what was said to the question with lettered options
+
+    def row(self) -> dict[str, Any]:
+        """For a JSON line; without what the example does not have."""
+        return {name: value for name, value in asdict(self).items() if name not in _OPTIONAL or value not in ((), None)}
+
+
+_OPTIONAL = (
+    *("paraphrased_log_probs", "paraphrased_tokens", "perturbed_log_probs", "perturbed_tokens"),
+    *("choices", "choice_log_probs", "choice_tokens", "chosen"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +81,8 @@ class ProbeScore:
         ungated: share of exact matches over everything.
         mean_answer_probability: mean of exp(log_prob / tokens) over what the base knew.
         rouge_l_recall: mean ROUGE-L recall of what was said over what the base knew.
+        candidates: further means over what the base knew, each over the rows that have what it needs; what no row
+            has is not there. See `candidate_scores`.
     """
 
     accuracy: Score
@@ -60,6 +90,7 @@ class ProbeScore:
     ungated: float
     mean_answer_probability: float
     rouge_l_recall: float
+    candidates: dict[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Flat, for JSON."""
@@ -69,6 +100,7 @@ class ProbeScore:
             "ungated": self.ungated,
             "mean_answer_probability": self.mean_answer_probability,
             "rouge_l_recall": self.rouge_l_recall,
+            **self.candidates,
         }
 
 
@@ -87,6 +119,7 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
     """
     model, was_training = loaded.model, loaded.model.training
     model.eval()
+    scorer = Scorer(model, loaded.encoder)
     try:
         # Rows of a kind are asked together: a row in words alone is several times shorter than one with an image.
         order = sorted(range(len(probe)), key=lambda index: probe.examples[index].image is None)
@@ -94,34 +127,61 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
         found: dict[int, Record] = {}
         for start in progress(starts, f"asking {probe.name}", total=len(starts)):
             places = order[start : start + batch_size]
-            for place, record in zip(places, _ask(loaded, probe, places, max_new_tokens), strict=True):
+            for place, record in zip(places, _ask(loaded, scorer, probe, places, max_new_tokens), strict=True):
                 found[place] = record
     finally:
         model.train(was_training)
     return [found[index] for index in range(len(probe))]
 
 
-def _ask(loaded: LoadedModel, probe: Probe, places: Sequence[int], max_new_tokens: int) -> list[Record]:
+def _ask(loaded: LoadedModel, scorer: Scorer, probe: Probe, places: Sequence[int], max_new_tokens: int) -> list[Record]:
     examples = [probe.examples[place] for place in places]
     said = answers(loaded.model, loaded.encoder, examples, max_new_tokens)
-    batch = loaded.encoder.batch(examples, places).to(loaded.device)
-    log_probs, tokens = answer_scores(Policy(loaded.model), batch)
-    return [
-        Record(
-            probe=probe.name,
-            index=place,
-            id=example.id,
-            subject=example.subject,
-            fact=example.fact,
-            question=example.question,
-            expected=example.answer,
-            said=text,
-            correct=exact_match(text, example.answer, example.paraphrased_answers),
-            log_prob=float(log_prob),
-            tokens=int(count),
-        )
-        for place, example, text, log_prob, count in zip(places, examples, said, log_probs, tokens, strict=True)
-    ]
+    chosen = _letters(loaded, examples, min(max_new_tokens, LETTER_TOKENS))
+    scores = scorer(examples, [_candidates(example) for example in examples])
+    rows = zip(places, examples, said, chosen, scores, strict=True)
+    return [_record(probe.name, *row) for row in rows]
+
+
+def _candidates(example: Example) -> list[str]:
+    """What `_record` finds scored, in its order."""
+    return [example.answer, *example.paraphrased_answers, *example.perturbed_answers, *example.choices]
+
+
+def _letters(loaded: LoadedModel, examples: Sequence[Example], max_new_tokens: int) -> list[str | None]:
+    """What is said to each question with lettered options; None where there are none."""
+    asked = [lettered(example) for example in examples if example.choices]
+    said = iter(answers(loaded.model, loaded.encoder, asked, max_new_tokens) if asked else [])
+    return [next(said) if example.choices else None for example in examples]
+
+
+def _record(
+    probe: str, place: int, example: Example, said: str, chosen: str | None, scores: Sequence[AnswerScore]
+) -> Record:
+    own, *others = scores
+    first, second = len(example.paraphrased_answers), len(example.paraphrased_answers + example.perturbed_answers)
+    paraphrased, perturbed, choices = others[:first], others[first:second], others[second:]
+    return Record(
+        probe=probe,
+        index=place,
+        id=example.id,
+        subject=example.subject,
+        fact=example.fact,
+        question=example.question,
+        expected=example.answer,
+        said=said,
+        correct=exact_match(said, example.answer, example.paraphrased_answers),
+        log_prob=own.log_prob,
+        tokens=own.tokens,
+        paraphrased_log_probs=tuple(score.log_prob for score in paraphrased),
+        paraphrased_tokens=tuple(score.tokens for score in paraphrased),
+        perturbed_log_probs=tuple(score.log_prob for score in perturbed),
+        perturbed_tokens=tuple(score.tokens for score in perturbed),
+        choices=example.choices,
+        choice_log_probs=tuple(score.log_prob for score in choices),
+        choice_tokens=tuple(score.tokens for score in choices),
+        chosen=chosen,
+    )
 
 
 def known_to(base: Sequence[Record]) -> list[bool]:
@@ -164,7 +224,59 @@ def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed:
         ungated=_mean(float(record.correct) for record in records),
         mean_answer_probability=_mean(answer_probability(record.log_prob, record.tokens) for record in known),
         rouge_l_recall=_mean(rouge(record.said, record.expected).rouge_l_recall for record in known),
+        candidates=candidate_scores(known),
     )
+
+
+def candidate_scores(records: Sequence[Record]) -> dict[str, float]:
+    """Means that take more than the expected answer, each over the records that have what it needs.
+
+    With perturbed answers (TOFU's truth ratio R, wrong over right, where right is the mean over paraphrases and the
+    expected answer where there are none; all log-probabilities are means per token):
+
+    - `truth_ratio_forget`: min(R, 1/R), which rises as the truth is forgotten;
+    - `truth_ratio_retain`: max(0, 1 - R), which falls as the truth is forgotten;
+    - `probability_among_options`: of the expected answer among itself and the perturbed ones.
+
+    With choices, the share of right ones:
+
+    - `choice_by_sum` and `choice_by_mean`: the likeliest option by log-probability, summed or a mean per token;
+    - `choice_strict` and `choice_tolerant`: the letter that was said, as `unsee.metrics.choices` reads it.
+
+    Returns:
+        By name; without those that no record has data for.
+    """
+    found: dict[str, float] = {}
+    if rows := [record for record in records if record.perturbed_log_probs]:
+        wrong = [_per_token(row.perturbed_log_probs, row.perturbed_tokens) for row in rows]
+        ratio = log_truth_ratio([_mean(_truths(row)) for row in rows], wrong)
+        found["truth_ratio_forget"] = float(indistinguishability(ratio).mean())
+        found["truth_ratio_retain"] = float(truthfulness(ratio).mean())
+        expected = [row.log_prob / row.tokens for row in rows]
+        found["probability_among_options"] = float(probability_among_options(expected, wrong).mean())
+    if rows := [record for record in records if record.choices]:
+        chosen = {
+            "by_sum": [most_likely_choice(row.choice_log_probs) for row in rows],
+            "by_mean": [most_likely_choice(_per_token(row.choice_log_probs, row.choice_tokens)) for row in rows],
+            "strict": [strict_choice(row.chosen or "", len(row.choices)) for row in rows],
+            "tolerant": [tolerant_choice(row.chosen or "", row.choices) for row in rows],
+        }
+        for way, picks in chosen.items():
+            hits = [
+                pick is not None and row.choices[pick] == row.expected for row, pick in zip(rows, picks, strict=True)
+            ]
+            found[f"choice_{way}"] = _mean(map(float, hits))
+    return found
+
+
+def _truths(record: Record) -> list[float]:
+    """Mean log-probability per token of each wording that stands for the truth."""
+    said_otherwise = _per_token(record.paraphrased_log_probs, record.paraphrased_tokens)
+    return said_otherwise or [record.log_prob / record.tokens]
+
+
+def _per_token(log_probs: Sequence[float], tokens: Sequence[int]) -> list[float]:
+    return [log_prob / count for log_prob, count in zip(log_probs, tokens, strict=True)]
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -184,18 +296,25 @@ def measure_all(
             continue
         found[probe.name] = measure(loaded, probe, batch_size, max_new_tokens)
         if path is not None:
-            write_jsonl(path, [asdict(record) for record in found[probe.name]])
+            write_jsonl(path, [record.row() for record in found[probe.name]])
     return found
 
 
 def read_records(path: Path) -> list[Record]:
     """The records of one probe, as `measure_all` wrote them."""
     try:
-        rows = [Record(**row) for row in read_jsonl(path)]
+        return [Record(**{name: _read(name, value) for name, value in row.items()}) for row in read_jsonl(path)]
     except TypeError as error:
         raise InputError(f"{path}: not a file of records ({error})") from None
-    # JSON has no NaN: a log-probability that was none comes back as null.
-    return [row if row.log_prob is not None else replace(row, log_prob=float("nan")) for row in rows]
+
+
+def _read(name: str, value: Any) -> Any:
+    """JSON has no NaN, which comes back as null, and no tuples."""
+    if name == "log_prob":
+        return float("nan") if value is None else value
+    if isinstance(value, list):
+        return tuple(float("nan") if item is None else item for item in value)
+    return value
 
 
 def summary(
@@ -217,11 +336,12 @@ def summary(
         records: a file for the records, one JSON object a line; overwritten.
 
     Returns:
-        n, exact_match with its interval, mean_answer_probability, rouge_l_recall, mean_log_prob (nats an answer).
+        n, exact_match with its interval, mean_answer_probability, rouge_l_recall, mean_log_prob (nats an answer), and
+        what `candidate_scores` finds.
     """
     rows = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
     if records is not None:
-        write_jsonl(records, [asdict(row) for row in rows])
+        write_jsonl(records, [row.row() for row in rows])
     scored = score(rows, seed=seed)
     return {
         "n": len(rows),
@@ -231,4 +351,5 @@ def summary(
         "mean_answer_probability": scored.mean_answer_probability,
         "rouge_l_recall": scored.rouge_l_recall,
         "mean_log_prob": _mean(row.log_prob for row in rows),
+        **scored.candidates,
     }

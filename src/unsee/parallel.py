@@ -35,13 +35,15 @@ class Job:
     arguments: dict[str, Any]
 
 
-def run_all(jobs: Sequence[Job], description: str, steps: int) -> None:
+def run_all(jobs: Sequence[Job], description: str, steps: int, done: int = 0, workers: int | None = None) -> None:
     """Run jobs, as many at a time as there are cores, under one progress bar.
 
     Args:
         jobs: what is to be done; they leave their outcome in files.
         description: for the bar.
-        steps: how many steps all jobs together will report through `unsee.progress.Steps`.
+        steps: how many steps all jobs together will report through `unsee.progress.Steps`, and `done` with them.
+        done: how many steps were done before.
+        workers: how many at a time, where not as many as there are cores.
 
     Raises:
         InputError: as the first job that failed raised it.
@@ -50,26 +52,26 @@ def run_all(jobs: Sequence[Job], description: str, steps: int) -> None:
     waiting: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
         waiting.put(job)
-    bar, lock = progress.Steps(description, steps), threading.Lock()
+    bar, lock = progress.Steps(description, steps, done), threading.Lock()
 
     def step() -> None:
         with lock:
             bar.advance()
 
-    workers = [_Worker() for _ in range(min(len(jobs), os.cpu_count() or 1))]
+    started = [_Worker() for _ in range(min(len(jobs), workers or os.cpu_count() or 1))]
     try:
-        with ThreadPoolExecutor(max_workers=max(1, len(workers))) as pool:
-            futures = [pool.submit(worker.work_off, waiting, step) for worker in workers]
+        with ThreadPoolExecutor(max_workers=max(1, len(started))) as pool:
+            futures = [pool.submit(worker.work_off, waiting, step) for worker in started]
             try:
                 for future in as_completed(futures):
                     future.result()
             except BaseException:
-                for worker in workers:
+                for worker in started:
                     worker.process.kill()
                 raise
     finally:
         bar.close()
-        for worker in workers:
+        for worker in started:
             worker.close()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -54,6 +54,18 @@ def report_steps(on_step: Callable[[], None]) -> None:
     """From now on in this process, tell about every step of `Steps` instead of drawing bars: for worker processes."""
     global _on_step  # noqa: PLW0603  (a worker is told once, when it starts)
     _on_step = on_step
+
+
+@contextmanager
+def silently() -> Iterator[None]:
+    """Within: no step is told about and no bar drawn, for work that is one step of something larger."""
+    global _on_step  # noqa: PLW0603
+    outside = _on_step
+    _on_step = lambda: None  # noqa: E731
+    try:
+        yield
+    finally:
+        _on_step = outside
 
 
 class Steps:

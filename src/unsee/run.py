@@ -28,9 +28,11 @@ from unsee.evaluate import Record, measure_all, read_records, score
 from unsee.files import read_json, write_json
 from unsee.folder import abandon_folder, check_folder, start_folder
 from unsee.methods import build
+from unsee.parts import PARTS
 from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
+from unsee.vlm.adapters import moving_adapters
 
 Records = dict[str, list[Record]]  # by probe
 
@@ -69,7 +71,12 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
     base = _base_to_model(folder, settings, benchmark, base_records, clock)
     gc.collect()  # trainers hold themselves and their model in circles
     # Loaded anew although it was in memory a moment ago: what is measured is what lies in the folder.
-    loaded = load(folder / "model", dtype=settings.dtype, trust_remote_code=settings.trust_remote_code)
+    loaded = load(
+        folder / "model",
+        dtype=settings.dtype,
+        quantize=settings.quantize,
+        trust_remote_code=settings.trust_remote_code,
+    )
     name = settings.method
     after = clock("measure", lambda: _measure(folder, settings, benchmark, loaded, name))
     found = {"base": base, name: after}
@@ -93,13 +100,18 @@ def load_benchmark(settings: Settings) -> Benchmark:
         role: load_examples(source) if (source := getattr(settings, role)) else []
         for role in ("forget", "retain", "preserve")
     }
-    probes = [Probe(name, load_examples(source)) for name, source in settings.probes.items()]
+    probes = [
+        Probe(name, load_examples(source), trained_on=name in settings.trained_on)
+        for name, source in settings.probes.items()
+    ]
     if not probes:
         probes = [Probe(role, sets[role], trained_on=True) for role in ("forget", "retain") if sets[role]]
-    check_sets(sets["forget"], sets["retain"], probes)
+    check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     needs = build(settings.method, settings.hyper_parameters).needs
     if needs.retain and not sets["retain"]:
         raise InputError(f"{settings.method} trains on retain rows and none are given; add --retain FILE")
+    if (settings.gate or needs.saliency) and not (sets["retain"] or sets["preserve"]):
+        raise InputError("a saliency mask needs rows that it protects; add --retain FILE or --preserve FILE")
     return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
 
 
@@ -112,10 +124,13 @@ def load_model(settings: Settings) -> LoadedModel:
         dtype=settings.dtype,
         parts=settings.parts,
         lora=lora,
+        quantize=settings.quantize,
         trust_remote_code=settings.trust_remote_code,
     )
     if not any(weight.requires_grad for weight in loaded.model.parameters()):
         raise InputError(f"parts: no weight of {settings.model} is in {', '.join(settings.parts)}; choose other parts")
+    if settings.l1:
+        moving_adapters(loaded.model)  # now, and not after the base has been measured
     return loaded
 
 
@@ -181,6 +196,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         forget=benchmark.forget,
         retain=benchmark.retain,
         preserve=benchmark.preserve,
+        gate=settings.gate,
     )
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     facts = {
@@ -216,9 +232,12 @@ def config(settings: Settings, folder: Path) -> UnlearnConfig:
         lr_scheduler_type=settings.scheduler,
         warmup_steps=settings.warmup_steps,
         max_grad_norm=settings.max_grad_norm,
+        l1_weight=settings.l1.weight if settings.l1 else 0.0,
+        l1_of=settings.l1.of if settings.l1 else "factors",
         saliency_batch_size=settings.saliency_batch_size,
         saliency_file=str(folder / "saliency.safetensors"),
         reference_file=str(folder / "reference.safetensors"),
+        prepared_file=str(folder / "prepared.safetensors"),
         save_steps=settings.save_steps,
         seed=settings.seed,
         bf16=settings.autocast,
@@ -228,13 +247,14 @@ def config(settings: Settings, folder: Path) -> UnlearnConfig:
     )
 
 
-def _densities(trainer: UnlearnTrainer) -> dict[str, float]:
-    """Share of each part's trainable weights that the mask lets through."""
-    if trainer.mask is None:
+def _densities(trainer: UnlearnTrainer) -> dict[str, dict[str, float]]:
+    """Of each part's trainable weights the share that the forget set reaches, and of these the share that passes."""
+    mask = trainer.mask
+    if mask is None:
         return {}
     part_of = part_of_parameters(trainer.policy_model)
-    names = {part: [name for name in trainer.mask.bits if part_of[name] == part] for part in set(part_of.values())}
-    return {part: trainer.mask.density(of_part) for part, of_part in sorted(names.items()) if of_part}
+    names = {part: [name for name in mask.bits if part_of[name] == part] for part in PARTS}
+    return {part: {"passing": mask.density(of), "reached": mask.reach(of)} for part, of in names.items() if of}
 
 
 class Clock:

@@ -1,82 +1,105 @@
 """Which weights matter to what is forgotten more than to what is kept: MMUnlearner's mask.
 
-Diagonal Fisher information at the starting weights, streamed: one pass over each set, every gradient squared into a
+Diagonal Fisher information at the starting weights, streamed: one pass over each set, every gradient squared into one
 float32 accumulator and freed as soon as backward has made it. The mask is one bit a weight.
 
 Huo et al. 2025, arXiv 2502.11051: mask = [F_forget / F_preserve >= gamma], computed once, per scalar weight. It is
-evaluated as F_forget >= gamma * F_preserve, which needs no division and leaves weights that neither set reaches in.
+evaluated as D >= 0 with D = F_forget / N_forget - gamma * F_preserve / N_preserve, which needs no division, leaves
+weights that neither set reaches in, and is a single number a weight: forget squares are added to it and preserve
+squares taken away. What such a sum cannot tell from a tie counts as one, and passes.
+
+Of a tensor that neither set reaches at all nothing is known, and no forget gradient passes there. That settles fresh
+low-rank adapters: while the second factor is zero no gradient reaches the first one, so the forget term acts through
+the second factor, whose saliency is measured, on directions that the first one has fixed (only the retain term moves
+them). What of the second factor is masked stays as it is under the forget term, and so does its share of the layer.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unsee.errors import InputError
+from unsee.gate import Gate
 from unsee.losses import cross_entropy
+from unsee.parts import Part
 from unsee.vlm.encoding import Batch
+from unsee.vlm.parts import part_of_parameters
 from unsee.vlm.policy import Policy
 
+TIE = 2.0**-12
+"""Ratios that are this close to gamma count as equal to it: float32 sums over thousands of batches are no closer."""
 
-def fisher(model: nn.Module, batches: Iterable[Batch]) -> tuple[dict[str, Tensor], int]:
-    """Sum over batches of the squared gradient of the mean answer cross-entropy.
+
+class Batches(Protocol):
+    """Batches whose number is known before they are made, such as a list."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Batch]: ...
+
+
+class Count(NamedTuple):
+    """How many weights of a tensor pass, of how many that a forget gradient reaches."""
+
+    passing: int
+    reached: int
+
+
+def add_squared_gradients(
+    model: nn.Module, batches: Iterable[Batch], totals: Mapping[str, Tensor], scales: Mapping[str, float]
+) -> None:
+    """Add scale * (gradient of the mean answer cross-entropy)^2 of each batch.
 
     Args:
         model: gradients are taken for its parameters that require them, in evaluation mode (no dropout).
         batches: of one example each for the per-example Fisher information, of more for the faster and coarser
             one of squared batch means.
-
-    Returns:
-        Per parameter name the float32 sum of squared gradients, of the parameter's shape, and the number of batches.
-        A parameter that no gradient reaches has zeros.
+        totals: per parameter name what is added to, float32, in the parameter's shape.
+        scales: per parameter name the factor of its squares; the squares of parameters without one are dropped.
     """
-    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    sums = {name: torch.zeros_like(weight, dtype=torch.float32) for name, weight in trainable}
 
-    def accumulate(total: Tensor) -> Callable[[Tensor], None]:
+    def accumulate(name: str) -> Callable[[Tensor], None]:
         def hook(weight: Tensor) -> None:
             assert weight.grad is not None
-            total.addcmul_(weight.grad.float(), weight.grad.float())
+            if name in scales:
+                gradient = weight.grad.float()
+                totals[name].addcmul_(gradient, gradient, value=scales[name])
             weight.grad = None
 
         return hook
 
-    policy, count, was_training = Policy(model), 0, model.training
-    hooks = [weight.register_post_accumulate_grad_hook(accumulate(sums[name])) for name, weight in trainable]
+    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+    policy, was_training = Policy(model), model.training
+    hooks = [weight.register_post_accumulate_grad_hook(accumulate(name)) for name, weight in trainable]
     model.eval()
     model.zero_grad()  # what is left from elsewhere is not to be squared
     try:
         for batch in batches:
-            cross_entropy(*policy.token_log_probs(batch)).mean().backward()
-            count += 1
+            loss = cross_entropy(*policy.token_log_probs(batch)).mean()
+            if loss.requires_grad:  # rows in words alone say nothing about vision and projector
+                loss.backward()
     finally:
         for hook in hooks:
             hook.remove()
         model.train(was_training)
-    return sums, count
 
 
-def saliency_mask(forget: Tensor, preserve: Tensor, gamma: float, batches: tuple[int, int] = (1, 1)) -> Tensor:
-    """The mask of one tensor: F_forget >= gamma * F_preserve.
+def passes(difference: Tensor) -> Tensor:
+    """The mask of one tensor from F_forget / N_forget - gamma * F_preserve / N_preserve; bool, of the same shape.
 
-    Args:
-        forget: sum of squared forget gradients; any shape.
-        preserve: sum of squared preserve gradients; same shape.
-        gamma: threshold of the ratio.
-        batches: numbers of forget and preserve batches, by which the sums are to be divided. They are multiplied
-            across instead, so that exact ties stay exact.
-
-    Returns:
-        Bool, same shape: True where the forget gradient may pass.
+    True where the difference is not negative; all False where it is zero throughout, that is where neither set has
+    reached anything.
     """
-    forget_batches, preserve_batches = batches
-    return forget * preserve_batches >= gamma * (preserve * forget_batches)
+    return (difference >= 0) & difference.any()
 
 
 class SaliencyMask:
@@ -85,32 +108,68 @@ class SaliencyMask:
     Args:
         bits: per parameter name its packed bits, uint8, as `pack` makes them.
         shapes: per parameter name the shape of the parameter.
+        counts: per parameter name how many weights pass of those that the forget set reaches; when not given, every
+            weight counts as reached.
+        key: names everything that the mask was made from; empty for one that was made by hand.
     """
 
-    def __init__(self, bits: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> None:
-        self.bits, self.shapes = dict(bits), dict(shapes)
+    def __init__(
+        self,
+        bits: Mapping[str, Tensor],
+        shapes: Mapping[str, torch.Size],
+        counts: Mapping[str, Count] | None = None,
+        key: str = "",
+    ) -> None:
+        self.bits, self.shapes, self.key = dict(bits), dict(shapes), key
+        self.counts = dict(counts) if counts is not None else {
+            name: Count(int(self.mask(name).sum()), self.shapes[name].numel()) for name in self.bits
+        }  # fmt: skip
 
     @classmethod
     def build(
-        cls, model: nn.Module, forget: Iterable[Batch], preserve: Iterable[Batch], gamma: float = 1.0
+        cls, model: nn.Module, forget: Batches, preserve: Batches, words: Batches = (), gate: Gate | None = None
     ) -> SaliencyMask:
         """Compute the mask of every parameter that requires a gradient; one pass over each set.
+
+        Args:
+            model: a vision-language model at its starting weights.
+            forget: what is to be forgotten.
+            preserve: what protects every part of the model; in the paper, retain examples with images.
+            words: what protects the language model alone, beside `preserve`; in the paper, what is known in words.
+            gate: thresholds.
 
         Raises:
             InputError: when the mask lets nothing through, or a set is empty.
         """
-        forget_sums, forget_batches = fisher(model, forget)
-        preserve_sums, preserve_batches = fisher(model, preserve)
-        if not forget_batches or not preserve_batches:
+        gate = gate or Gate()
+        part_of = {n: part for n, part in part_of_parameters(model).items() if model.get_parameter(n).requires_grad}
+        if not len(forget) or not len(preserve) + len(words):
             raise InputError("saliency: needs at least one forget and one preserve example")
-        counts = (forget_batches, preserve_batches)
-        masks = {name: saliency_mask(forget_sums[name], preserve_sums[name], gamma, counts) for name in forget_sums}
-        # Weights that neither set reaches are in the mask, but nothing is forgotten through them.
-        if not any(bool((mask & (forget_sums[name] > 0)).any()) for name, mask in masks.items()):
+        totals = {name: torch.zeros_like(model.get_parameter(name), dtype=torch.float32) for name in part_of}
+        add_squared_gradients(model, forget, totals, dict.fromkeys(totals, 1.0))
+        reached = {name: pack(total > 0) for name, total in totals.items()}
+        for total in totals.values():
+            total.mul_((1 + TIE) / len(forget))
+        scales = {name: -_per_batch(gate, part, len(preserve), len(words)) for name, part in part_of.items()}
+        add_squared_gradients(model, preserve, totals, scales)
+        in_language = {name: scale for name, scale in scales.items() if part_of[name] == "language"}
+        add_squared_gradients(model, words, totals, in_language)
+        mask = cls._of_differences(totals, reached)
+        if not any(count.passing for count in mask.counts.values()):
             raise InputError(
-                f"saliency: gamma={gamma} masks out every weight that the forget set reaches; choose a smaller gamma"
+                f"saliency: {_named(gate)} masks out every weight that the forget set reaches; choose a smaller gamma"
             )
-        return cls.from_masks(masks)
+        return mask
+
+    @classmethod
+    def _of_differences(cls, totals: dict[str, Tensor], reached: Mapping[str, Tensor]) -> SaliencyMask:
+        """Turn the accumulators into bits, one by one; each is let go at once."""
+        bits, counts, shapes = {}, {}, {name: total.shape for name, total in totals.items()}
+        for name in list(totals):
+            bits[name] = pack(passes(totals.pop(name)))
+            through = unpack(bits[name] & reached[name], shapes[name])
+            counts[name] = Count(int(through.sum()), int(unpack(reached[name], shapes[name]).sum()))
+        return cls(bits, shapes, counts)
 
     @classmethod
     def from_masks(cls, masks: Mapping[str, Tensor]) -> SaliencyMask:
@@ -122,10 +181,19 @@ class SaliencyMask:
         return unpack(self.bits[name], self.shapes[name])
 
     def density(self, names: Iterable[str] | None = None) -> float:
-        """Share of weights that the forget gradient reaches, over the named parameters (all when not given)."""
-        chosen = list(self.bits) if names is None else [name for name in names if name in self.bits]
+        """Share of weights that pass, of those that the forget set reaches; over the named parameters, or all."""
+        counts = [self.counts[name] for name in self._chosen(names)]
+        reached = sum(count.reached for count in counts)
+        return sum(count.passing for count in counts) / reached if reached else float("nan")
+
+    def reach(self, names: Iterable[str] | None = None) -> float:
+        """Share of weights that the forget set reaches, over the named parameters, or all."""
+        chosen = self._chosen(names)
         total = sum(self.shapes[name].numel() for name in chosen)
-        return sum(int(self.mask(name).sum()) for name in chosen) / total if total else float("nan")
+        return sum(self.counts[name].reached for name in chosen) / total if total else float("nan")
+
+    def _chosen(self, names: Iterable[str] | None) -> list[str]:
+        return list(self.bits) if names is None else [name for name in names if name in self.bits]
 
     def check_fits(self, model: nn.Module) -> None:
         """InputError unless the mask covers exactly the trainable weights of the model, and lets something through."""
@@ -164,19 +232,39 @@ class SaliencyMask:
         return gradient.masked_fill(~unpack(bits, self.shapes[name]), 0)
 
     def save(self, path: Path) -> None:
-        """Write bits and shapes to one safetensors file."""
-        shapes = {f"shape:{name}": torch.tensor(list(shape), dtype=torch.int64) for name, shape in self.shapes.items()}
-        bits = {f"bits:{name}": bits.cpu() for name, bits in self.bits.items()}
-        partial = path.with_name(path.name + ".partial")
-        save_file({**bits, **shapes}, partial)
-        partial.replace(path)
+        """Write one safetensors file: the bits of each parameter, and the rest as JSON among the metadata."""
+        about = {name: [list(shape), *self.counts[name]] for name, shape in self.shapes.items()}
+        bits = {name: bits.cpu() for name, bits in self.bits.items()}
+        temporary = path.with_name(path.name + ".partial")
+        save_file(bits, temporary, metadata={"key": self.key, "shape, passing, reached": json.dumps(about)})
+        temporary.replace(path)
 
     @classmethod
     def load(cls, path: Path) -> SaliencyMask:
-        """Read what `save` wrote."""
-        tensors = load_file(path)
-        bits = {name[5:]: value for name, value in tensors.items() if name.startswith("bits:")}
-        return cls(bits, {name: torch.Size(tensors[f"shape:{name}"].tolist()) for name in bits})
+        """Read what `save` wrote.
+
+        Raises:
+            InputError: when the file holds anything else.
+        """
+        try:
+            with safe_open(path, framework="pt") as stored:
+                metadata = stored.metadata() or {}
+                about = json.loads(metadata["shape, passing, reached"])
+                bits = {name: stored.get_tensor(name) for name in about}
+        except (SafetensorError, KeyError) as error:
+            raise InputError(f"{path}: holds no saliency mask ({error}); remove it, and it is built anew") from error
+        shapes = {name: torch.Size(shape) for name, (shape, _, _) in about.items()}
+        return cls(bits, shapes, {name: Count(*counts) for name, (_, *counts) in about.items()}, metadata["key"])
+
+
+def _per_batch(gate: Gate, part: Part, preserve: int, words: int) -> float:
+    """What a preserve batch takes away from the accumulators of a part: gamma / N."""
+    return gate.threshold(part) / max(1, preserve + words if part == "language" else preserve)
+
+
+def _named(gate: Gate) -> str:
+    given = gate.model_dump(exclude_none=True, exclude={"kind"})
+    return ", ".join(f"{name}={value}" for name, value in given.items())
 
 
 def pack(mask: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat,
 
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
+from unsee.gate import Gate, gate_of
 from unsee.methods import METHODS, build, find
 from unsee.parts import PARTS, Part, check_parts
 
@@ -52,6 +53,15 @@ class Lora(BaseModel):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
+class L1(BaseModel):
+    """The l1 norm of the adapters as a further term of the loss."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    weight: Positive = 0.01
+    of: Literal["factors", "product"] = "factors"  # sum|A| + sum|B|, or sum|scaling * B A|
+
+
 def _parts(value: Any) -> Any:
     """`vision,language` is as good as a list."""
     return check_parts([part.strip() for part in value.split(",")] if isinstance(value, str) else value)
@@ -60,6 +70,19 @@ def _parts(value: Any) -> Any:
 def _lora(value: Any) -> Any:
     """A number alone is the rank."""
     return {"rank": value} if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _l1(value: Any) -> Any:
+    """A number alone is the weight."""
+    return {"weight": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _gate(value: Any) -> Any:
+    """A word alone is the kind."""
+    return {"kind": value} if isinstance(value, str) else value
+
+
+_NESTED: dict[str, tuple[type[BaseModel], Any]] = {"lora": (Lora, _lora), "l1": (L1, _l1), "gate": (Gate, _gate)}
 
 
 class Settings(BaseModel):
@@ -72,16 +95,26 @@ class Settings(BaseModel):
     retain: Text | None = Field(None, description="rows to be kept, for methods that train on them")
     preserve: Text | None = Field(None, description="further rows that a saliency mask protects; never trained on")
     probes: dict[str, Text] = Field({}, description="held-out rows to measure on, by name")
+    trained_on: tuple[str, ...] = Field((), description="probes that repeat training rows, which every table then says")
     request: Literal["visual", "textual", "both"] | None = Field(
         None, description="what is to go: faces (forget_qa probes stay), text facts (forget_vqa probes stay) or both"
     )
     method: str = Field(DEFAULT_METHOD, description="as `unsee methods` lists it")
     hyper_parameters: dict[str, HyperValue] = Field({}, description="of the method; its defaults where not given")
+    gate: Annotated[Gate | None, BeforeValidator(_gate)] = Field(
+        None, description="saliency: let forget gradients through MMUnlearner's mask alone, whatever the method"
+    )
     out: Text = Field(description="folder of the run")
 
     parts: Annotated[tuple[Part, ...], BeforeValidator(_parts)] = Field(PARTS, description="where weights may move")
     lora: Annotated[Lora | None, BeforeValidator(_lora)] = Field(
         None, description="train low-rank adapters instead of the weights"
+    )
+    l1: Annotated[L1 | None, BeforeValidator(_l1)] = Field(
+        None, description="add the l1 norm of the adapters to the loss, whatever the method; needs lora"
+    )
+    quantize: Literal["4bit"] | None = Field(
+        None, description="round the base to four bits under its adapter; needs lora, and the package bitsandbytes"
     )
     learning_rate: Positive = Field(1e-5, description="of AdamW")
     epochs: Positive = Field(5.0, description="passes over the forget rows")
@@ -106,12 +139,17 @@ class Settings(BaseModel):
         """With every hyper-parameter of the method, checked, and local paths absolute.
 
         Raises:
-            InputError: for an unknown method or hyper-parameter, one out of range, or a probe that cannot name a file.
+            InputError: for an unknown method or hyper-parameter, one out of range, a gate that the method has no place
+                for, or a probe that cannot name a file.
         """
         for name in self.probes:
             if not _PROBE_NAME.fullmatch(name):
                 raise InputError(f"probes: {name!r} cannot name a file; use letters, digits, _, - and .")
+        for name in self.trained_on:
+            if name not in self.probes:
+                raise InputError(f"trained_on: no probe {name!r}{did_you_mean(name, self.probes)}")
         method: Any = build(self.method, self.hyper_parameters)
+        gate_of(method, self.gate)
         return self.model_copy(
             update={
                 **{name: _absolute(value) for name in SOURCES if (value := getattr(self, name))},
@@ -168,8 +206,9 @@ def _complaint(error: ValidationError) -> str:
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
         return f"{key} is missing ({Settings.model_fields[key].description})"
-    if first["type"] == "extra_forbidden":  # of the nested settings, lora has keys of its own
-        return f"unknown key {key!r}{did_you_mean(str(first['loc'][-1]), Lora.model_fields)}"
+    if first["type"] == "extra_forbidden":  # some settings have keys of their own
+        model, _ = _NESTED[str(first["loc"][0])]
+        return f"unknown key {key!r}{did_you_mean(str(first['loc'][-1]), model.model_fields)}"
     ours = first.get("ctx", {}).get("error")
     return str(ours) if isinstance(ours, InputError) else f"{key}={first['input']!r}: {first['msg'].lower()}"
 
@@ -211,7 +250,8 @@ def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
 def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[str, Any]:
     """Values with `key=value` pairs laid over them, in order.
 
-    A key is a setting (`learning_rate`), one of the adapter's (`lora.alpha`) or a hyper-parameter of the method.
+    A key is a setting (`learning_rate`), one of the adapter's (`lora.alpha`) or the gate's (`gate.gamma`), or a
+    hyper-parameter of the method.
     Another method leaves the hyper-parameters behind, since they belong to the one before.
 
     Raises:
@@ -225,7 +265,7 @@ def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[
             raise InputError(f"--set {assignment!r}: give key=value, as in --set learning_rate=1e-5")
         group, inner = _place(key, str(merged.get("method", DEFAULT_METHOD)))
         if group:
-            held = _lora(merged.get(group))
+            held = _NESTED[group][1](merged.get(group)) if group in _NESTED else merged.get(group)
             merged[group] = {**(held if isinstance(held, dict) else {}), inner: _value(text)}
         else:
             if key == "method" and text != merged.get("method", DEFAULT_METHOD):
@@ -236,11 +276,13 @@ def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[
 
 def _place(key: str, method: str) -> tuple[str, str]:
     """Under which group of settings a key stands, and its name there; the group is empty for a setting."""
-    hyper, nested = [field.name for field in fields(find(method))], [f"lora.{name}" for name in Lora.model_fields]
+    hyper = [field.name for field in fields(find(method))]
+    nested = [f"{group}.{name}" for group, (model, _) in _NESTED.items() for name in model.model_fields]
     if key in hyper:
         return "hyper_parameters", key
     if key in nested:
-        return "lora", key.removeprefix("lora.")
+        group, _, inner = key.partition(".")
+        return group, inner
     if key in Settings.model_fields and key != "hyper_parameters":
         return "", key
     hint = did_you_mean(key, [*hyper, *nested, *(Settings.model_fields.keys() - {"hyper_parameters"})])

@@ -5,15 +5,21 @@ What differs from ordinary training:
 - A batch is a pair of batches, forget and retain, drawn by `Pairing`: a pure function of seed and position.
 - Each term of the method's objective has a backward pass of its own, so that a saliency mask can act on the forget
   gradient alone; graphs are built and freed one at a time.
+- An l1 norm of the adapters can be added to any objective, as one more term that no mask stands before.
 - Losses are means over samples, divided by the accumulation steps here, whatever the model does with its own loss.
-- Reference and saliency mask are made at the starting weights, before the first step and before a resume.
+- Reference, saliency mask and what a method prepares are made at the starting weights, before the first step and
+  before a resume. What a method does to the weights at the end is done once, when `train` has seen the last step;
+  checkpoints hold the weights before that.
 """
 
 from __future__ import annotations
 
 import copy
+import hashlib
+import json
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,16 +30,24 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
+from transformers.trainer_utils import TrainOutput
 
+from unsee import processes
 from unsee.data import digest
 from unsee.data.example import Example
 from unsee.data.pairing import Pairing, mismatched
 from unsee.data.refusals import refused
+from unsee.data.spans import balanced
 from unsee.errors import InputError
+from unsee.gate import Gate, gate_of
+from unsee.losses import l1_of_factors, l1_of_product
 from unsee.methods import Method, Reference, UnlearnBatch
+from unsee.methods.method import Finishes, Prepares
 from unsee.progress import Steps, progress
 from unsee.saliency import SaliencyMask
-from unsee.vlm.encoding import Batch
+from unsee.vlm.adapters import LowRank, moving_adapters
+from unsee.vlm.change import WeightChange
+from unsee.vlm.encoding import Batch, Encoder
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.policy import Policy
 from unsee.vlm.reference import (
@@ -41,9 +55,11 @@ from unsee.vlm.reference import (
     CachedReference,
     CopyReference,
     NoReference,
+    setup_digest,
     starts_at_base,
     weights_digest,
 )
+from unsee.vlm.stored import read_tensors, write_tensors
 
 COMPLETE = "complete"  # an empty file that a checkpoint gets last of all; one without it is never resumed from
 
@@ -72,6 +88,11 @@ class UnlearnConfig(TrainingArguments):
     reference_file: str | None = field(
         default=None, metadata={"help": "Where the reference's log-probabilities are kept, when a method needs them."}
     )
+    prepared_file: str | None = field(
+        default=None, metadata={"help": "Where the tensors are kept that a method prepares before the first step."}
+    )
+    l1_weight: float = field(default=0.0, metadata={"help": "Weight of the l1 norm of LoRA adapters; 0: none."})
+    l1_of: str = field(default="factors", metadata={"help": "factors: sum|A| + sum|B|; product: sum|scaling * B A|."})
 
 
 class _Positions(Dataset[int]):
@@ -97,10 +118,12 @@ class UnlearnTrainer(Trainer):
         forget: what is to be forgotten; never empty.
         retain: what is to be kept, for methods that train on it.
         preserve: what a saliency mask protects beside `retain`; no method trains on it.
+        gate: put a saliency mask before the method's forget terms; a method that has one of its own needs none.
         callbacks: as for `transformers.Trainer`.
 
     Raises:
-        InputError: when a set that the method needs is empty, or no weight can move.
+        InputError: when a set that the method needs is empty, no weight can move, weight decay would move weights
+            that a mask protects, the method has no place for a gate, or there is no adapter for an l1 norm.
     """
 
     loss_is_scaled_for_ga = False
@@ -114,17 +137,22 @@ class UnlearnTrainer(Trainer):
         forget: Sequence[Example],
         retain: Sequence[Example] = (),
         preserve: Sequence[Example] = (),
+        gate: Gate | None = None,
         callbacks: list[TrainerCallback] | None = None,
     ) -> None:
         _check_sets(method, forget, retain)
         if not any(weight.requires_grad for weight in model.model.parameters()):
             raise InputError(f"no weight of {model.source} may move; choose other parts")
         self.method, self.loaded, self.encoder = method, model, model.encoder
+        self.gate = gate_of(method, gate)
+        if method.needs.spans:
+            forget = balanced(forget)
         self.forget, self.retain, self.preserve = forget, retain, preserve
         self.refusals = refused(forget, args.seed) if method.needs.refusals else []
-        self._term_sums: dict[str, float] = {}
+        self._term_sums: dict[str, Tensor] = {}
         self._term_count = 0
         args = copy.copy(args)  # what follows is not to change the caller's
+        _use_one_gpu(args)
         self.effective_batch = effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         if args.max_steps <= 0:
             args.max_steps = math.ceil(args.num_train_epochs * len(forget) / effective)
@@ -142,8 +170,10 @@ class UnlearnTrainer(Trainer):
             callbacks=[*(callbacks or []), _MarkComplete(), Bar(method.name)],
         )
         quiet_trainer(self)
+        self.penalised = self._adapters() if args.l1_weight else []
         self.reference: Reference = self._make_reference()
-        self.mask = self._make_mask() if method.needs.saliency else None
+        self.mask = self._make_mask(self.gate) if self.gate else None
+        self.prepared = self._prepare()
 
     def _collate(self, positions: list[int]) -> dict[str, Any]:
         pairs = [self.pairing[position] for position in positions]
@@ -167,15 +197,34 @@ class UnlearnTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
         return SequentialSampler(self.positions)
 
+    def train(self, *arguments: Any, **options: Any) -> TrainOutput:
+        """Train, as `transformers.Trainer.train` does, and let the method edit the weights at the end."""
+        if not isinstance(self.method, Finishes):
+            return super().train(*arguments, **options)
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise InputError(
+                f"{self.method.name} edits whole weights after training, and FSDP and DeepSpeed scatter them; "
+                "use accelerate launch without them"
+            )
+        change = WeightChange(self.policy_model, keep_start=self.method.needs.start)  # before a checkpoint is loaded
+        trains = self.method.needs.forget or self.method.needs.retain
+        outcome = super().train(*arguments, **options) if trains else TrainOutput(0, 0.0, {})
+        self.method.finish(change, self.args.seed)
+        return outcome
+
     def training_step(
         self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Tensor | int | None = None
     ) -> Tensor:
         """Backward of every term, each through its own gate; returns the sum of the terms for the logs."""
         model.train()
         inputs = self._prepare_inputs(inputs)
-        roles = {role: _batch(inputs.get(role)) for role in ("forget", "retain", "refusals", "mismatched")}
+        forget, retain, refusals, others = (
+            _batch(inputs.get(role)) for role in ("forget", "retain", "refusals", "mismatched")
+        )
         step = self.state.global_step
-        batch = UnlearnBatch(**roles, step=step, epoch=step * self.effective_batch // len(self.forget))
+        epoch = step * self.effective_batch // len(self.forget)
+        steps = self.state.max_steps
+        batch = UnlearnBatch(forget, retain, refusals, others, step, epoch, steps, prepared=self.prepared)
         terms = self.method.terms(batch, Policy(model), self.reference)
         total = torch.zeros((), device=self.args.device)
         while True:
@@ -186,22 +235,43 @@ class UnlearnTrainer(Trainer):
             if not torch.isfinite(term.value):
                 step = self.state.global_step + 1
                 raise FloatingPointError(f"{self.method.name}: {term.name} loss is {term.value.item()} at step {step}")
-            with self._gate(model) if term.gated else nullcontext():
-                self.accelerator.backward(term.value / self.current_gradient_accumulation_steps)
+            if term.value.requires_grad:  # rows in words alone say nothing about vision and projector
+                with self.mask.gate(model) if self.mask and term.forgets else nullcontext():
+                    self.accelerator.backward(term.value / self.current_gradient_accumulation_steps)
             total += term.value.detach() / self.current_gradient_accumulation_steps
-            self._term_sums[term.name] = self._term_sums.get(term.name, 0.0) + float(term.value.detach())
+            self._note({term.name: term.value, **term.parts})
+        for norm in self._l1_norms():
+            self.accelerator.backward(norm / self.current_gradient_accumulation_steps)
+            total += norm.detach() / self.current_gradient_accumulation_steps
+            self._note({"l1": norm})
         self._term_count += 1
         return total
 
-    def _gate(self, model: nn.Module) -> Any:
-        if self.mask is None:
-            raise RuntimeError(f"{self.method.name} gates a term but did not declare that it needs saliency")
-        return self.mask.gate(model)
+    def _note(self, values: Mapping[str, Tensor]) -> None:
+        """Add to the sums for the logs, without reading a number: an accelerator would have to finish its work."""
+        for name, value in values.items():
+            self._term_sums[name] = value.detach().float() + self._term_sums.get(name, 0.0)
+
+    def _adapters(self) -> list[LowRank]:
+        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
+            raise InputError("l1 sums over whole weights, and FSDP and DeepSpeed scatter them; leave l1 out")
+        if self.config.l1_of not in ("factors", "product"):
+            raise InputError(f"l1_of={self.config.l1_of!r}: give factors or product")
+        return moving_adapters(self.policy_model)
+
+    def _l1_norms(self) -> Iterator[Tensor]:
+        """The weighted norm of one adapter after the other: a product is as large as the layer that it changes."""
+        for first, second, scaling in self.penalised:
+            product = self.config.l1_of == "product"
+            norm = l1_of_product(first, second, scaling) if product else l1_of_factors(first, second)
+            yield self.config.l1_weight * norm
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the mean of each term since the last log, as `forget_loss` and the like."""
         if self._term_count and "loss" in logs:
-            logs |= {f"{name}_loss": total / self._term_count for name, total in self._term_sums.items()}
+            means = torch.stack(list(self._term_sums.values())) / self._term_count
+            means = self.accelerator.reduce(means, "mean")  # over processes
+            logs |= {f"{name}_loss": float(mean) for name, mean in zip(self._term_sums, means, strict=True)}
             self._term_sums, self._term_count = {}, 0
         super().log(logs, start_time)
 
@@ -232,31 +302,87 @@ class UnlearnTrainer(Trainer):
         if need == "distribution":
             return CopyReference(self.policy_model)
         path = Path(self.config.reference_file) if self.config.reference_file else None
-        key = f"{weights_digest(self.policy_model)}:{digest(self.forget)}"
-        return CachedReference.compute(
-            self.policy_model, self.encoder, self.forget, self.args.eval_batch_size, path, key
-        )
+        setup = setup_digest(self.policy_model, self.encoder)
+        examples = [*self.forget, *self.refusals]  # refusals are numbered behind the forget examples
+        key = f"{weights_digest(self.policy_model)}:{setup}:{digest(examples)}"
+        return CachedReference.compute(self.policy_model, self.encoder, examples, self.args.eval_batch_size, path, key)
 
-    def _make_mask(self) -> SaliencyMask:
-        path = Path(self.config.saliency_file) if self.config.saliency_file else None
-        if path is not None and path.is_file():
-            mask = SaliencyMask.load(path)
-        else:
-            kept = [*self.retain, *self.preserve]
-            gamma = float(self.method.gamma)  # type: ignore[attr-defined]
-            mask = SaliencyMask.build(
-                self.policy_model, self._batches(self.forget, "forget"), self._batches(kept, "preserve"), gamma
+    def _prepare(self) -> dict[str, Tensor]:
+        """What the method makes before the first step, read from its file when that is of the same run."""
+        if not isinstance(self.method, Prepares):
+            return {}
+        path = Path(self.config.prepared_file) if self.config.prepared_file else None
+        batch_size = self.args.train_batch_size
+        key = f"{self.method!r}:{self.args.seed}:{batch_size}:{weights_digest(self.policy_model)}"
+        prepared = read_tensors(path, key)
+        if prepared is None:
+            prepared = self.method.prepare(Policy(self.policy_model), self.args.seed, batch_size)
+            write_tensors(path, prepared, key)
+        return {name: value.to(self.args.device) for name, value in prepared.items()}
+
+    def _make_mask(self, gate: Gate) -> SaliencyMask:
+        """The mask of this run, read from its file when that is of the same run or was made by hand."""
+        if self.args.weight_decay:
+            raise InputError(
+                f"weight_decay={self.args.weight_decay:g} would move the weights that the saliency mask protects; "
+                "set it to 0"
             )
-            if path is not None:
+        path = Path(self.config.saliency_file) if self.config.saliency_file else None
+        key = self._mask_key(gate)
+        mask = SaliencyMask.load(path) if path is not None and path.is_file() else None
+        if mask is None or mask.key not in (key, ""):
+            mask = self._build_mask(gate)
+            mask.key = key
+            if path is not None and processes.is_main():
                 mask.save(path)
         mask.check_fits(self.policy_model)
         return mask
 
-    def _batches(self, examples: Sequence[Example], role: str) -> Any:
-        size = self.config.saliency_batch_size
-        starts = range(0, len(examples), size)
-        for start in progress(starts, f"saliency of {role}", total=len(starts)):
-            yield self.encoder.batch(examples[start : start + size]).to(self.args.device)
+    def _build_mask(self, gate: Gate) -> SaliencyMask:
+        # As published: examples with images protect every part, what is known in words the language model alone.
+        kept = [*self.retain, *self.preserve]
+        sets = {
+            "forget": self.forget,
+            "images to preserve": [example for example in kept if example.image is not None],
+            "words to preserve": [example for example in kept if example.image is None],
+        }
+        forget, images, words = (
+            _Batches(self.encoder, examples, self.config.saliency_batch_size, self.args.device, f"saliency of {name}")
+            for name, examples in sets.items()
+        )
+        return SaliencyMask.build(self.policy_model, forget, images, words, gate)
+
+    def _mask_key(self, gate: Gate) -> str:
+        """Everything that a mask is made from."""
+        trainable = [name for name, weight in self.policy_model.named_parameters() if weight.requires_grad]
+        made_from = [
+            weights_digest(self.policy_model),
+            setup_digest(self.policy_model, self.encoder),
+            trainable,
+            digest(self.forget),
+            digest([*self.retain, *self.preserve]),
+            self.config.saliency_batch_size,
+            gate.model_dump(),
+        ]
+        return hashlib.sha256(json.dumps(made_from).encode()).hexdigest()
+
+
+class _Batches:
+    """Batches of some rows in order, made one at a time, with a progress bar."""
+
+    def __init__(
+        self, encoder: Encoder, examples: Sequence[Example], size: int, device: torch.device, description: str
+    ) -> None:
+        self.encoder, self.examples, self.size = encoder, examples, size
+        self.device, self.description = device, description
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.examples) / self.size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        starts = range(0, len(self.examples), self.size)
+        for start in progress(starts, self.description, total=len(starts)) if starts else ():
+            yield self.encoder.batch(self.examples[start : start + self.size]).to(self.device)
 
 
 def _check_sets(method: Method, forget: Sequence[Example], retain: Sequence[Example]) -> None:
@@ -264,6 +390,16 @@ def _check_sets(method: Method, forget: Sequence[Example], retain: Sequence[Exam
         raise InputError("forget: the set is empty; give at least one example to forget")
     if method.needs.retain and not retain:
         raise InputError(f"{method.name} needs retain examples and none are given; give --retain FILE")
+
+
+def _use_one_gpu(args: UnlearnConfig) -> None:
+    """Keep transformers from splitting batches over the GPUs of one process: copies of a model have no gates."""
+    if args.n_gpu > 1:
+        warnings.warn(
+            f"of {args.n_gpu} GPUs one is used; run `accelerate launch --num_processes {args.n_gpu}` to use all",
+            stacklevel=3,
+        )
+        args._n_gpu = 1
 
 
 def _batch(parts: dict[str, Any] | None) -> Batch | None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
-from unsee.evaluate import read_records
+from unsee.evaluate import candidate_scores, read_records
 
 QUICK = ("--max-new-tokens", 4)
 
@@ -50,6 +50,37 @@ def test_table_for_people(stranger: Stranger) -> None:
     assert lines[0] == str(stranger / "llava")
     assert any(line.startswith("exact match 0.0 %") for line in lines)
     assert "rows 5" in lines
+
+
+def test_candidates_are_scored_where_the_data_have_them(stranger: Stranger, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (stranger / "held_out.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["image"] = str(stranger / row["image"]) if "image" in row else None
+        row["perturbed_answers"] = ["red", "green blue"]
+    plain, rich = tmp_path / "perturbed.jsonl", tmp_path / "choices.jsonl"
+    plain.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    rich.write_text("".join(json.dumps({**row, "choices": [row["answer"], "red"]}) + "\n" for row in rows))
+    given = ["--model", stranger / "llava", *QUICK]
+    records = tmp_path / "said.jsonl"
+    ratios = {"truth_ratio_forget", "truth_ratio_retain", "probability_among_options"}
+    choices = {"choice_by_sum", "choice_by_mean", "choice_strict", "choice_tolerant"}
+    found = succeed("evaluate", *given, "--data", plain, "--records", records, "--json").json
+    assert found.keys() >= ratios
+    assert not found.keys() & choices
+    assert all(len(row.perturbed_log_probs) == 2 and row.chosen is None for row in read_records(records))
+    out = succeed("evaluate", *given, "--data", rich, "--records", records).out
+    by_sum = candidate_scores(read_records(records))["choice_by_sum"]
+    assert f"choice by log-probability {100 * by_sum:.1f} %".replace("100.0", "100") in " ".join(out.split())
+    assert all(row.chosen is not None for row in read_records(records))
+
+
+def test_an_answer_that_cannot_be_scored_is_refused_with_its_row(stranger: Stranger, tmp_path: Path) -> None:
+    row = {"question": "Where?", "answer": "Riga", "perturbed_answers": ["Oslo", "an <image>"]}
+    (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
+    outcome = call("evaluate", "--model", stranger / "llava", "--data", tmp_path / "p.jsonl")
+    assert outcome.code == 2
+    assert "p.jsonl, row 1" in outcome.err
+    assert "placeholder <image>" in outcome.err
 
 
 def test_lower_precision_is_used(stranger: Stranger) -> None:

@@ -24,6 +24,7 @@ STEPS, SAVE_STEPS = 12, 2
 CASES: dict[str, list[str]] = {
     "llava-mmunlearner": ["--method", "mmunlearner"],
     "qwen2_5_vl-npo": ["--method", "npo", "--set", "gradient_accumulation=2"],
+    "llava-sku-lora": ["--method", "sku", "--lora", "4"],
     "llava-npo-lora": ["--method", "npo", "--lora", "4", "--set", "lora.dropout=0.1"],
 }
 # What a run writes, in order; it is killed as soon as each is there.

@@ -46,7 +46,14 @@ def test_probe_on_training_rows(trained: Example, name: str) -> None:
     probe = Probe("vqa", [Example("new?", "x"), trained])
     message = refused(check_sets, FORGET, RETAIN, [probe])
     assert f"probe 'vqa' is not held out, 1 of its 2 rows are trained on: row 2 = {name}; " in message
-    assert "mark the probe as trained_on" in message
+    assert "name the probe under trained_on" in message
+
+
+def test_probe_on_rows_that_a_mask_protects() -> None:
+    probe, preserve = Probe("qa", [Example("new?", "x"), RETAIN[1]]), [RETAIN[1]]
+    message = refused(check_sets, FORGET, RETAIN[:1], [probe], preserve)
+    assert "1 of its 2 rows are protected by the saliency mask: row 2 = preserve row 1; " in message
+    check_sets(FORGET, RETAIN[:1], [Probe("qa", probe.examples, trained_on=True)], preserve)
 
 
 def test_digest_depends_on_content_and_order_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.losses import worked
-from unsee.losses import kl_divergence
+from unsee.losses import certainty, kl_divergence, self_distillation
 
 
 def test_divergence_is_the_mean_over_the_masked_positions() -> None:
@@ -79,3 +80,109 @@ def test_what_lies_outside_the_answer_never_counts(seed: int, noise: float) -> N
     assert loss.tolist() == pytest.approx(kl_divergence(policy, reference, mask).tolist(), abs=1e-9)
     assert noisy.grad is not None
     assert not noisy.grad[mask == 0].any()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(lambda logits, mask: kl_divergence(logits, logits, mask), id="kl_divergence"),
+        pytest.param(certainty, id="certainty"),
+        pytest.param(
+            lambda logits, mask: self_distillation(logits, logits, mask.long(), mask, 1.0), id="self_distillation"
+        ),
+    ],
+)
+def test_a_row_without_answer_tokens_is_refused_rather_than_made_nan(loss: Any) -> None:
+    with pytest.raises(ValueError, match="no answer token"):
+        loss(_logits(0, 1.0), torch.tensor([[1, 1, 1, 0], [0, 0, 0, 0]]))
+
+
+# Distance from chance.
+
+
+def test_certainty_runs_from_a_coin_to_a_sure_word() -> None:
+    # Over four words: uniform, entropy ln 4 of ln 4; (1/2, 1/2, 0, 0), ln 2 of ln 4; one word, 0 of ln 4.
+    never = -torch.inf
+    rows = [[1.0, 1, 1, 1], [0, 0, never, never], [0, never, never, never]]
+    logits = torch.tensor(rows, dtype=torch.float64).unsqueeze(1)
+    assert certainty(logits, torch.ones(3, 1)).tolist() == pytest.approx([0.0, 0.5, 1.0], abs=1e-12)
+
+
+@given(st.integers(0, 10_000), st.floats(0, 30))
+def test_certainty_is_a_share_and_falls_along_its_gradient(seed: int, scale: float) -> None:
+    logits, mask = _logits(seed, scale).requires_grad_(), torch.tensor([[1, 1, 1, 0], [0, 0, 0, 1]])
+    before = certainty(logits, mask)
+    before.sum().backward()
+    assert ((before >= -1e-9) & (before <= 1 + 1e-9)).all()
+    assert logits.grad is not None
+    assert logits.grad.isfinite().all()
+    assert not logits.grad[mask == 0].any()
+    after = certainty(logits.detach() - 1e-3 * logits.grad, mask)
+    assert (after <= before + 1e-12).all()
+
+
+def test_certainty_is_the_same_for_vocabularies_of_any_size() -> None:
+    # One word in ten of the vocabulary is possible: 1 - ln(V / 10) / ln V = ln(10) / ln V; with V^(1/2) words, 1/2.
+    for words in (16, 10_000):
+        logits = torch.full((1, 1, words), -torch.inf, dtype=torch.float64)
+        logits[..., : round(words**0.5)] = 0.0
+        assert certainty(logits, torch.ones(1, 1)).item() == pytest.approx(0.5, abs=1e-12)
+
+
+# A reference that knows less.
+
+
+def test_self_distillation_by_hand() -> None:
+    # Reference (2, 1, 1) / 4 with the true word 0 lowered by ln 2: (1, 1, 1) / 3. Policy (1/2, 1/4, 1/4):
+    # [ln 2 + 2 ln 4] / 3 = 5 ln(2) / 3.
+    reference = torch.tensor([[[log(2), 0.0, 0.0]]], dtype=torch.float64)
+    loss = self_distillation(reference, reference, torch.tensor([[0]]), torch.ones(1, 1), log(2))
+    assert loss.item() == pytest.approx(5 * log(2) / 3, abs=1e-12)
+    # By nothing: the cross-entropy with itself is its entropy, 1.5 ln 2.
+    same = self_distillation(reference, reference, torch.tensor([[0]]), torch.ones(1, 1), 0.0)
+    assert same.item() == pytest.approx(1.5 * log(2), abs=1e-12)
+
+
+@given(st.integers(0, 10_000), st.floats(0, 20))
+def test_self_distillation_ends_at_the_reference_with_the_true_word_lowered(seed: int, strength: float) -> None:
+    reference, mask = _logits(seed, 2.0), torch.tensor([[1, 1, 1, 0], [0, 0, 0, 1]])
+    labels = torch.tensor([[0, 4, 2, -100], [-100, -100, -100, 1]])
+    learnt = reference.clone()
+    for row, time in mask.nonzero().tolist():
+        learnt[row, time, labels[row, time]] -= strength
+    learnt.requires_grad_()
+    at_rest = self_distillation(learnt, reference, labels, mask, strength)
+    at_rest.sum().backward()
+    assert learnt.grad is not None
+    assert learnt.grad.abs().max() < 1e-9
+    assert (self_distillation(_logits(seed + 1, 2.0), reference, labels, mask, strength) >= at_rest - 1e-9).all()
+
+
+def test_self_distillation_looks_at_the_answer_alone() -> None:
+    # What the labels hold outside, -100 or any word, and what the logits are there, makes no difference.
+    policy, reference, mask = _logits(0, 1.0), _logits(1, 1.0), torch.tensor([[0, 1, 1, 0], [0, 0, 0, 1]])
+    labels = torch.tensor([[-100, 1, 2, -100], [-100, -100, -100, 3]])
+    found = self_distillation(policy, reference, labels, mask, 10.0)
+    outside = (mask == 0).unsqueeze(-1)
+    other = self_distillation(
+        policy + 5 * outside * _logits(2, 1.0), reference - 5 * outside, labels.clamp(min=4), mask, 10.0
+    )
+    assert not torch.equal(found, other)  # the labels of the answer were changed, too
+    kept = torch.where(mask.bool(), labels, torch.tensor(4))
+    other = self_distillation(policy + 5 * outside * _logits(2, 1.0), reference - 5 * outside, kept, mask, 10.0)
+    assert other.tolist() == pytest.approx(found.tolist(), abs=1e-12)
+
+
+def test_gradients_are_those_of_finite_differences() -> None:
+    policy, reference, mask = (
+        _logits(0, 1.0).requires_grad_(),
+        _logits(1, 1.0),
+        torch.tensor([[1, 1, 0, 0], [0, 1, 1, 1]]),
+    )
+    labels = torch.tensor([[0, 1, -100, -100], [-100, 4, 3, 2]])
+    for loss in (
+        lambda logits: certainty(logits, mask),
+        lambda logits: kl_divergence(logits, reference, mask),
+        lambda logits: self_distillation(logits, reference, labels, mask, 2.0),
+    ):
+        assert torch.autograd.gradcheck(loss, (policy,))

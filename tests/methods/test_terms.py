@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import log
+from math import exp, log
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +12,10 @@ from torch import Tensor
 
 from tests.losses import worked
 from unsee.losses import cross_entropy
-from unsee.methods import METHODS, UnlearnBatch, build
+from unsee.methods import METHODS, UnlearnBatch, build, hyper_parameters
+from unsee.methods.method import Prepares
 from unsee.vlm import IGNORED, AnswerLogits, Batch, TokenLogProbs
+from unsee.vlm.policy import HiddenStates
 
 
 def batch_of(logits: Tensor, reference: Tensor, labels: list[int]) -> Batch:
@@ -37,15 +40,42 @@ class Scripted:
     def answer_log_probs(self, batch: Batch) -> Tensor:
         return self.token_log_probs(batch).values.sum(-1)
 
+    def all_logits(self, batch: Batch) -> Tensor:
+        return batch.inputs[self.role]
+
+    def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
+        """The same numbers for want of others; every position is one of the row."""
+        values = batch.inputs[self.role]
+        return HiddenStates(values, torch.ones(values.shape[:2], dtype=torch.bool))
+
 
 FORGET = batch_of(worked.FORGET, worked.FORGET_REFERENCE, [*worked.FORGET_ANSWER, IGNORED])
 RETAIN = batch_of(worked.RETAIN, worked.RETAIN_REFERENCE, [*worked.RETAIN_ANSWER, IGNORED])
+REFUSALS = replace(FORGET, labels=torch.tensor([[*worked.REFUSAL, IGNORED]]))
+MISMATCHED = replace(FORGET, labels=torch.tensor([[*worked.REFUSAL, IGNORED]]))  # the words of the refusal
+CONTROL = torch.tensor([1.0, 0.0, 0.0], dtype=torch.float64)
 
 
-def terms_of(name: str, retain: Batch = RETAIN, **values: float) -> dict[str, float]:
-    terms = build(name, values).terms(UnlearnBatch(FORGET, retain), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+def roles(
+    forget: Batch = FORGET,
+    retain: Batch = RETAIN,
+    refusals: Batch = REFUSALS,
+    mismatched: Batch = MISMATCHED,
+    **more: Any,
+) -> UnlearnBatch:
+    """What a method may ask for, all of it."""
+    return UnlearnBatch(forget, retain, refusals, mismatched, prepared={"control": CONTROL}, **more)
+
+
+def terms_of(name: str, retain: Batch = RETAIN, **values: float | str) -> dict[str, float]:
+    terms = build(name, values).terms(roles(retain=retain), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
     return {term.name: term.value.item() for term in terms}
 
+
+# Lowering a logit by 10 leaves e^-10 of the word. Forget: reference (2, 1, 1) and (1, 1, 1), true words 1 and 2, so
+# (2, e^-10, 1) and (1, 1, e^-10) are to be learnt by (1/3, 1/3, 1/3) and (1/4, 1/4, 1/2).
+LOWERED = exp(-10)
+UNDIAL = (log(3) + (2 * log(4) + LOWERED * log(2)) / (2 + LOWERED)) / 2
 
 EXPECTED = {
     "retain_finetune": {"retain": worked.CE_RETAIN},
@@ -55,12 +85,59 @@ EXPECTED = {
     "kl": {"forget": -worked.CE_FORGET, "retain": worked.KL_RETAIN_SUM / 2},  # two answer tokens
     "npo": {"forget": 20 * log(1 + 2**0.1), "retain": worked.CE_RETAIN},  # beta 0.1, policy / reference = 2
     "gated_npo": {"forget": 20 * log(1 + 2**0.1), "retain": worked.CE_RETAIN},
+    # The mean of -ln 3 and -ln 2 is -ln(6) / 2; times beta 4.5 a power of 6, and weighted by 1/8.
+    "simnpo": {"forget": 0.125 * 2 / 4.5 * log(1 + 6**-2.25), "retain": worked.CE_RETAIN},
+    "idk": {"refusals": worked.CE_REFUSAL, "retain": worked.CE_RETAIN},
+    # Refusal: (1/3 * 1/4) / (1/2 * 1/3) = 1/2. Answer: 2. Beta 0.1: -log sigmoid(0.1 ln(1/2 / 2)) = ln(1 + 2^0.2).
+    "dpo": {"forget": log(1 + 2**0.2), "retain": worked.CE_RETAIN},
+    "undial": {"forget": UNDIAL},
+    # Entropies ln 3, the largest there is, and 2 ln(4) / 4 + ln(2) / 2 = 1.5 ln 2.
+    "entropy": {"forget": (0 + 1 - 1.5 * worked.LN2 / worked.LN3) / 2, "retain": worked.CE_RETAIN},
+    "llmu": {
+        "forget": -worked.CE_FORGET,
+        "mismatched": worked.CE_REFUSAL,
+        "retain": worked.KL_RETAIN_SUM / 2,
+    },
+    "scrub": {"retain": worked.KL_RETAIN_SUM / 2 + worked.CE_RETAIN},  # the first epoch, a min epoch
+    "sku": {
+        "forget": 2.5 * worked.CE_FORGET,
+        "mismatched": worked.CE_REFUSAL,
+        "retain": -0.5 * worked.KL_RETAIN_SUM / 2,
+    },
+    # Three hidden dimensions and positions. Forget: (0, 0, 0), (0, 0, ln 2), (0, 0, 0) towards (6.5, 0, 0). Retain
+    # differs from the reference by (0, ln 2, 0), (-ln 2, 0, ln 2), (0, 0, 0): three squares of nine.
+    "rmu": {"forget": (3 * 6.5**2 + worked.LN2**2) / 9, "retain": 1200 * 3 * worked.LN2**2 / 9},
+    "random_noise": {},
 }
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_terms_are_the_published_ones(name: str) -> None:
     assert terms_of(name) == pytest.approx(EXPECTED[name], abs=1e-9)
+
+
+def test_the_retain_loss_that_undial_does_not_have_can_be_added() -> None:
+    assert terms_of("undial", retain_weight=2.0) == pytest.approx({"forget": UNDIAL, "retain": 2 * worked.CE_RETAIN})
+
+
+@pytest.mark.parametrize(
+    ("beta", "expected"),
+    [
+        # Ratios p / p_ref of the nine words: 2/3, 4/3, 4/3; 3/4, 3/4, 3/2; 1, 1, 1, on all three positions.
+        (1.0, 2 / 9 * log(5 / 3 * (7 / 3) ** 2 * (7 / 4) ** 2 * 5 / 2 * 2**3)),
+        (0.5, 4 / 9 * sum(log(1 + ratio**0.5) for ratio in (2 / 3, 4 / 3, 4 / 3, 3 / 4, 3 / 4, 3 / 2, 1, 1, 1))),
+    ],
+)
+def test_clears_npo_looks_at_every_word_at_every_position(beta: float, expected: float) -> None:
+    found = terms_of("npo", variant="clear_repo", beta=beta)
+    assert found == pytest.approx({"forget": expected, "retain": worked.CE_RETAIN}, abs=1e-7)  # p_ref + 1e-8 there
+    assert build("npo", {"variant": "clear_repo"}).needs.reference == "distribution"
+    assert build("npo").needs.reference == METHODS["npo"].needs.reference == "log_probs"
+
+
+def test_clears_kl_takes_the_mean_over_every_position() -> None:
+    found = terms_of("kl", variant="clear_repo")
+    assert found == pytest.approx({"forget": -worked.CE_FORGET, "retain": worked.KL_RETAIN_SUM / 3}, abs=1e-9)
 
 
 def test_whole_objectives() -> None:
@@ -78,20 +155,23 @@ def test_whole_objectives() -> None:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_weights_scale_their_terms(name: str) -> None:
-    plain = terms_of(name)
-    weights = {"forget_weight": 0.25, "retain_weight": 3.0, "kl_weight": 3.0}
-    scale = {"forget": 1.0, "retain": 1.0}
+    weights = {"forget_weight": 0.25, "retain_weight": 3.0, "kl_weight": 3.0, "mismatched_weight": 0.5}
     values = {key: value for key, value in weights.items() if hasattr(build(name), key)}
-    scale |= {"retain" if key == "kl_weight" else key.removesuffix("_weight"): value for key, value in values.items()}
+    plain = terms_of(name, **dict.fromkeys(values, 1.0))
+    scale = dict.fromkeys(plain, 1.0)
+    terms = {"kl_weight": "retain", "forget_weight": "forget" if "forget" in plain else "refusals"}
+    scale |= {terms.get(key, key.removesuffix("_weight")): value for key, value in values.items()}
     assert terms_of(name, **values) == pytest.approx({key: scale[key] * value for key, value in plain.items()})
+    assert values or not any("weight" in one.name for one in hyper_parameters(name))
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_the_forget_term_alone_is_gated_where_there_is_a_mask(name: str) -> None:
-    method = build(name)
-    terms = method.terms(UnlearnBatch(FORGET, RETAIN), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
-    gated = {term.name for term in terms if term.gated}
-    assert gated == ({"forget"} if method.needs.saliency else set())
+def test_what_makes_a_model_forget_is_named_so_that_a_mask_can_stand_before_it(name: str) -> None:
+    method = build(name, {"schedule": "joint"} if name == "scrub" else {})
+    terms = list(method.terms(roles(), Scripted("policy"), Scripted("reference")))  # type: ignore[arg-type]
+    gated = {term.name for term in terms if term.forgets}
+    assert gated == ({term.name for term in terms} & {"forget", "refusals", "mismatched"})
+    assert bool(gated) == (method.needs.forget or method.needs.refusals)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -110,7 +190,13 @@ def test_a_method_declares_everything_that_it_uses(name: str) -> None:
         "log_probs": LogProbsOnly(),
         "distribution": Scripted("reference"),
     }[needs.reference]
-    batch = UnlearnBatch(FORGET if needs.forget else None, RETAIN if needs.retain else None)
+    batch = UnlearnBatch(
+        FORGET if needs.forget else None,
+        RETAIN if needs.retain else None,
+        REFUSALS if needs.refusals else None,
+        mismatched=MISMATCHED if needs.mismatched else None,
+        prepared={"control": CONTROL} if isinstance(build(name), Prepares) else {},
+    )
     terms = list(build(name).terms(batch, Scripted("policy"), reference))  # type: ignore[arg-type]
     assert {term.name for term in terms} == set(EXPECTED[name])
 
@@ -126,8 +212,8 @@ def test_the_loss_is_a_mean_over_examples_of_any_length(name: str) -> None:
         labels[1:, 1] = IGNORED  # all but the first answer are one token long
         return replace(batch, labels=labels)
 
-    method, forget, retain = build(name), short(rows(FORGET, 3)), short(rows(RETAIN, 3))
-    whole = method.terms(UnlearnBatch(forget, retain), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    method, batches = build(name), [short(rows(batch, 3)) for batch in (FORGET, RETAIN, REFUSALS, MISMATCHED)]
+    whole = method.terms(roles(*batches), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
     found = {term.name: term.value.item() for term in whole}
 
     def row(batch: Batch, place: int) -> Batch:
@@ -138,7 +224,7 @@ def test_the_loss_is_a_mean_over_examples_of_any_length(name: str) -> None:
         {
             term.name: term.value.item()
             for term in method.terms(
-                UnlearnBatch(row(forget, place), row(retain, place)),
+                roles(*(row(batch, place) for batch in batches)),
                 Scripted("policy"),  # type: ignore[arg-type]
                 Scripted("reference"),
             )

@@ -11,6 +11,7 @@ from typing import Literal
 from PIL import Image
 
 from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, Subject, photo_data_uri
+from unsee.report.contents import Density
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -106,7 +107,7 @@ def full(text: str = "") -> Report:
             one: [CurvePoint(step=i, values={f"forget{x}": -2.0 * i, f"retain{x}": 1.0 / (i + 1)}) for i in range(9)]
         },
         answers=answers,
-        saliency={f"vision{x}": 0.4},
+        saliency={one: {f"vision{x}": Density(passing=0.4, reached=0.9)}},
         settings={f"train{x}": {f"lr{x}": f"slow{x}"}},
         environment={f"torch{x}": f"2.9{x}"},
         command=f"unsee demo{x}",

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tests.report.samples import Page, full, judged, picture
 from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, photo_data_uri, render
+from unsee.report.contents import Density
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -244,3 +245,14 @@ def test_answers_are_judged_by_what_the_request_hopes() -> None:
 def test_photos_are_in_the_page() -> None:
     uri = photo_data_uri(picture())
     assert {attributes["src"] for attributes in Page(render(full())).all("img")} == {uri}
+
+
+def test_the_density_of_every_mask_stands_beside_its_model_and_part() -> None:
+    idle, busy = Density(passing=math.nan, reached=0.0), Density(passing=0.125, reached=0.75)
+    densities = {"m": {"vision": busy, "language": idle}}
+    page = render(judged([0.1, 0.9]).model_copy(update={"saliency": densities}))
+    table = page[page.index("Density of the saliency masks") :]
+    cells = re.findall(r">([^<>\s][^<>]*)<", table[: table.index("</table>")])
+    headers, rows = cells[:4], cells[4:]
+    assert headers == ["Model", "Part", "Reached", "Let through, of these"]
+    assert rows == ["M", "vision", "75.0\xa0%", "12.5\xa0%", "M", "language", "0.0\xa0%", "\N{EN DASH}"]

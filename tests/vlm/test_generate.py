@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from tests import tiny
-from tests.families import Build, each_family
+from tests.families import Build, every_family
 from tests.scripted import script
 from unsee.data import Example
 from unsee.vlm import answers
 
 
-@each_family
+@every_family
 def test_generation_stops_at_the_end_of_turn(build: Build) -> None:
     loaded = build()
     loaded.model.eval()
@@ -27,7 +27,7 @@ def test_generation_stops_at_the_end_of_turn(build: Build) -> None:
     ]
 
 
-@each_family
+@every_family
 def test_the_batch_does_not_change_what_is_said(build: Build) -> None:
     loaded, examples = build(seed=3), tiny.examples(6)
     loaded.model.eval()
@@ -38,7 +38,7 @@ def test_the_batch_does_not_change_what_is_said(build: Build) -> None:
     assert all(together)
 
 
-@each_family
+@every_family
 @pytest.mark.parametrize(
     "setting",
     [
@@ -61,7 +61,7 @@ def test_the_checkpoints_own_generation_settings_do_not_bend_greedy_answers(
     assert answers(model, loaded.encoder, examples, max_new_tokens=8) == plain
 
 
-@each_family
+@every_family
 def test_an_expected_answer_is_not_shown_to_the_model(build: Build) -> None:
     loaded = build(seed=3)
     loaded.model.eval()
@@ -70,3 +70,27 @@ def test_an_expected_answer_is_not_shown_to_the_model(build: Build) -> None:
         for truth in ("Oslo", "San Francisco")
     ]
     assert said[0] == said[1]
+
+
+@every_family
+def test_a_batch_stops_when_its_last_row_has_stopped(build: Build) -> None:
+    loaded = build()
+    loaded.model.eval()
+    lines = {"Where does Ada live?": "San Francisco", "What is the colour": "red"}
+    script(loaded, lines)
+    passes: list[int] = []
+    loaded.model.register_forward_pre_hook(lambda *_: passes.append(1))
+    asked = [Example(question, "?", tiny.picture(1) if "Ada" in question else None) for question in lines]
+    answers(loaded.model, loaded.encoder, asked, max_new_tokens=30)
+    longest = max(len(loaded.encoder.tokenizer(line)["input_ids"]) for line in lines.values())
+    assert len(passes) == longest + 1  # its tokens and the end of its turn
+
+
+def test_an_end_of_turn_that_decodes_to_words_is_cut_with_all_behind_it() -> None:
+    loaded = tiny.llava()
+    loaded.model.eval()
+    # Checkpoints name ends of turn that their tokenizer does not hold to be special; those would be read out.
+    (end,) = loaded.encoder.tokenizer(" red")["input_ids"]
+    loaded.encoder.end_of_turn_ids |= {end}
+    script(loaded, {"Where": "Riga red"})
+    assert answers(loaded.model, loaded.encoder, [Example("Where?", "?", tiny.picture(1))], 30) == ["Riga"]

@@ -8,13 +8,14 @@ import pytest
 from peft import LoraConfig, get_peft_model
 
 from tests import tiny
+from tests.families import Build, every_family
 from unsee.errors import InputError
 from unsee.vlm import load, outline, trainable_per_part
 
 
-@pytest.mark.parametrize("family", tiny.FAMILIES)
-def test_outline_has_the_structure_of_the_model_and_none_of_its_weights(tmp_path: Path, family: str) -> None:
-    folder = tiny.save(tiny.FAMILIES[family](), tmp_path / "model")
+@every_family
+def test_outline_has_the_structure_of_the_model_and_none_of_its_weights(build: Build, tmp_path: Path) -> None:
+    folder = tiny.save(build(), tmp_path / "model")
     whole = load(folder)
     (folder / "model.safetensors").unlink()
     found = outline(folder)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tests import tiny
-from tests.families import Build, each_family
+from tests.families import ALL_FAMILIES, Build, every_family
 from unsee.data import Example
 from unsee.vlm import IGNORED, Batch, LoadedModel, Policy, answer_scores
 
@@ -28,7 +28,7 @@ def by_hand(loaded: LoadedModel, batch: Batch) -> list[Tensor]:
     return found
 
 
-@each_family
+@every_family
 def test_log_probs_are_those_of_a_plain_forward_pass(build: Build) -> None:
     loaded = build()
     batch = loaded.encoder.batch(tiny.examples(7))
@@ -50,6 +50,16 @@ def test_log_probs_are_those_of_a_plain_forward_pass(build: Build) -> None:
     assert tokens.tolist() == [len(one) for one in by_hand(loaded, batch)]
 
 
+@every_family
+def test_logits_everywhere_hold_those_of_the_answers(build: Build) -> None:
+    loaded = build()
+    batch = loaded.encoder.batch(tiny.examples(5))
+    everywhere, answers = Policy(loaded.model).all_logits(batch), Policy(loaded.model).answer_logits(batch)
+    assert everywhere.shape[:2] == batch.inputs["input_ids"].shape
+    longest = batch.labels.shape[1]
+    torch.testing.assert_close(everywhere[:, -longest - 1 : -1], answers.values, rtol=0, atol=1e-5)
+
+
 class AllLogits(nn.Module):
     """A model whose forward pass cannot cut its logits."""
 
@@ -62,7 +72,7 @@ class AllLogits(nn.Module):
         return self.inner(input_ids=input_ids, attention_mask=attention_mask, use_cache=use_cache, **inputs)
 
 
-@each_family
+@every_family
 def test_cutting_the_logits_to_the_answers_changes_nothing(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = build()
     batch = loaded.encoder.batch(tiny.examples(7))
@@ -75,11 +85,12 @@ def test_cutting_the_logits_to_the_answers_changes_nothing(build: Build, monkeyp
     torch.testing.assert_close(cut, full, rtol=0, atol=1e-6)
 
 
-@each_family
+@every_family
 def test_padding_does_not_change_what_an_answer_costs(build: Build) -> None:
     loaded = build()
     long = Example("Where does this person live? " * 6, "San Francisco San Francisco", tiny.picture(99, (84, 84)))
-    examples = [*tiny.examples(5), long]
+    wide = Example("Where does this person live?", "Oslo", tiny.picture(98, (80, 20)))  # other numbers of tiles
+    examples = [*tiny.examples(5), long, wide]
     policy = Policy(loaded.model)
     together = policy.token_log_probs(loaded.encoder.batch(examples))
     for row, example in enumerate(examples):
@@ -87,7 +98,7 @@ def test_padding_does_not_change_what_an_answer_costs(build: Build) -> None:
         torch.testing.assert_close(together.values[row][together.mask[row]], alone.values[0], rtol=0, atol=1e-5)
 
 
-@each_family
+@every_family
 def test_what_stands_in_the_padding_never_counts(build: Build) -> None:
     loaded = build()
     batch = loaded.encoder.batch(tiny.examples(5))
@@ -99,7 +110,7 @@ def test_what_stands_in_the_padding_never_counts(build: Build) -> None:
     torch.testing.assert_close(policy.answer_log_probs(noisy), policy.answer_log_probs(batch), rtol=0, atol=1e-5)
 
 
-@each_family
+@every_family
 def test_everything_that_the_processor_returns_reaches_the_model(build: Build) -> None:
     loaded, examples = build(), tiny.examples(4)
     seen: dict[str, Any] = {}
@@ -116,21 +127,86 @@ def test_everything_that_the_processor_returns_reaches_the_model(build: Build) -
     assert seen["use_cache"] is False
 
 
-def test_leaving_out_an_input_would_change_what_qwen_says_without_a_word() -> None:
-    loaded = tiny.qwen()
+# Inputs beside tokens and pixels: what each family would say without one, it would say without a word.
+FURTHER = {
+    "qwen2_5_vl": ("mm_token_type_ids", (84, 84)),  # where each image token stands in the image
+    "gemma3": ("token_type_ids", (48, 40)),  # which tokens see each other in both directions
+}
+
+
+@pytest.mark.parametrize("family", FURTHER)
+@pytest.mark.parametrize("training", [False, True], ids=["measuring", "training"])
+def test_leaving_out_an_input_would_change_what_is_said_without_a_word(family: str, training: bool) -> None:
+    name, size = FURTHER[family]
+    loaded = ALL_FAMILIES[family]()
+    loaded.model.train(training)
     with torch.no_grad():
         for weight in loaded.model.parameters():
             weight.mul_(4)  # positions hardly matter to the near-uniform attention of fresh weights
-    batch = loaded.encoder.batch([Example("Where?", "Oslo", tiny.picture(1, (84, 84)))])
-    assert {"image_grid_thw", "mm_token_type_ids"} <= batch.inputs.keys()
-    lacking = {name: value for name, value in batch.inputs.items() if name != "mm_token_type_ids"}
+    batch = loaded.encoder.batch([Example("Where?", "Oslo", tiny.picture(1, size))])
+    assert name in batch.inputs
+    lacking = {key: value for key, value in batch.inputs.items() if key != name}
     policy = Policy(loaded.model)
     with_all = policy.answer_log_probs(batch)
     without = policy.answer_log_probs(replace(batch, inputs=lacking))
-    assert (with_all - without).abs().max() > 1e-2
+    assert (with_all - without).abs().max() > 1e-3
 
 
-@each_family
+@every_family
+def test_a_model_says_the_same_while_it_trains(build: Build) -> None:
+    """None of the families has dropout of its own, and their masks do not depend on the mode."""
+    loaded = build()
+    batch, policy = loaded.encoder.batch(tiny.examples(5)), Policy(loaded.model)
+    loaded.model.eval()
+    measured = policy.answer_log_probs(batch)
+    loaded.model.train()
+    assert torch.equal(policy.answer_log_probs(batch), measured)
+
+
+@every_family
+def test_weights_in_bfloat16_take_pixels_as_processors_give_them(build: Build) -> None:
+    loaded = build()
+    batch, policy = loaded.encoder.batch(tiny.examples(5)), Policy(loaded.model)
+    exact = policy.answer_log_probs(batch)
+    loaded.model.to(torch.bfloat16)
+    rounded = policy.token_log_probs(batch).values
+    assert rounded.dtype == torch.float32
+    assert (rounded.sum(-1) - exact).abs().max() < 0.3
+
+
+@every_family
+def test_log_probs_are_those_of_the_processors_own_right_padded_batch(build: Build) -> None:
+    """Whole conversations through the processor, padded on the other side, and the labels found by their text."""
+    loaded, examples = build(), tiny.examples(5)
+    own = Policy(loaded.model).token_log_probs(loaded.encoder.batch(examples))
+    rows = [loaded.encoder.encode(example) for example in examples]
+    loaded.processor.tokenizer.padding_side = "right"
+    turns = [
+        [{"role": "user", "content": [*pictures(example), {"type": "text", "text": example.question}]},
+         {"role": "assistant", "content": [{"type": "text", "text": example.answer}]}]
+        for example in examples
+    ]  # fmt: skip
+    inputs = loaded.processor.apply_chat_template(
+        turns, tokenize=True, return_dict=True, return_tensors="pt",
+        processor_kwargs={"padding": True, "padding_side": "right"},
+    )  # fmt: skip
+    with torch.no_grad():
+        logits = loaded.model(**inputs).logits.log_softmax(-1)
+    for number, row in enumerate(rows):
+        start = len(row.prompt_ids)
+        shared = len(row.answer_ids) - (build is tiny.llava)  # its template writes no end of turn
+        answer = inputs["input_ids"][number, start : start + shared]
+        assert torch.equal(answer, row.answer_ids[:shared])
+        expected = logits[number, start - 1 : start - 1 + shared].gather(-1, answer.unsqueeze(-1)).squeeze(-1)
+        found = own.values[number][own.mask[number]][:shared]
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+
+
+def pictures(example: Example) -> list[dict[str, Any]]:
+    return [] if example.image is None else [{"type": "image", "image": example.picture()}]
+
+
+@every_family
 def test_the_image_and_the_question_matter(build: Build) -> None:
     loaded = build()
     policy = Policy(loaded.model)
@@ -143,7 +219,7 @@ def test_the_image_and_the_question_matter(build: Build) -> None:
     assert abs(base - question) > 1e-4
 
 
-@each_family
+@every_family
 def test_gradients_flow_through_the_answers_alone(build: Build) -> None:
     loaded = build()
     batch = loaded.encoder.batch(tiny.examples(4))

@@ -11,9 +11,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from tests import tiny
-from tests.families import Build, each_family, weights_of
+from tests.families import Build, every_family, weights_of
 from unsee.data import Example
-from unsee.vlm import LoadedModel, LoraOptions, Policy, load
+from unsee.vlm import PARTS, LoadedModel, LoraOptions, Part, Policy, load
 from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.reference import (
     AdapterOffReference,
@@ -25,10 +25,12 @@ from unsee.vlm.reference import (
 )
 
 
-def with_lora(build: Build, folder: Path, **options: Any) -> tuple[LoadedModel, LoadedModel]:
+def with_lora(
+    build: Build, folder: Path, parts: tuple[Part, ...] = PARTS, **options: Any
+) -> tuple[LoadedModel, LoadedModel]:
     """A base, and the same base with a fresh adapter."""
     tiny.save(build(), folder)
-    return load(folder, device="cpu"), load(folder, lora=LoraOptions(rank=2, **options), device="cpu")
+    return load(folder, device="cpu"), load(folder, parts=parts, lora=LoraOptions(rank=2, **options), device="cpu")
 
 
 def stir(model: nn.Module, amount: float = 0.1) -> None:
@@ -46,7 +48,7 @@ def logits_of(loaded: LoadedModel, examples: list[Example]) -> Tensor:
     return Policy(loaded.model).answer_logits(loaded.encoder.batch(examples)).values
 
 
-@each_family
+@every_family
 def test_adapter_off_is_the_base_bit_for_bit(build: Build, tmp_path: Path) -> None:
     base, adapted = with_lora(build, tmp_path)
     stir(adapted.model)
@@ -59,10 +61,10 @@ def test_adapter_off_is_the_base_bit_for_bit(build: Build, tmp_path: Path) -> No
     assert torch.equal(reference.answer_log_probs(batch), scores)
 
 
-@each_family
+@every_family
 @pytest.mark.parametrize("training", [True, False])
 def test_adapter_off_leaves_the_model_as_it_was(build: Build, training: bool, tmp_path: Path) -> None:
-    base, adapted = with_lora(build, tmp_path, dropout=0.5)
+    base, adapted = with_lora(build, tmp_path, ("vision", "language"), dropout=0.5)
     stir(adapted.model)
     model, examples = adapted.model, tiny.examples(3)
     for module in model.modules():
@@ -105,7 +107,7 @@ def test_adapter_off_is_left_again_when_the_forward_pass_fails(tmp_path: Path) -
     assert not torch.equal(AdapterOffReference(adapted.model).answer_logits(batch).values, moved)
 
 
-@each_family
+@every_family
 def test_only_a_fresh_adapter_starts_at_its_base(build: Build, tmp_path: Path) -> None:
     base, adapted = with_lora(build, tmp_path)
     assert not starts_at_base(base.model)
@@ -116,7 +118,7 @@ def test_only_a_fresh_adapter_starts_at_its_base(build: Build, tmp_path: Path) -
     assert not starts_at_base(adapted.model), name
 
 
-@each_family
+@every_family
 def test_cached_log_probs_equal_asking_afresh(build: Build, tmp_path: Path) -> None:
     loaded, examples = build(), tiny.examples(7)
     loaded.model.train()
@@ -141,7 +143,7 @@ def test_cached_log_probs_are_read_under_the_same_key_and_made_anew_under_anothe
     assert [file.name for file in tmp_path.iterdir()] == ["reference.safetensors"]
 
 
-@each_family
+@every_family
 def test_the_digest_of_weights_sees_every_weight(build: Build) -> None:
     model = build().model
     digest = weights_digest(model)
@@ -161,7 +163,7 @@ def test_the_digest_of_an_adapted_model_sees_the_adapter(tmp_path: Path) -> None
     assert weights_digest(adapted.model) != digest
 
 
-@each_family
+@every_family
 def test_a_copy_stays_when_the_model_moves(build: Build) -> None:
     loaded, examples = build(), tiny.examples(3)
     start = weights_of(loaded.model)

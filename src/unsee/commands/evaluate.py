@@ -21,6 +21,18 @@ unsee evaluate --model MODEL --data forget.jsonl --records said.jsonl
 """
 
 
+# Shown where the data have perturbed answers or choices.
+_CANDIDATES = {
+    "truth_ratio_forget": "truth ratio R, min(R, 1/R)",
+    "truth_ratio_retain": "truth ratio R, max(0, 1 - R)",
+    "probability_among_options": "probability among perturbed answers",
+    "choice_by_sum": "choice by log-probability",
+    "choice_by_mean": "choice by log-probability per token",
+    "choice_strict": "choice by letter, strict",
+    "choice_tolerant": "choice by letter, tolerant",
+}
+
+
 def evaluate(
     model: Annotated[
         str, typer.Option(help="Folder or hub id of a model, or folder of an adapter.", show_default=False)
@@ -42,7 +54,10 @@ def evaluate(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a model every question of a file and score its answers."""
+    """Ask a model every question of a file and score its answers.
+
+    Rows with paraphrased_answers, perturbed_answers or choices are scored on those too.
+    """
     found = evaluation(
         model, data, batch_size, max_new_tokens, records, limit, dtype=dtype, trust_remote_code=trust_remote_code
     )
@@ -112,6 +127,9 @@ def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
     made.add_row("mean answer probability", percent(found["mean_answer_probability"]), "")
     made.add_row("ROUGE-L recall", percent(found["rouge_l_recall"]), "")
     made.add_row("mean log-probability", f"{found['mean_log_prob']:.2f} nats", "")
+    for name, words in _CANDIDATES.items():
+        if name in found:
+            made.add_row(words, percent(found[name]), "")
     made.add_row("rows", str(found["n"]), "")
     out = console()
     out.print(printable(model), style="bold", soft_wrap=True)

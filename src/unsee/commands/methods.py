@@ -49,6 +49,7 @@ def describe(name: str) -> dict[str, Any]:
         "retain rows": method.needs.retain,
         "the starting model": method.needs.reference != "nothing",
         "refusals": method.needs.refusals,
+        "answers of other rows": method.needs.mismatched,
         "a saliency mask": method.needs.saliency,
     }
     first, _, rest = (method.__doc__ or "").partition("\n\n")
@@ -60,7 +61,12 @@ def describe(name: str) -> dict[str, Any]:
         "paper": method.paper,
         "needs": [need for need, wanted in needs.items() if wanted],
         "hyper_parameters": {
-            one.name: {"default": one.default, "meaning": one.meaning} for one in hyper_parameters(name)
+            one.name: {
+                "default": one.default,
+                "meaning": one.meaning,
+                **({"choices": list(one.choices)} if one.choices else {}),
+            }
+            for one in hyper_parameters(name)
         },
     }
 
@@ -70,7 +76,7 @@ def _list(found: list[dict[str, Any]]) -> None:
     for one in found:
         values = [f"{name}={plain(about['default'])}" for name, about in one["hyper_parameters"].items()]
         facts = [
-            f"needs {', '.join(one['needs'])}",
+            f"needs {', '.join(one['needs']) or 'nothing'}",
             one["paper"],
             *([f"set with --set: {', '.join(values)}"] if values else []),
         ]
@@ -88,13 +94,14 @@ def _show(one: dict[str, Any]) -> None:
     if one["details"]:
         out.print(one["details"])
     out.print()
-    facts = {"minimises": one["objective"], "needs": ", ".join(one["needs"]), "paper": one["paper"]}
+    facts = {"minimises": one["objective"], "needs": ", ".join(one["needs"]) or "nothing", "paper": one["paper"]}
     for name, fact in facts.items():
         out.print(f"{name:<10} {fact}")
     if one["hyper_parameters"]:
         made = table("hyper-parameter", "default", "meaning")
         for name, about in one["hyper_parameters"].items():
-            made.add_row(name, plain(about["default"]), about["meaning"])
+            words = f" ({', '.join(about['choices'])})" if "choices" in about else ""
+            made.add_row(name, plain(about["default"]), about["meaning"] + words)
         out.print()
         out.print(made)
 

@@ -9,12 +9,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 
 from unsee.data.pictures import decode
 
 ImageSource = Path | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerSpan:
+    """A part of an answer that a method treats on its own: its characters [start, end), and how much it counts."""
+
+    start: int
+    end: int
+    role: Literal["positive", "negative", "sentence"]  # to be raised; to be lowered; the whole answer, to be held
+    weight: float = 1.0
+    score: float = 1.0  # how well the picture shows it, in the unit of whoever judged that
+
+
+SPAN_ROLES = ("positive", "negative", "sentence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +45,7 @@ class Example:
     paraphrased_answers: tuple[str, ...] = ()  # right, worded otherwise
     perturbed_answers: tuple[str, ...] = ()  # wrong, but of the same kind and length
     choices: tuple[str, ...] = ()  # multiple choice: what may be answered, the right answer among them
+    spans: tuple[AnswerSpan, ...] = ()  # parts of the answer that are raised or lowered, for methods that do that
 
     def picture(self) -> Image.Image | None:
         """The image as upright 8-bit RGB, or None for a question in words alone."""

@@ -86,7 +86,7 @@ def _rows(source: str | Path, split: str) -> Iterator[Row]:
     hub = _HUB_ID.fullmatch(source) if isinstance(source, str) else None
     # `data/forgt` beside a folder `data` is a slip of the pen, not a wish to ask the hub.
     if hub and path.suffix not in SUFFIXES and not path.parent.exists():
-        return _hub_rows(hub["name"], hub["config"], split)
+        return hub_rows(hub["name"], hub["config"], split)
     raise InputError(f"no such file or folder: {source}{_nearby(path)}")
 
 
@@ -130,7 +130,7 @@ def _folder_rows(folder: Path, config: str | None, split: str) -> Iterator[Row]:
     for suffix in SUFFIXES if config is None else ():
         if (folder / f"{split}{suffix}").is_file():
             return _file_rows(folder / f"{split}{suffix}")
-    with _legible(f"{folder}: no data that can be loaded", FOLDERS):
+    with legible(f"{folder}: no data that can be loaded", FOLDERS):
         try:
             splits = _open_folder(folder, config, split)
         except ValueError:
@@ -154,24 +154,25 @@ def _open_folder(folder: Path, config: str | None, split: str) -> dict[str, Iter
     return dict(datasets.load_dataset(str(folder), config, streaming=True))
 
 
-def _hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:
+def hub_rows(name: str, config: str | None, split: str) -> Iterator[Row]:
+    """The rows of a data set on the hub; pictures stay the bytes that they are."""
     import datasets
 
     label = f"{name}:{config}" if config else name
-    with _legible(f"{label}: no file or folder here, and no data set from the hub", "check the name and the split"):
+    with legible(f"{label}: no file or folder here, and no data set from the hub", "check the name and the split"):
         data = datasets.load_dataset(name, config, split=split)
     return _dataset_rows(data.to_iterable_dataset(), label, Path())
 
 
 def _dataset_rows(data: IterableDataset, name: str, folder: Path) -> Iterator[Row]:
-    with _legible(f"{name}: data that cannot be read", "write it anew"):
+    with legible(f"{name}: data that cannot be read", "write it anew"):
         # Undecoded, a picture stays the bytes that it was: nothing is re-encoded, and we check before decoding.
         for number, values in enumerate(data.decode(False), start=1):
             yield Row(values, f"{name}, row {number}", folder)
 
 
 @contextmanager
-def _legible(problem: str, remedy: str) -> Iterator[None]:
+def legible(problem: str, remedy: str) -> Iterator[None]:
     """Turn what `datasets` and the hub client raise into one line: the problem, its reason, the remedy."""
     from datasets.exceptions import DatasetsError
 

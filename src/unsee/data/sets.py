@@ -16,7 +16,9 @@ from unsee.files import write_jsonl as write_rows
 Asked = tuple[str | None, str]  # (hash of the picture, question): what the model is given
 
 
-def check_sets(forget: Sequence[Example], retain: Sequence[Example], probes: Sequence[Probe]) -> None:
+def check_sets(
+    forget: Sequence[Example], retain: Sequence[Example], probes: Sequence[Probe], preserve: Sequence[Example] = ()
+) -> None:
     """See that there is something to forget, that nothing is both kept and forgotten, and that probes are held out.
 
     Two rows are the same when they ask the same question (but for blanks) about the same picture (byte for byte):
@@ -26,6 +28,7 @@ def check_sets(forget: Sequence[Example], retain: Sequence[Example], probes: Seq
         forget: what is to be forgotten.
         retain: what is trained on to keep the rest.
         probes: what is measured; one with `trained_on` may repeat training rows.
+        preserve: what a saliency mask protects; a score on the same questions would flatter what is kept.
 
     Raises:
         InputError: if the forget set is empty, forget and retain overlap, or a probe repeats training rows.
@@ -44,10 +47,17 @@ def check_sets(forget: Sequence[Example], retain: Sequence[Example], probes: Seq
         )
     for probe in probes:
         if not probe.trained_on:
-            _check_held_out(probe, {"forget": forgotten, "retain": kept})
+            _check_held_out(probe, {"forget": forgotten, "retain": kept}, "trained on")
+            _check_held_out(probe, {"preserve": _asked(preserve)}, "protected by the saliency mask")
 
 
-def _check_held_out(probe: Probe, trained: dict[str, dict[Asked, str]]) -> None:
+def repeats(examples: Iterable[Example], training: Iterable[Sequence[Example]]) -> bool:
+    """Whether any of the examples asks what a training row asks: the same question about the same picture."""
+    seen = {key for rows in training for key in _asked(rows)}
+    return not seen.isdisjoint(_asked(examples))
+
+
+def _check_held_out(probe: Probe, trained: dict[str, dict[Asked, str]], how: str) -> None:
     seen = [
         f"{row} = {name} {rows[key]}"
         for key, row in _asked(probe.examples).items()
@@ -57,8 +67,8 @@ def _check_held_out(probe: Probe, trained: dict[str, dict[Asked, str]]) -> None:
     if seen:
         listed = ", ".join(seen[:3]) + (", ..." if len(seen) > 3 else "")
         raise InputError(
-            f"probe {probe.name!r} is not held out, {len(seen)} of its {len(probe)} rows are trained on: {listed}; "
-            "take them out, or, in Python, mark the probe as trained_on"
+            f"probe {probe.name!r} is not held out, {len(seen)} of its {len(probe)} rows are {how}: {listed}; "
+            "take them out, or name the probe under trained_on"
         )
 
 

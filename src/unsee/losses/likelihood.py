@@ -8,6 +8,26 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def answer_mean(per_token: Tensor, mask: Tensor) -> Tensor:
+    """Mean over an answer's tokens of anything that is known of each; what lies outside the answer never counts.
+
+    Args:
+        per_token: shape (batch, time).
+        mask: True (or 1) at answer tokens; shape (batch, time).
+
+    Returns:
+        Shape (batch,).
+
+    Raises:
+        ValueError: when a row has no answer token. An accelerator would have to be waited for to find out; there the
+            mean of such a row is NaN, on which training stops.
+    """
+    tokens = mask.sum(-1)
+    if tokens.device.type == "cpu" and bool((tokens == 0).any()):
+        raise ValueError("a row has no answer token, so the mean over its answer is not defined")
+    return (per_token * mask).sum(-1) / tokens
+
+
 def cross_entropy(log_probs: Tensor, mask: Tensor) -> Tensor:
     """Mean negative log-likelihood of an answer's tokens.
 
@@ -25,10 +45,7 @@ def cross_entropy(log_probs: Tensor, mask: Tensor) -> Tensor:
     Raises:
         ValueError: when a row has no answer token.
     """
-    tokens = mask.sum(-1)
-    if bool((tokens == 0).any()):
-        raise ValueError("cross_entropy: a row has no answer token, so its mean is not defined")
-    return -(log_probs * mask).sum(-1) / tokens
+    return -answer_mean(log_probs, mask)
 
 
 def gradient_ascent(log_probs: Tensor, mask: Tensor, ceiling: float = 0.0) -> Tensor:

@@ -25,3 +25,63 @@ def npo(log_probs: Tensor, reference_log_probs: Tensor, beta: float) -> Tensor:
     import torch.nn.functional as F  # here, so that methods can be listed without the seconds that torch takes
 
     return (2 / beta) * F.softplus(beta * (log_probs - reference_log_probs.detach()))
+
+
+def npo_over_vocabulary(logits: Tensor, reference_logits: Tensor, beta: float, floor: float = 1e-8) -> Tensor:
+    """What CLEAR's repository computes in place of `npo`; not the published loss.
+
+    Every word of the vocabulary at every position has a ratio of its own, whatever the answer is: question, image
+    tokens and padding count as much as the answer, and words that nobody says as much as those of the answer.
+
+    Args:
+        logits: of the policy, unnormalised, at all positions; shape (batch, time, vocabulary).
+        reference_logits: of the frozen reference; same shape. Gradients do not flow into it.
+        beta: inverse temperature.
+        floor: added to the reference's probabilities, as in that code.
+
+    Returns:
+        Scalar: (2 / beta) times the mean over (batch, time, vocabulary) of log(1 + (p / (p_ref + floor)) ** beta).
+    """
+    import torch.nn.functional as F
+
+    frozen = (reference_logits.detach().softmax(-1) + floor).log()
+    return (2 / beta) * F.softplus(beta * (logits.log_softmax(-1) - frozen)).mean()
+
+
+def dpo(log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
+    """Direct preference optimisation (Rafailov et al. 2023, arXiv 2305.18290, eq. 7).
+
+    The factor before the logarithm is 1, as printed there. Zhang et al. 2024 (NPO, arXiv 2404.05868) write 1 / beta
+    and OpenUnlearning has 2 / beta: those are weights of the same loss.
+
+    Args:
+        log_ratio: log(p / p_ref) of each whole answer that is preferred; shape (batch,), nats.
+        rejected_log_ratio: the same of the answer that it is preferred to; shape (batch,), nats.
+        beta: inverse temperature.
+
+    Returns:
+        Per-sample loss, shape (batch,): -log sigmoid(beta * (log_ratio - rejected_log_ratio)), log 2 at the start.
+    """
+    import torch.nn.functional as F
+
+    return F.softplus(-beta * (log_ratio - rejected_log_ratio))
+
+
+def simnpo(mean_log_probs: Tensor, beta: float, delta: float) -> Tensor:
+    """NPO without a reference, on the mean over an answer's tokens (Fan et al. 2024, arXiv 2410.07163).
+
+    The margin is printed as gamma, outside beta; delta = gamma / beta is the same in nats a token, as in the authors'
+    code.
+
+    Args:
+        mean_log_probs: log-likelihood of each answer divided by the number of its tokens; shape (batch,), nats.
+        beta: inverse temperature, per nat of the mean.
+        delta: nats a token at which the pull is that of gradient ascent; more likely answers are pulled up to twice as
+            hard, less likely ones less and less.
+
+    Returns:
+        Per-sample loss, shape (batch,): (2 / beta) * log(1 + exp(beta * (mean_log_probs + delta))).
+    """
+    import torch.nn.functional as F
+
+    return (2 / beta) * F.softplus(beta * (mean_log_probs + delta))

@@ -4,24 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import Doc
 
 from unsee.errors import InputError, did_you_mean
+from unsee.methods.dpo import DPO
+from unsee.methods.entropy import Entropy
 from unsee.methods.gated_npo import GatedNPO
 from unsee.methods.grad_ascent import GradAscent
 from unsee.methods.grad_diff import GradDiff
+from unsee.methods.idk import IDK
 from unsee.methods.kl import KL
+from unsee.methods.llmu import LLMU
 from unsee.methods.method import Method, Needs, Reference, Term, UnlearnBatch
 from unsee.methods.mmunlearner import MMUnlearner
 from unsee.methods.npo import NPO
+from unsee.methods.random_noise import RandomNoise
 from unsee.methods.retain_finetune import RetainFinetune
+from unsee.methods.rmu import RMU
+from unsee.methods.scrub import SCRUB
+from unsee.methods.simnpo import SimNPO
+from unsee.methods.sku import SKU
+from unsee.methods.undial import UNDIAL
 
 METHODS: dict[str, type[Any]] = {
-    method.name: method for method in (RetainFinetune, GradAscent, GradDiff, KL, NPO, MMUnlearner, GatedNPO)
-}
+    method.name: method
+    for method in (
+        RetainFinetune, GradAscent, GradDiff, KL, NPO, SimNPO, IDK, DPO, UNDIAL, Entropy, LLMU, MMUnlearner, GatedNPO,
+        SCRUB, RMU, SKU, RandomNoise,
+    )
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class HyperParameter:
     name: str
     default: float | str
     meaning: str
+    choices: tuple[str, ...] = ()  # the words that it can be; none for a number
 
 
 def hyper_parameters(name: str) -> list[HyperParameter]:
@@ -39,8 +54,10 @@ def hyper_parameters(name: str) -> list[HyperParameter]:
     hints = get_type_hints(method, include_extras=True)
     found = []
     for field in fields(method):
-        notes = [note.documentation for note in get_args(hints[field.name]) if isinstance(note, Doc)]
-        found.append(HyperParameter(field.name, field.default, notes[0]))  # type: ignore[arg-type]
+        kind, *notes = get_args(hints[field.name])
+        meaning = next(note.documentation for note in notes if isinstance(note, Doc))
+        choices = get_args(kind) if get_origin(kind) is Literal else ()
+        found.append(HyperParameter(field.name, field.default, meaning, choices))  # type: ignore[arg-type]
     return found
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, runtime_checkable
 
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
 if TYPE_CHECKING:  # methods can be listed, and their hyper-parameters checked, without the seconds that torch takes
     from torch import Tensor
 
+    from unsee.vlm.change import WeightChange
     from unsee.vlm.encoding import Batch
-    from unsee.vlm.policy import AnswerLogits, Policy
+    from unsee.vlm.policy import AnswerLogits, HiddenStates, Policy
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
+Fraction = Annotated[float, Gt(0), Le(1)]
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,9 @@ class Needs:
     refusals: bool = False  # the forget questions, each answered by a refusal
     mismatched: bool = False  # the forget questions, each answered as another forget example is
     reference: Literal["nothing", "log_probs", "distribution"] = "nothing"  # of the frozen starting model
+    spans: bool = False  # of the answers to forget, to be raised or lowered: captions as `unsee mine` reads them
     saliency: bool = False  # a mask over the weights, from forget and preserve examples at the starting weights
+    start: bool = False  # the starting weights once more when training is over, for `finish`
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,8 @@ class UnlearnBatch:
         mismatched: the same questions as `forget`, each answered as another forget example is.
         step: optimizer steps before this one.
         epoch: whole passes over the forget set before this step.
+        steps: optimizer steps of the whole run.
+        prepared: what the method's `prepare` has returned.
     """
 
     forget: Batch | None
@@ -49,6 +55,8 @@ class UnlearnBatch:
     mismatched: Batch | None = None
     step: int = 0
     epoch: int = 0
+    steps: int = 1
+    prepared: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Reference(Protocol):
@@ -60,21 +68,33 @@ class Reference(Protocol):
     def answer_logits(self, batch: Batch) -> AnswerLogits:
         """Distributions at the answer tokens."""
 
+    def all_logits(self, batch: Batch) -> Tensor:
+        """Logits at every position, not at the answers alone."""
+
+    def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
+        """What the decoder holds at a fraction of its layers, at every position."""
+
 
 @dataclass(frozen=True)
 class Term:
     """One part of an objective, with a backward pass of its own.
 
     Attributes:
-        name: for the logs. The terms that make the model forget are called "forget" or "refusals", so that a gate
-            can be put before them.
+        name: for the logs. The terms that make the model forget are called "forget", "refusals" or "mismatched": where
+            there is a saliency mask, their gradients pass through it, and those of other terms past it.
         value: scalar to minimise.
-        gated: let this term's gradient through the saliency mask alone; other terms are not touched by the mask.
+        parts: what the value is made of, for the logs alone.
     """
 
     name: str
     value: Tensor
-    gated: bool = False
+
+    @property
+    def forgets(self) -> bool:
+        """Whether a mask stands before this term."""
+        return self.name in ("forget", "refusals", "mismatched")
+
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 class Method(Protocol):
@@ -86,6 +106,33 @@ class Method(Protocol):
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """Yield the terms one by one; each graph is freed by its backward pass before the next is built."""
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A method that makes something once, before the first step. It is kept with the run, and read on a resume."""
+
+    def prepare(self, policy: Policy, seed: int, batch_size: int) -> dict[str, Tensor]:
+        """Tensors that `terms` finds in `UnlearnBatch.prepared`.
+
+        Args:
+            policy: at the starting weights.
+            seed: of the run; nothing else may be random.
+            batch_size: examples of each role in a batch.
+        """
+
+
+@runtime_checkable
+class Finishes(Protocol):
+    """A method that edits the weights once, after the last step."""
+
+    def finish(self, change: WeightChange, seed: int) -> None:
+        """Edit the weights in place.
+
+        Args:
+            change: the trained weights; beside the starting ones when the method declares that it needs them.
+            seed: of the run; nothing else may be random.
+        """
 
 
 def forget_of(batch: UnlearnBatch) -> Batch:

@@ -15,7 +15,10 @@ from numpy.typing import ArrayLike
 
 from unsee.metrics.answers import normalise
 
-_ANNOUNCED = re.compile(r"\b(?:answer|option|choice)\b(?:\s+is)?\s*:?\s*[(\[\"'*]*([a-z])\b", re.IGNORECASE)
+_ANNOUNCED = re.compile(
+    r"(?i:\b(?:answer|option|choice)\b(?:\s+is)?\s*:?\s*)[(\[\"'*]*(?:([A-Z])\b|([a-z])(?=[)\].:,;!\"'*]|\s*$))"
+)
+_SEVERAL = re.compile(r"^[\s(\[\"'*]*[A-Z][)\].\"'*]*\s*(?:,|/|&|\+|\band\b|\bor\b)[\s(\[\"'*]*([A-Z])\b")
 _OPENING = re.compile(r"^[\s(\[\"'*]*([a-z])(?:[)\].:,\"'*]|\s*$)", re.IGNORECASE)
 
 
@@ -31,9 +34,11 @@ def tolerant_choice(said: str, options: Sequence[str]) -> int | None:
 
     The first of these rules that finds something decides:
 
-    1. a letter at the start, alone or followed by punctuation: "B", "(b)", "B. Lisbon"; "A dog" is no letter;
-    2. a letter that is announced: "The answer is B", "option (C)";
-    3. the text of exactly one option, as whole words after `unsee.metrics.answers.normalise`.
+    1. several letters at the start, "A, C" or "A or B", choose nothing;
+    2. a letter at the start, alone or followed by punctuation: "B", "(b)", "B. Lisbon"; "A dog" is no letter;
+    3. a letter that is announced: "The answer is B", "option (C)", "answer: c"; in "The answer is a dog" it is none,
+       as a small letter counts at the end or before punctuation alone;
+    4. the text of exactly one option, as whole words after `unsee.metrics.answers.normalise`.
 
     A letter beyond the options is not an answer.
 
@@ -42,8 +47,10 @@ def tolerant_choice(said: str, options: Sequence[str]) -> int | None:
         options: the texts of the options A, B, ..., at most 26.
     """
     letters = ascii_uppercase[: _checked(len(options))]
+    if (several := _SEVERAL.search(said)) and several[1] in letters:
+        return None
     if match := _OPENING.search(said) or _ANNOUNCED.search(said):
-        letter = match[1].upper()
+        letter = next(filter(None, match.groups())).upper()
         return letters.index(letter) if letter in letters else None
     named = [index for index, option in enumerate(options) if contains_answer(said, option)]
     return named[0] if len(named) == 1 else None

@@ -17,7 +17,7 @@ from unsee.evaluate import Record
 from unsee.files import write_text
 from unsee.folder import LIBRARIES
 from unsee.methods import find, hyper_parameters
-from unsee.report.contents import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score
+from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
 from unsee.report.page import render
 from unsee.report.photo import photo_data_uri
 from unsee.run import Run
@@ -40,7 +40,7 @@ def run_report(run: Run) -> Report:
         probes=[probe_info(probe, run.settings.request) for probe in run.benchmark.probes],
         curves={method: curve(run)},
         answers=answers(run.benchmark.probes, run.records),
-        saliency=run.scores["saliency"],
+        saliency=densities({method: run}),
         settings=run.settings.model_dump(mode="json"),
         environment=environment(),
         command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
@@ -57,7 +57,7 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
     name = run.settings.method
     values = {one.name: one.default for one in hyper_parameters(name)} | run.settings.hyper_parameters
     training = run.settings.model_dump(
-        mode="json", include={"learning_rate", "epochs", "max_steps", "batch_size", "parts", "lora", "seed"}
+        mode="json", include={"learning_rate", "epochs", "max_steps", "batch_size", "parts", "lora", "gate", "seed"}
     )
     training = {key: value for key, value in training.items() if value is not None}
     return ModelResult(
@@ -82,6 +82,12 @@ def curve(run: Run) -> list[CurvePoint]:
         CurvePoint(step=point["step"], values={name: value for name, value in point.items() if name != "step"})
         for point in run.scores["curve"]
     ]
+
+
+def densities(runs: Mapping[str, Run]) -> dict[str, dict[str, Density]]:
+    """What the masks let through, of those runs that have one."""
+    found = {name: run.scores["saliency"] for name, run in runs.items()}
+    return {name: {part: Density(**shares) for part, shares in parts.items()} for name, parts in found.items() if parts}
 
 
 def probe_info(

@@ -96,6 +96,13 @@ class Answer(_Content):
     correct: dict[str, bool]  # model -> right or wrong
 
 
+class Density(_Content):
+    """What a saliency mask leaves to the forget gradient in one part of a model; shares from 0 to 1."""
+
+    passing: Number  # of the weights that the forget set reaches; None where it reaches none
+    reached: Number = None  # of the weights that may move at all
+
+
 class Report(_Content):
     """Everything that the page shows. What is not known is left out, and the page does without."""
 
@@ -111,7 +118,7 @@ class Report(_Content):
     pair: tuple[str, str] | None = None  # the forget and the retain probe of the plot; None chooses
     curves: dict[str, list[CurvePoint]] = {}
     answers: list[Answer] = []
-    saliency: dict[str, float] = {}  # part -> share of its weights that the forget gradient may move
+    saliency: dict[str, dict[str, Density]] = {}  # method -> part -> what its mask lets through
     settings: dict[str, Any] = {}
     environment: dict[str, str] = {}
     command: str = ""  # what to type to make this page again
@@ -125,6 +132,7 @@ class Report(_Content):
         named_probes = {name for model in self.models.values() for name in model.scores}
         named_probes |= {answer.probe for answer in self.answers} | set(self.pair or ())
         named_models = {name for answer in self.answers for name in (*answer.said, *answer.correct)} | set(self.curves)
+        named_models |= set(self.saliency)
         for what, named, known in (("probe", named_probes, probes), ("model", named_models, set(self.models))):
             if named - known:
                 raise ValueError(f"unknown {what} {sorted(named - known)[0]!r}; the report has {sorted(known)}")

@@ -13,16 +13,16 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from unsee.data.example import Example
+from unsee.data.example import SPAN_ROLES, Example
 from unsee.errors import InputError
 
 IGNORED = -100  # the label of a position that no loss looks at
@@ -45,6 +45,22 @@ class Encoded:
     per_image: dict[str, Tensor]
 
 
+class Spans(NamedTuple):
+    """Parts of the answers of a batch, in places of its labels.
+
+    Attributes:
+        places: first label and the one behind the last, both 0 where a row has fewer spans; shape (batch, spans, 2).
+        roles: index into `SPAN_ROLES`, -1 where there is no span; shape (batch, spans).
+        weights: how much each counts, 0 where there is no span; float32, shape (batch, spans).
+        scores: as judged, 0 where there is no span; float32, shape (batch, spans).
+    """
+
+    places: Tensor
+    roles: Tensor
+    weights: Tensor
+    scores: Tensor
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Rows joined for one forward pass.
@@ -54,11 +70,13 @@ class Batch:
         labels: the answers, right-aligned and `IGNORED` elsewhere; shape (batch, longest answer). The logits that
             predict them are the last `longest answer + 1` of each row, less the very last.
         indices: place of each row in its set, for what is cached by example; shape (batch,).
+        spans: parts of the answers, where a row has any.
     """
 
     inputs: dict[str, Tensor]
     labels: Tensor
     indices: Tensor
+    spans: Spans | None = None
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
@@ -66,11 +84,13 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """The same batch on another device."""
         inputs = {name: value.to(device) for name, value in self.inputs.items()}
-        return Batch(inputs, self.labels.to(device), self.indices.to(device))
+        spans = None if self.spans is None else Spans(*(value.to(device) for value in self.spans))
+        return Batch(inputs, self.labels.to(device), self.indices.to(device), spans)
 
     def as_dict(self) -> dict[str, Any]:
         """As nested dictionaries of tensors, which data loaders know how to move; `Batch(**...)` turns them back."""
-        return {"inputs": self.inputs, "labels": self.labels, "indices": self.indices}
+        spans = {} if self.spans is None else {"spans": self.spans}
+        return {"inputs": self.inputs, "labels": self.labels, "indices": self.indices, **spans}
 
 
 class Encoder:
@@ -106,12 +126,15 @@ class Encoder:
         self.end_of_turn_ids = frozenset(end_of_turn_ids) | {self.eos_token_id}
         pad = self.tokenizer.pad_token_id
         self.pad_token_id: int = int(pad) if pad is not None else self.eos_token_id
-        placeholders = (getattr(processor, name, None) for name in ("image_token", "video_token"))
-        self.placeholders = tuple(token for token in placeholders if token)
+        # What templates write and what it is replaced by need not be the same token (Gemma 3).
+        named = [getattr(owner, f"{kind}_token", None) for owner in (processor, self.tokenizer) for kind in _MEDIA]
+        self.placeholders = tuple(dict.fromkeys(token for token in named if token))
         self._keep, self._keep_bytes, self._held_bytes = keep, keep_bytes, 0
         self._sizes: dict[tuple[Any, ...], int] = {}
         self._rows: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
         self._images: dict[tuple[Any, ...], dict[str, Tensor]] = {}
+        self._answers: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
+        self._span_places: dict[Example, list[tuple[int, int]]] = {}
 
     def encode(self, example: Example) -> Encoded:
         """Encode one example, or take it from memory."""
@@ -177,6 +200,20 @@ class Encoder:
             tail = self._ids(example.answer + self._after_answer(example))
         return self._until_end_of_turn(tail)
 
+    def candidate_ids(self, example: Example) -> list[int]:
+        """As `answer_ids`, for one of many answers to the same question: kept in memory, and refused as `encode` does.
+
+        Raises:
+            InputError: as for `encode`, because of what the question or the answer says.
+        """
+        key = (example.image is None, example.question, example.answer)
+        if key not in self._answers:
+            self._refuse(example)
+            self._answers[key] = self.answer_ids(example)
+            if len(self._answers) > 8 * self._keep:  # a row has a handful of them, each a few numbers
+                self._answers.popitem(last=False)
+        return self._answers[key]
+
     def texts(self, example: Example) -> tuple[str, str]:
         """The chat template rendered up to the answer, and with it."""
         content: list[dict[str, Any]] = [] if example.image is None else [{"type": "image"}]
@@ -206,7 +243,7 @@ class Encoder:
         return [*ids, self.eos_token_id]
 
     def check(self, examples: Iterable[Example], name: str = "rows") -> None:
-        """InputError for the first example that cannot be encoded because of what it says.
+        """InputError for the first example that cannot be encoded because of what it says, in any of its answers.
 
         Args:
             examples: looked at in order.
@@ -215,6 +252,8 @@ class Encoder:
         for number, example in enumerate(examples, start=1):
             try:
                 self._refuse(example)
+                for answer in (*example.paraphrased_answers, *example.perturbed_answers, *example.choices):
+                    self._refuse(replace(example, answer=answer))
             except InputError as error:
                 raise InputError(f"{name}, row {number}, {error}") from None
 
@@ -245,10 +284,77 @@ class Encoder:
         """
         rows = [self.encode(example) for example in examples]
         places = list(range(len(rows))) if indices is None else list(indices)
-        return join(rows, self.pad_token_id, places, with_answers)
+        joined = join(rows, self.pad_token_id, places, with_answers)
+        if not any(example.spans for example in examples):
+            return joined
+        width = joined.labels.shape[1]
+        found = [
+            [(first + width - len(row.answer_ids), last + width - len(row.answer_ids)) for first, last in spans]
+            for row, spans in zip(rows, map(self.span_places, examples), strict=True)
+        ]
+        return replace(joined, spans=_join_spans(examples, found))
+
+    def span_places(self, example: Example) -> list[tuple[int, int]]:
+        """Which tokens of the answer each span of an example is in: the first, and the one behind the last.
+
+        A token belongs to a span when it shares a character with it that is no white space. A sentence takes the end
+        of turn with it.
+
+        Raises:
+            InputError: when a span holds no token, or the tokenizer does not tell which characters its tokens are of.
+        """
+        if example not in self._span_places:
+            self._span_places[example] = list(self._find_spans(example))
+        return self._span_places[example]
+
+    def _find_spans(self, example: Example) -> Iterator[tuple[int, int]]:
+        ids = self.answer_ids(example)
+        offsets = self._answer_offsets(example, len(ids))
+        for span in example.spans:
+            if span.role == "sentence":
+                yield 0, len(ids)
+                continue
+            text = example.answer[span.start : span.end]
+            start = span.start + len(text) - len(text.lstrip())
+            end = span.start + len(text.rstrip())
+            inside = [n for n, (first, last) in enumerate(offsets) if max(first, start) < min(last, end)]
+            if not inside:
+                raise InputError(f"answer {example.answer[:60]!r}: no token lies in its characters [{start}, {end})")
+            yield inside[0], inside[-1] + 1
+
+    def _answer_offsets(self, example: Example, count: int) -> list[tuple[int, int]]:
+        """The characters of the answer that each of its first tokens is of; tokens behind the answer have none."""
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise InputError(f"{type(self.tokenizer).__name__} does not tell which characters a token is of")
+        prompt, whole = self.texts(example)
+        start = len(prompt) if whole.startswith(prompt) else whole.rfind(example.answer)
+        whole = whole if self._ends_turn(whole[start:]) else whole.rstrip()
+        answer = whole.index(example.answer.strip(), start) - (len(example.answer) - len(example.answer.lstrip()))
+        whole_ids, prompt_ids = self._ids(whole), self._ids(whole[:start])
+        if whole_ids[: len(prompt_ids)] == prompt_ids:
+            text, shift, skip = whole, answer, len(prompt_ids)
+        else:
+            text, shift, skip = whole[start:], answer - start, 0
+        found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+        return [(first - shift, last - shift) for first, last in found[skip : skip + count]]
+
+
+def _join_spans(examples: Sequence[Example], places: Sequence[Sequence[tuple[int, int]]]) -> Spans:
+    most = max(len(example.spans) for example in examples)
+
+    def filled(rows: Iterable[list[Any]], nothing: Any) -> Tensor:
+        return torch.tensor([[*row, *[nothing] * (most - len(row))] for row in rows])
+
+    return Spans(
+        places=filled((list(row) for row in places), (0, 0)),
+        roles=filled(([SPAN_ROLES.index(span.role) for span in example.spans] for example in examples), -1),
+        weights=filled(([span.weight for span in example.spans] for example in examples), 0.0),
+        scores=filled(([span.score for span in example.spans] for example in examples), 0.0),
+    )
 
 
 _TEXT = ("input_ids", "attention_mask")
+_MEDIA = ("image", "video")
 
 
 def _is_per_token(name: str, value: Tensor, length: int) -> bool:

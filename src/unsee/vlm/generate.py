@@ -18,6 +18,9 @@ from unsee.vlm.policy import innermost
 def answers(model: Any, encoder: Encoder, examples: Sequence[Example], max_new_tokens: int = 64) -> list[str]:
     """What the model says to each example, decoded greedily up to the end of its turn.
 
+    Every row stops at its own end of turn; a batch goes on until the last row has stopped, and what stands behind a
+    row's end is never part of its answer.
+
     Args:
         model: a transformers or PEFT model in evaluation mode.
         encoder: made from the model's processor.
@@ -38,8 +41,14 @@ def answers(model: Any, encoder: Encoder, examples: Sequence[Example], max_new_t
     )
     with _no_settings_of_its_own(innermost(model)):
         tokens = model.generate(**inputs, generation_config=config)
-    said = tokens[:, inputs["input_ids"].shape[1] :]
-    return [text.strip() for text in encoder.tokenizer.batch_decode(said, skip_special_tokens=True)]
+    said = tokens[:, inputs["input_ids"].shape[1] :].tolist()
+    turns = [_until(row, encoder.end_of_turn_ids) for row in said]
+    return [text.strip() for text in encoder.tokenizer.batch_decode(turns, skip_special_tokens=True)]
+
+
+def _until(tokens: list[int], ends: frozenset[int]) -> list[int]:
+    """Tokens before the first that ends a turn."""
+    return tokens[: next((place for place, token in enumerate(tokens) if token in ends), len(tokens))]
 
 
 @contextmanager

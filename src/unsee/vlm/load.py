@@ -17,8 +17,9 @@ from unsee.errors import InputError, did_you_mean
 from unsee.files import read_json
 from unsee.parts import PARTS, Part
 from unsee.vlm.encoding import Encoder
-from unsee.vlm.parts import freeze_other_parts, linear_names, part_of_parameters
+from unsee.vlm.parts import bare_matrices, freeze_other_parts, linear_names, part_of_parameters
 from unsee.vlm.policy import innermost
+from unsee.vlm.quantized import is_finite, quantization
 
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -55,6 +56,7 @@ def load(
     dtype: str = "float32",
     parts: tuple[Part, ...] = PARTS,
     lora: LoraOptions | None = None,
+    quantize: str | None = None,
     device: str | torch.device | None = None,
     trust_remote_code: bool = False,
 ) -> LoadedModel:
@@ -65,19 +67,28 @@ def load(
         dtype: of the weights. float32 by default: at unlearning rates bfloat16 weights mostly do not move.
         parts: where weights may move; everything else is frozen.
         lora: adapt the linear layers of `parts` instead of training the weights themselves.
+        quantize: "4bit" rounds the linear layers of the base. Rounded weights cannot be trained, so it needs `lora`
+            or an adapter's folder.
         device: defaults to the accelerator when there is one.
         trust_remote_code: run code that comes with the checkpoint. Off unless asked for.
 
     Raises:
         InputError: when there is no such model, when it is not a vision-language model, when its processor or chat
-            template is missing, or when its weights hold NaN or infinite values.
+            template is missing, when its weights hold NaN or infinite values, or when it cannot be rounded or adapted
+            as asked for.
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
     source, base = str(source), _base(source)
     options = {"trust_remote_code": trust_remote_code}
     _config(base, options)
-    how = {"dtype": DTYPES[dtype], "use_safetensors": True, "output_loading_info": True}
+    if device is None:
+        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    how: dict[str, Any] = {"dtype": DTYPES[dtype], "use_safetensors": True, "output_loading_info": True}
+    if quantize is not None:
+        if lora is None and base == source:
+            raise InputError(f"quantize={quantize}: rounded weights cannot be trained; add lora, as in --lora 16")
+        how |= {"quantization_config": quantization(quantize, DTYPES[dtype]), "device_map": {"": device}}
     model, info = _from_pretrained(AutoModelForImageTextToText, base, "weights", **how, **options)
     _check_weights(model, base, sorted(info["missing_keys"]))
     part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
@@ -87,8 +98,6 @@ def load(
     if lora is not None:
         model = _add_lora(model, parts, lora)
     freeze_other_parts(model, parts)
-    if device is None:
-        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     model.to(device)
     return LoadedModel(model, processor, _encoder(model, processor, source), source, parts)
 
@@ -202,7 +211,7 @@ def _check_weights(model: nn.Module, source: str, missing: list[str]) -> None:
         raise InputError(
             f"{source}: its files hold no weight {missing[0]}{more}; the checkpoint is not complete, fetch it again"
         )
-    broken = [name for name, weight in model.named_parameters() if not bool(torch.isfinite(weight).all())]
+    broken = [name for name, weight in model.named_parameters() if not is_finite(weight)]
     if broken:
         more = f" and {len(broken) - 1} more tensors" if len(broken) > 1 else ""
         raise InputError(
@@ -223,10 +232,18 @@ def _with_adapter(model: nn.Module, source: str) -> nn.Module:
 def _add_lora(model: nn.Module, parts: tuple[Part, ...], lora: LoraOptions) -> nn.Module:
     from peft import LoraConfig, get_peft_model
 
-    targets = linear_names(model, parts)
-    if not targets:
+    targets, bare = linear_names(model, parts), bare_matrices(model, parts)
+    if not targets and not bare:
         raise InputError(f"lora: no linear layer in {', '.join(parts)} of {type(model).__name__}; choose other parts")
-    config = LoraConfig(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=targets)
+    if bare and lora.dropout:
+        raise InputError(f"lora: {bare[0]} is no layer and cannot have dropout; set lora.dropout to 0, or other parts")
+    config = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=targets,
+        target_parameters=bare or None,
+    )
     adapted: nn.Module = get_peft_model(model, config)
     return adapted
 

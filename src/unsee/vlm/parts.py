@@ -13,6 +13,7 @@ from torch import nn
 from unsee.errors import InputError
 from unsee.parts import PARTS, Part
 from unsee.vlm.policy import innermost
+from unsee.vlm.quantized import size
 
 # Families whose projector lives inside the vision encoder, under these names (Qwen2-VL to Qwen3-VL).
 _PROJECTORS_IN_ENCODER = ("merger", "deepstack_merger_list")
@@ -58,17 +59,34 @@ def trainable_per_part(model: nn.Module) -> dict[Part, tuple[int, int]]:
     counts = dict.fromkeys(PARTS, (0, 0))
     for (_, parameter), part in zip(model.named_parameters(), part_of_parameters(model).values(), strict=True):
         moving, total = counts[part]
-        size = parameter.numel()
-        counts[part] = (moving + size * parameter.requires_grad, total + size)
+        counts[part] = (moving + size(parameter) * parameter.requires_grad, total + size(parameter))
     return counts
 
 
 def linear_names(model: nn.Module, parts: Sequence[Part]) -> list[str]:
-    """Full names of the linear layers of some parts, the output head excepted: what LoRA adapts."""
+    """Full names of the linear layers of some parts, the output head excepted: what LoRA adapts.
+
+    The one thing that it adapts beside them is in `bare_matrices`.
+    """
     part_of = part_of_parameters(model)
     head = innermost(model).get_output_embeddings()  # type: ignore[operator]
     return [
         name
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and module is not head and part_of.get(f"{name}.weight") in parts
+    ]
+
+
+def bare_matrices(model: nn.Module, parts: Sequence[Part]) -> list[str]:
+    """Full names of the matrices that stand where linear layers would, in those of some parts that have none.
+
+    Gemma 3's projector is such a part: it multiplies by a parameter of its own.
+    """
+    part_of = part_of_parameters(model)
+    bare = [part for part in parts if not linear_names(model, (part,))]
+    owned = _ids(module for module in model.modules() if isinstance(module, (nn.Linear, nn.Embedding)))
+    return [
+        name
+        for name, weight in model.named_parameters()
+        if part_of[name] in bare and weight.dim() == 2 and id(weight) not in owned
     ]

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from unsee.vlm.encoding import IGNORED, Batch
 
@@ -34,6 +35,28 @@ class AnswerLogits(NamedTuple):
     values: Tensor
     mask: Tensor
 
+    def token_log_probs(self, labels: Tensor) -> TokenLogProbs:
+        """Log-probability of each answer token, from the labels of the same batch."""
+        words = labels.masked_fill(~self.mask, 0).unsqueeze(-1)
+        log_probs = self.values.gather(-1, words).squeeze(-1) - self.values.logsumexp(-1)
+        return TokenLogProbs(log_probs.masked_fill(~self.mask, 0.0), self.mask)
+
+
+class HiddenStates(NamedTuple):
+    """What one layer of the decoder makes of every position of a batch.
+
+    Attributes:
+        values: the residual stream behind the layer, float32; shape (batch, time, hidden).
+        mask: True at the positions of a row, image tokens among them, and False at padding; shape (batch, time).
+    """
+
+    values: Tensor
+    mask: Tensor
+
+    def at_answers(self, labels: Tensor) -> HiddenStates:
+        """Those at the places that predict answer tokens alone, from the labels of the same batch."""
+        return HiddenStates(self.values[:, -labels.shape[1] - 1 : -1], labels != IGNORED)
+
 
 class Policy:
     """A model as losses see it. Gradients flow unless the caller turns them off."""
@@ -48,15 +71,44 @@ class Policy:
 
     def token_log_probs(self, batch: Batch) -> TokenLogProbs:
         """Log-probability of each answer token given the image, the question and the answer before it."""
-        mask = batch.labels != IGNORED
-        logits = self._logits(batch).float()
-        labels = batch.labels.masked_fill(~mask, 0).unsqueeze(-1)
-        values = logits.gather(-1, labels).squeeze(-1) - logits.logsumexp(-1)
-        return TokenLogProbs(values.masked_fill(~mask, 0.0), mask)
+        return self.answer_logits(batch).token_log_probs(batch.labels)
 
     def answer_log_probs(self, batch: Batch) -> Tensor:
         """Log-likelihood of each whole answer, the end of turn with it; shape (batch,), nats."""
         return self.token_log_probs(batch).values.sum(-1)
+
+    def all_logits(self, batch: Batch) -> Tensor:
+        """Logits at every position, padding and image tokens too, for variants that compare everywhere.
+
+        Many times as large as `answer_logits`, and none of the published losses needs it.
+
+        Returns:
+            Unnormalised, float32; shape (batch, time, vocabulary).
+        """
+        logits: Tensor = self.model(**batch.inputs, use_cache=False).logits
+        return logits.float()
+
+    def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
+        """What the decoder holds at a depth, at every position.
+
+        Args:
+            batch: rows with their answers.
+            depth: fraction of the decoder's layers behind which to look, from 0 to 1: the nearest layer, the first
+                at least. The last one counts as the model's own head sees it, normalised.
+        """
+        extra: dict[str, Any] = {"logits_to_keep": 1} if self._cuts_logits else {}
+        found = self.model(**batch.inputs, **extra, use_cache=False, output_hidden_states=True)
+        layers = len(found.hidden_states) - 1  # the first are the embeddings
+        values = found.hidden_states[max(1, round(depth * layers))].float()
+        if isinstance(self.model, DistributedDataParallel):
+            # Its processes wait for the gradient of every weight, those above the layer too.
+            values = values + 0.0 * found.logits.sum()
+        return HiddenStates(values, batch.inputs["attention_mask"].bool())
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of the decoder's hidden states."""
+        return int(innermost(self.model).config.get_text_config().hidden_size)  # type: ignore[union-attr,operator]
 
     def _logits(self, batch: Batch) -> Tensor:
         kept = batch.labels.shape[1] + 1

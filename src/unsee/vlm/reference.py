@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unsee.data.example import Example
 from unsee.progress import progress
+from unsee.vlm.adapters import low_rank_pairs
 from unsee.vlm.encoding import Batch, Encoder
-from unsee.vlm.policy import AnswerLogits, Policy, innermost
+from unsee.vlm.policy import AnswerLogits, HiddenStates, Policy, innermost
+from unsee.vlm.stored import read_tensors, write_tensors
 
 
 class NoReference:
@@ -28,6 +28,14 @@ class NoReference:
         raise RuntimeError("the method did not declare that it needs a reference")
 
     def answer_logits(self, batch: Batch) -> AnswerLogits:
+        """Not to be asked."""
+        raise RuntimeError("the method did not declare that it needs a reference")
+
+    def all_logits(self, batch: Batch) -> Tensor:
+        """Not to be asked."""
+        raise RuntimeError("the method did not declare that it needs a reference")
+
+    def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
         """Not to be asked."""
         raise RuntimeError("the method did not declare that it needs a reference")
 
@@ -47,6 +55,16 @@ class FrozenReference:
     def answer_logits(self, batch: Batch) -> AnswerLogits:
         """Distributions at the answer tokens."""
         return Policy(self.model).answer_logits(batch)
+
+    @torch.no_grad()
+    def all_logits(self, batch: Batch) -> Tensor:
+        """Logits at every position; shape (batch, time, vocabulary)."""
+        return Policy(self.model).all_logits(batch)
+
+    @torch.no_grad()
+    def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
+        """What the decoder holds at a depth."""
+        return Policy(self.model).hidden_states(batch, depth)
 
 
 class CopyReference(FrozenReference):
@@ -69,6 +87,16 @@ class AdapterOffReference(FrozenReference):
         """Distributions at the answer tokens."""
         with self._base():
             return super().answer_logits(batch)
+
+    def all_logits(self, batch: Batch) -> Tensor:
+        """Logits at every position; shape (batch, time, vocabulary)."""
+        with self._base():
+            return super().all_logits(batch)
+
+    def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
+        """What the decoder holds at a depth."""
+        with self._base():
+            return super().hidden_states(batch, depth)
 
     def _base(self) -> Any:
         return _AdapterOff(self.model)
@@ -124,15 +152,10 @@ class CachedReference:
             path: a safetensors file, or None to keep them in memory alone.
             key: names everything that determines them; a file with another key is overwritten.
         """
-        if path is not None and path.is_file():
-            with safe_open(path, framework="pt") as stored:
-                if (stored.metadata() or {}).get("key") == key:
-                    return cls(stored.get_tensor("log_probs"))
+        if (stored := read_tensors(path, key)) is not None:
+            return cls(stored["log_probs"])
         log_probs = torch.cat(_scores(model, encoder, examples, batch_size))
-        if path is not None:
-            partial = path.with_name(path.name + ".partial")
-            save_file({"log_probs": log_probs}, partial, metadata={"key": key})
-            partial.replace(path)
+        write_tensors(path, {"log_probs": log_probs}, key)
         return cls(log_probs)
 
     def answer_log_probs(self, batch: Batch) -> Tensor:
@@ -142,6 +165,14 @@ class CachedReference:
     def answer_logits(self, batch: Batch) -> AnswerLogits:
         """Not kept."""
         raise RuntimeError("the method declared that it needs log-probabilities alone, not distributions")
+
+    def all_logits(self, batch: Batch) -> Tensor:
+        """Not kept."""
+        raise RuntimeError("the method declared that it needs log-probabilities alone, not distributions")
+
+    def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
+        """Not kept."""
+        raise RuntimeError("the method declared that it needs log-probabilities alone, not hidden states")
 
 
 @torch.no_grad()
@@ -158,11 +189,16 @@ def _scores(model: nn.Module, encoder: Encoder, examples: Sequence[Example], bat
 
 
 def starts_at_base(model: nn.Module) -> bool:
-    """Whether switching the adapter off gives the starting model: a PEFT model whose adapter still does nothing."""
-    if not hasattr(model, "disable_adapter"):
+    """Whether switching the adapter off gives the starting model, now and when training has moved what may move.
+
+    That is so for a PEFT model whose adapters are plain LoRA and still do nothing, when nothing but them may move.
+    For every other kind the answer is no, and the reference is remembered or copied.
+    """
+    pairs = low_rank_pairs(model)
+    if not pairs or any(bool(first.any()) and bool(second.any()) for first, second in pairs):
         return False
-    adapters = [weight for name, weight in model.named_parameters() if "lora_B" in name]
-    return bool(adapters) and not any(bool(weight.any()) for weight in adapters)
+    factors = {id(factor) for pair in pairs for factor in pair}
+    return all(id(weight) in factors for weight in model.parameters() if weight.requires_grad)
 
 
 def weights_digest(model: nn.Module) -> str:
@@ -172,3 +208,24 @@ def weights_digest(model: nn.Module) -> str:
         digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def setup_digest(model: nn.Module, encoder: Encoder) -> str:
+    """SHA-256 over what log-probabilities depend on beside weights and data.
+
+    How adapters are scaled, the chat template, how pictures become pixels, which tokens end a turn.
+    """
+    adapters = {name: config.to_dict() for name, config in getattr(model, "peft_config", {}).items()}
+    pictures = getattr(encoder.processor, "image_processor", None)
+    setup = [
+        adapters,
+        encoder.processor.chat_template,
+        pictures.to_dict() if pictures is not None else None,
+        sorted(encoder.end_of_turn_ids),
+    ]
+    return hashlib.sha256(json.dumps(setup, sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Sets in a fixed order; anything else by its name."""
+    return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)

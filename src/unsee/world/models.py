@@ -64,16 +64,22 @@ def prepare(
     """
     cache = cache or cache_folder()
     processor = _processor(world)
-    encoder_key = _key({**_constants(pretraining), **_constants(architecture), "recipe": RECIPE})
-    encoder = _built(cache / f"encoder-{encoder_key}", lambda folder: _make_encoder(processor, folder))
+    encoder = image_encoder(processor, cache)
     rows = {"base": world.training_examples(), "gold": world.training_examples(without=forget, request=request)}
+    encoder_key = encoder.name.removeprefix("encoder-")
     recipe = {"encoder": encoder_key, "world": world.digest(), "steps": _steps(world), "init": world.seed}
     recipe |= {"batch": BATCH, "rate": LEARNING_RATE, "recipe": RECIPE}
-    folders = {name: cache / f"model-{_key({**recipe, 'rows': digest(data)})}" for name, data in rows.items()}
+    folders = {name: cache / f"model-{cache_key({**recipe, 'rows': digest(data)})}" for name, data in rows.items()}
     missing = [name for name, folder in folders.items() if not folder.is_dir()]
     if missing:
         _train_all(world, {name: folders[name] for name in missing}, forget, request, encoder)
     return WorldModels(folders["base"], folders["gold"], from_cache=not missing)
+
+
+def image_encoder(processor: LlavaProcessor, cache: Path) -> Path:
+    """The folder of the pre-trained image encoder that every model of every world starts from."""
+    key = cache_key({**_constants(pretraining), **_constants(architecture), "recipe": RECIPE})
+    return built(cache / f"encoder-{key}", lambda folder: _make_encoder(processor, folder))
 
 
 def _steps(world: World) -> int:
@@ -95,12 +101,13 @@ def _constants(module: Any) -> dict[str, Any]:
     return {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int | float)}
 
 
-def _key(parts: dict[str, Any]) -> str:
+def cache_key(parts: dict[str, Any]) -> str:
+    """A short digest of whatever determines a model, the versions of the libraries included."""
     parts = {**parts, "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES}}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
 
 
-def _built(folder: Path, make: Callable[[Path], None]) -> Path:
+def built(folder: Path, make: Callable[[Path], None]) -> Path:
     """A folder of the cache, made in a temporary place and renamed if it is not there yet."""
     if folder.is_dir():
         return folder
@@ -141,10 +148,17 @@ def train_job(world: dict[str, int], without: list[int], request: Request, encod
     """Train one model into the cache; the arguments are those of `prepare` as JSON carries them."""
     here = World(**world)
     rows = here.training_examples([here.everybody[number] for number in without], request)
-    _built(Path(folder), lambda scratch: train_model(here, rows, Path(encoder), scratch))
+    built(Path(folder), lambda scratch: train_model(here, rows, Path(encoder), scratch))
 
 
-def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Path) -> None:
+def train_model(
+    world: World,
+    rows: Iterable[Example],
+    encoder: Path,
+    folder: Path,
+    processor: LlavaProcessor | None = None,
+    steps: int | None = None,
+) -> None:
     """Train one model on rows and write its checkpoint.
 
     Args:
@@ -152,8 +166,10 @@ def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Pa
         rows: what the model is to know.
         encoder: folder of the pre-trained image encoder, which stays frozen.
         folder: where the checkpoint goes.
+        processor: another than the world's own, for rows that it has not read.
+        steps: another number than the world's own.
     """
-    processor = _processor(world)
+    processor = processor or _processor(world)
     model = make_model(processor, world.seed)
     model.model.vision_tower.load_state_dict(CLIPVisionModel.from_pretrained(encoder).state_dict())
     freeze_other_parts(model, ("projector", "language"))
@@ -161,7 +177,7 @@ def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Pa
     rows = list(rows)
     arguments = UnlearnConfig(
         output_dir=str(folder),
-        max_steps=_steps(world),
+        max_steps=steps or _steps(world),
         per_device_train_batch_size=BATCH,
         learning_rate=LEARNING_RATE,
         lr_scheduler_type="cosine",

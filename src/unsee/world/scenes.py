@@ -49,7 +49,7 @@ COUNTS = ("one", "two", "three", "four", "five", "six")  # scenes have up to two
 TOPICS = ("objects", "ground", "count")  # what can be asked about a scene; wordings are in `wordings`
 
 _MOST_OBJECTS = 2
-_ICON = 26  # pixels; an icon keeps its proportions within this square
+ICON = 26  # pixels; an icon keeps its proportions within this square
 _QUARTER = SIZE // 2
 
 
@@ -75,12 +75,12 @@ class Scene:
         return word_answer(topic, value, rng.sample([other for other in values if other != value], PERTURBED))
 
 
-def distinct_scenes(count: int, seed: str) -> tuple[Scene, ...]:
-    """Random scenes, no two the same. The first ones do not depend on how many follow."""
+def distinct_scenes(count: int, seed: str, most: int = _MOST_OBJECTS) -> tuple[Scene, ...]:
+    """Random scenes of one to `most` objects, no two the same. The first ones do not depend on how many follow."""
     rng = Random(f"scenes/{seed}")
     scenes: dict[Scene, None] = {}
     while len(scenes) < count:
-        scenes.setdefault(_random_scene(rng))
+        scenes.setdefault(_random_scene(rng, most))
     return tuple(scenes)
 
 
@@ -92,10 +92,10 @@ def draw_scene(scene: Scene) -> bytes:
     return encode_png(canvas)
 
 
-def _random_scene(rng: Random) -> Scene:
-    objects = sorted(rng.sample(tuple(OBJECTS), rng.randint(1, _MOST_OBJECTS)))
+def _random_scene(rng: Random, most: int) -> Scene:
+    objects = sorted(rng.sample(tuple(OBJECTS), rng.randint(1, most)))
     quarters = rng.sample([(0, 0), (_QUARTER, 0), (0, _QUARTER), (_QUARTER, _QUARTER)], len(objects))
-    slack = _QUARTER - _ICON
+    slack = _QUARTER - ICON
     positions = tuple((left + rng.randint(0, slack), top + rng.randint(0, slack)) for left, top in quarters)
     return Scene(tuple(objects), positions, rng.choice(tuple(GROUNDS)))
 
@@ -114,6 +114,6 @@ def _icon(name: str) -> Image.Image:
     side = max(width, height)
     # A square window around the icon's middle keeps its proportions.
     root.set("viewBox", f"{(width - side) / 2} {(height - side) / 2} {side} {side}")
-    root.set("width", str(_ICON))
-    root.set("height", str(_ICON))
-    return rasterise(ElementTree.tostring(root, encoding="unicode"), _ICON, _ICON)
+    root.set("width", str(ICON))
+    root.set("height", str(ICON))
+    return rasterise(ElementTree.tostring(root, encoding="unicode"), ICON, ICON)

@@ -97,6 +97,10 @@ class World:
         """A photograph that no model is trained on; `number` counts from 0 to `held_out_photos` - 1."""
         return self._photo(person, number)
 
+    def shot(self, person: Person, number: int) -> Shot:
+        """What is particular about a training photograph: clothes, expression, background."""
+        return self._shots[person.number][self.held_out_photos + number]
+
     def _photo(self, person: Person, number: int) -> bytes:
         key = (person.number, number)
         if key not in self._pictures:

@@ -1,0 +1,289 @@
+"""The whole comparison: tune on some worlds, report on others.
+
+Every stage leaves its cells behind and passes over those that are there, so the same command goes on after a kill.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unsee.bench import cells, select
+from unsee.bench.cells import Cell, Setting, Subject, cell
+from unsee.bench.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
+from unsee.bench.grids import rows as make_rows
+from unsee.errors import InputError
+from unsee.files import read_json, write_json
+from unsee.methods import METHODS
+from unsee.parallel import run_all
+from unsee.world import World
+from unsee.world.models import WorldModels, prepare
+from unsee.world.world import Request
+
+MARK = "bench.json"
+REFERENCES = ("grad_diff", "mmunlearner", "npo")  # whose change random noise is as long as: the first that is there
+BASE, GOLD, PROMPT = "base", "gold", "refusing_prompt"
+MEASURED: tuple[tuple[str, Subject], ...] = ((BASE, "base"), (GOLD, "gold"), (PROMPT, "prompt"))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a bench compares.
+
+    Raises:
+        InputError: for seeds that are both developed and reported on, or none of either.
+    """
+
+    out: Path
+    rows: tuple[Row, ...]
+    seeds: tuple[int, ...] = (0, 1, 2)
+    development: tuple[int, ...] = (100,)
+    people: int = 40
+    request: Request = "visual"
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if both := sorted({*self.seeds} & {*self.development}):
+            raise InputError(f"seeds: {both[0]} is among the development seeds too; report on worlds not tuned on")
+        if not self.seeds or not self.development:
+            raise InputError("seeds: give at least one to report on and one to develop on")
+        World(self.seeds[0], people=self.people)  # says what is wrong with the number of people
+
+    def setting(self, seed: int) -> Setting:
+        """The world of a seed."""
+        return Setting(seed, self.people, self.request)
+
+    def measured(self) -> list[Cell]:
+        """Cells that only measure: base and gold of every world, the prompt of those reported on."""
+        return [
+            cell(self.out, self.setting(seed), name, subject)
+            for seed in (*self.development, *self.seeds)
+            for name, subject in MEASURED
+            if subject != "prompt" or seed in self.seeds
+        ]
+
+    def tried(self, row: Row, seed: int) -> list[Cell]:
+        """A row's configurations on one world."""
+        return [self.of(row, one, seed) for one in row.configurations]
+
+    def of(self, row: Row, chosen: Configuration, seed: int) -> Cell:
+        """One configuration of a row on one world."""
+        return cell(self.out, self.setting(seed), row.name, "method", row.method, chosen)
+
+    def of_base(self, seed: int) -> Cell:
+        """The cell of a world's base."""
+        return cell(self.out, self.setting(seed), BASE, "base")
+
+    def developed(self) -> list[Cell]:
+        """All cells that selection looks at, world by world."""
+        return [one for seed in self.development for row in self.rows for one in self.tried(row, seed)]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is compared, as JSON holds it."""
+        return {
+            "people": self.people,
+            "request": self.request,
+            "seeds": list(self.seeds),
+            "development_seeds": list(self.development),
+            "budget": len(self.rows[0].configurations),
+            "cells": self.count(),
+            "rows": [
+                {
+                    "name": row.name,
+                    "kind": row.kind,
+                    "method": row.method,
+                    "configurations": [one.label for one in row.configurations],
+                }
+                for row in self.rows
+            ],
+            "controls": [BASE, RETAIN_ONLY, NOISE, PROMPT, GOLD],
+        }
+
+    def count(self) -> int:
+        """How many cells there are in all."""
+        noise = len(self.seeds) if _reference(self.rows) else 0
+        return len(self.measured()) + len(self.developed()) + len(self.rows) * len(self.seeds) + noise
+
+
+def plan(out: Path, methods: Sequence[str] | None = None, budget: int = BUDGET, **more: Any) -> Plan:
+    """A plan from names of rows; see `Plan` and `unsee.bench.grids.rows`."""
+    return Plan(Path(out), tuple(make_rows(methods, budget)), **more)
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The configuration of a row that is reported."""
+
+    row: Row
+    place: int  # among the row's configurations
+    distances: Mapping[int, Sequence[float]]  # of each place, by development seed; infinite where training broke
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration itself."""
+        return self.row.configurations[self.place]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that was measured, as cells on disk."""
+
+    plan: Plan
+    selected: tuple[Selected, ...]
+    reported: Mapping[str, Sequence[Cell]]  # row -> a cell a seed; base first, gold last of the controls
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def bench(plan: Plan) -> Outcome:
+    """Carry out a plan, or what is missing of it.
+
+    Raises:
+        InputError: when the folder holds something else.
+    """
+    claim(plan)
+    models = {seed: _prepared(plan, seed) for seed in (*plan.development, *plan.seeds)}
+    work = _Work(plan, models)
+    bases = [one for one in plan.measured() if one.subject == "base"]
+    work.do(bases, "base models")  # first: what they knew decides what is scored
+    work.do([one for one in plan.measured() if one.subject != "base"], "gold and prompt")
+    work.do(plan.developed(), "development")
+    selected = tuple(selection(plan, row) for row in plan.rows)
+    write_json(plan.out / "selection.json", [_selected_to_dict(one) for one in selected])
+    chosen = {one.row.name: [plan.of(one.row, one.configuration, s) for s in plan.seeds] for one in selected}
+    by_seed = [found[place] for place in range(len(plan.seeds)) for found in chosen.values()]
+    work.do(by_seed, "reporting")
+    noise = _noise(plan, chosen)
+    work.do(noise, "noise")
+    return _outcome(plan, selected, chosen, noise)
+
+
+def claim(plan: Plan) -> None:
+    """Make the folder this bench's own, or see that it is one already; other rows and seeds may join later."""
+    mark = plan.out / MARK
+    if plan.out.exists() and not plan.out.is_dir():
+        raise InputError(f"--out {plan.out} is a file; give a folder that does not exist yet")
+    if plan.out.is_dir() and any(plan.out.iterdir()) and not mark.is_file():
+        raise InputError(f"--out {plan.out} holds other files; give a folder that does not exist yet, or a bench's own")
+    described = plan.to_dict()
+    if mark.is_file():
+        held = read_json(mark)
+        for key in ("people", "request"):
+            if held[key] != described[key]:
+                raise InputError(
+                    f"--out {plan.out} holds a bench with {key} {held[key]}, not {described[key]}; give another folder"
+                )
+    write_json(mark, described)
+
+
+def _prepared(plan: Plan, seed: int) -> WorldModels:
+    world = World(seed, people=plan.people)
+    return prepare(world, world.forget_people(cells.FORGET), plan.request)
+
+
+class _Work:
+    """Sends cells to workers, and knows how many are done of all."""
+
+    def __init__(self, plan: Plan, models: Mapping[int, WorldModels]) -> None:
+        self.plan, self.models = plan, models
+        self.passed, self.total = 0, plan.count()
+
+    def do(self, wanted: Sequence[Cell], stage: str) -> None:
+        """Do what is missing of some cells."""
+        missing = [one for one in wanted if not one.done]
+        jobs = [
+            cells.job(
+                one, models.base, models.gold, self.plan.of_base(one.setting.seed).folder, self.plan.out / "masks"
+            )
+            for one in missing
+            for models in [self.models[one.setting.seed]]
+        ]
+        if jobs:
+            run_all(jobs, stage, self.total, self.passed + len(wanted) - len(missing), self.plan.workers)
+        self.passed += len(wanted)
+
+
+def selection(plan: Plan, row: Row) -> Selected:
+    """What the rule of `unsee.bench.select` chooses for a row, from cells that are done."""
+    distances: dict[int, list[float]] = {place: [] for place in range(len(row.configurations))}
+    for seed in plan.development:
+        base, gold = (accuracies(cell(plan.out, plan.setting(seed), n, s)) for n, s in MEASURED[:2])
+        for place, one in enumerate(plan.tried(row, seed)):
+            found = accuracies(one)
+            distances[place].append(select.distance(found, base, gold, plan.request) if found else float("inf"))
+    return Selected(row, select.choose(distances, row.configurations), distances)
+
+
+def accuracies(one: Cell) -> dict[str, float]:
+    """Share of right answers of a cell on each probe; empty where its training broke."""
+    return {probe: numbers["score"] for probe, numbers in one.scores["scores"].items()}
+
+
+def _selected_to_dict(one: Selected) -> dict[str, Any]:
+    return {
+        "row": one.row.name,
+        "selected": one.configuration.label,
+        "configuration": one.configuration.to_dict(),
+        "distances": {one.row.configurations[place].label: list(found) for place, found in one.distances.items()},
+    }
+
+
+def _reference(rows: Sequence[Row]) -> str | None:
+    """The row whose change random noise is as long as."""
+    full = [row.name for row in rows if row.name in METHODS and row.name != RETAIN_ONLY]
+    if NOISE not in METHODS:
+        return None
+    return next((name for name in (*REFERENCES, *full) if name in full), None)
+
+
+def _noise(plan: Plan, chosen: Mapping[str, Sequence[Cell]]) -> list[Cell]:
+    """On each world, noise as long as what the reference has moved there."""
+    reference = _reference(plan.rows)
+    if reference is None:
+        return []
+    norms = [one.scores.get("moved") for one in chosen[reference]]
+    return [
+        cell(
+            plan.out,
+            plan.setting(seed),
+            NOISE,
+            "method",
+            NOISE,
+            Configuration(1e-4, 1, PARTS, hyper_parameters={"norm": norm}),
+        )
+        for seed, norm in zip(plan.seeds, norms, strict=True)
+        if norm is not None
+    ]
+
+
+def _outcome(
+    plan: Plan, selected: Sequence[Selected], chosen: Mapping[str, Sequence[Cell]], noise: Sequence[Cell]
+) -> Outcome:
+    measured = {n: [cell(plan.out, plan.setting(seed), n, s) for seed in plan.seeds] for n, s in MEASURED}
+    reported: dict[str, Sequence[Cell]] = {BASE: measured[BASE], GOLD: measured[GOLD], PROMPT: measured[PROMPT]}
+    if len(noise) == len(plan.seeds):
+        reported[NOISE] = list(noise)
+    reported |= chosen
+    kinds = dict.fromkeys((BASE, GOLD, PROMPT, NOISE), "control") | {row.name: row.kind for row in plan.rows}
+    labels = {
+        BASE: "nothing done",
+        GOLD: "trained without what is to be forgotten",
+        PROMPT: "the base, told to say nothing about them",
+        NOISE: f"noise as long as the change of {_reference(plan.rows)}",
+        **{one.row.name: one.configuration.label for one in selected},
+    }
+    return Outcome(plan, tuple(selected), reported, kinds, labels)
+
+
+def all_cells(outcome: Outcome) -> Iterator[tuple[str, Cell]]:
+    """Every cell that has been done, with its role: development or reporting."""
+    for one in outcome.plan.measured():
+        yield ("development" if one.setting.seed in outcome.plan.development else "reporting"), one
+    for one in outcome.plan.developed():
+        yield "development", one
+    for name, found in outcome.reported.items():
+        if name not in (BASE, GOLD, PROMPT):
+            for one in found:
+                yield "reporting", one

@@ -1,0 +1,250 @@
+"""The files of a leaderboard: CSV for programs, Markdown and a page for people, plots for documents."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from unsee.bench import plots, questions
+from unsee.bench.leaderboard import BASE, GOLD, Outcome, all_cells
+from unsee.bench.results import MARGIN, Results, results
+from unsee.files import write_json, write_text
+from unsee.report import wording
+
+_COLUMNS = ("score", "low", "high", "n", "left_out", "ungated", "mean_answer_probability", "rouge_l_recall")
+
+
+def write(outcome: Outcome) -> dict[str, Any]:
+    """Write everything into the folder of the bench.
+
+    Returns:
+        The content of `summary.json`: rows in the order of the leaderboard with scores, distance and what they miss.
+    """
+    out, found = outcome.plan.out, results(outcome)
+    summary = summarise(outcome, found)
+    drawn = _plots(found, summary)
+    write_text(out / "leaderboard.csv", leaderboard_csv(outcome))
+    write_text(out / "cells.csv", cells_csv(outcome))
+    answers = _answers(outcome, found)
+    write_text(out / "leaderboard.md", markdown(outcome, summary, answers))
+    write_text(out / "leaderboard.html", page(outcome, summary, answers, list(drawn.values())))
+    for name, plot in drawn.items():
+        write_text(out / f"{name}.svg", plots.standalone(plot))
+    write_json(out / "summary.json", summary)
+    return summary
+
+
+def summarise(outcome: Outcome, found: Results) -> dict[str, Any]:
+    """Every row with its numbers; the nearest to gold comes first, between base and gold as marks."""
+    rows = []
+    for name in outcome.reported:
+        row: dict[str, Any] = {"name": name, "kind": outcome.kinds[name], "configuration": outcome.labels[name]}
+        if name in found.rows:
+            row["scores"] = {probe: found.score(name, probe).to_dict() for probe in found.probes}
+            row["distance"] = found.distance(name).to_dict()
+            row["not_shown"] = [] if name == GOLD else found.misses(name)
+            row["gold"] = "is gold" if name == GOLD else "no" if row["not_shown"] else "yes"
+        else:
+            broken = [one.scores["failed"] for one in outcome.reported[name] if one.scores.get("failed")]
+            row |= {"scores": {}, "distance": None, "failed": broken[0]}
+        rows.append(row)
+    rows.sort(key=lambda row: row["distance"]["value"] if row["distance"] else 9.0)
+    return {**outcome.plan.to_dict(), "probes": found.probes, "margin": MARGIN, "rows": rows}
+
+
+def _plots(found: Results, summary: dict[str, Any]) -> dict[str, Markup]:
+    order = [row["name"] for row in summary["rows"] if row["scores"]]
+    retain = [probe for probe in ("retain_vqa", "celebrity_vqa") if probe in found.kept]
+    drawn = {f"forget-{probe.split('_')[0]}": plots.scatter_plot(found, probe) for probe in retain}
+    return {**drawn, "probes": plots.interval_plot(found, order)}
+
+
+# --- CSV
+
+
+def leaderboard_csv(outcome: Outcome) -> str:
+    """Raw scores of what is reported: one line for each row, seed and probe."""
+    lines: list[Sequence[Any]] = [("row", "kind", "configuration", "seed", "probe", *_COLUMNS)]
+    for name, found in outcome.reported.items():
+        for one in found:
+            head = (name, outcome.kinds[name], outcome.labels[name], one.setting.seed)
+            for probe, numbers in one.scores["scores"].items():
+                lines.append((*head, probe, *(numbers[column] for column in _COLUMNS)))
+    return _csv(lines)
+
+
+def cells_csv(outcome: Outcome) -> str:
+    """Every cell with its configuration and its share of right answers on each probe."""
+    selected = {one.row.name: one.configuration for one in outcome.selected}
+    probes = list(outcome.reported[BASE][0].scores["scores"])
+    facts = ("cpu_seconds", "train_seconds", "measure_seconds", "moved", "mask_density", "failed")
+    lines: list[Sequence[Any]] = [
+        ("role", "seed", "row", "configuration", "selected", *probes, *facts, "settings", "folder")
+    ]
+    for role, one in all_cells(outcome):
+        found, chosen = one.scores, one.configuration
+        scores = [found["scores"].get(probe, {}).get("score") for probe in probes]
+        lines.append(
+            (
+                role,
+                one.setting.seed,
+                one.row,
+                chosen.label if chosen else "",
+                "yes" if chosen is not None and selected.get(one.row) == chosen else "",
+                *scores,
+                *(found.get(name) for name in facts),
+                json.dumps(chosen.to_dict(), sort_keys=True) if chosen else "",
+                one.folder.relative_to(outcome.plan.out),
+            )
+        )
+    return _csv(lines)
+
+
+def _csv(lines: Iterable[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(lines)
+    return text.getvalue()
+
+
+# --- Markdown
+
+
+def _answers(outcome: Outcome, found: Results) -> list[str]:
+    return [
+        *questions.mask_question(found),
+        *questions.l1_question(outcome, found),
+        *questions.gold_question(found),
+    ]
+
+
+def _lead(outcome: Outcome) -> list[str]:
+    plan, selected = outcome.plan, outcome.selected
+    budget = len(plan.rows[0].configurations)
+    return [
+        f"A {plan.request} request: {round(0.1 * plan.people)} of {plan.people} people are to be forgotten. "
+        f"{len(selected)} rows tried {budget} configurations each on the worlds of seeds "
+        f"{', '.join(map(str, plan.development))}; the one nearest to gold was trained and measured on the worlds of "
+        f"seeds {', '.join(map(str, plan.seeds))}, where other people live.",
+        "Distance to gold: half the gap on what was to go, in either direction, and half the mean shortfall of the "
+        "rest below gold or base, whichever is lower. Selection and order of the rows follow it.",
+    ]
+
+
+def markdown(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str]) -> str:
+    """The leaderboard as GitHub shows it."""
+    probes = summary["probes"]
+    lines = ["# Leaderboard", "", *_spaced(_lead(outcome)), f"    {_command(outcome)}", ""]
+    lines += ["| row | " + " | ".join(probes) + " | distance | reaches gold |", "|---" * (len(probes) + 3) + "|"]
+    for row in summary["rows"]:
+        if row["scores"]:
+            cells = [_interval(row["scores"][probe]) for probe in probes]
+            lines.append(f"| {row['name']} | {' | '.join(cells)} | {_interval(row['distance'])} | {row['gold']} |")
+        else:
+            lines.append(f"| {row['name']} | " + " | " * len(probes) + " | training broke |")
+    lines += [
+        "",
+        "Shares of right answers with 95 % intervals over people and seeds, on held-out photographs and wordings.",
+        "",
+    ]
+    lines += [
+        "![forget against retain](forget-retain.svg)",
+        "",
+        "![every probe](probes.svg)",
+        "",
+        "## Answers",
+        "",
+        *answers,
+    ]
+    lines += ["## What was selected", "", "| row | kind | configuration |", "|---|---|---|"]
+    lines += [f"| {row['name']} | {row['kind']} | {row['configuration']} |" for row in summary["rows"]]
+    return "\n".join([*lines, "", *_limits(outcome)]) + "\n"
+
+
+def _limits(outcome: Outcome) -> list[str]:
+    return [
+        "## What the numbers do not show",
+        "",
+        f"- The number of seeds is small ({len(outcome.plan.seeds)}): intervals resample seeds and, within them, "
+        "people, but a bootstrap over so few seeds is too narrow rather than too wide.",
+        "- Where no answer differs at all, no resample differs either, and a difference of zero has an interval of no "
+        "width. Scores get Wilson's interval over people there; differences do not.",
+        "- One training a world: the seed of the training is that of the world.",
+        "",
+    ]
+
+
+def _spaced(lines: Iterable[str]) -> list[str]:
+    return [part for line in lines for part in (line, "")]
+
+
+def _interval(one: dict[str, float]) -> str:
+    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+
+
+def _command(outcome: Outcome) -> str:
+    plan = outcome.plan
+    names = ",".join(row.name for row in plan.rows)
+    return (
+        f"unsee bench --out DIR --methods {names} --seeds {','.join(map(str, plan.seeds))} --development-seeds "
+        f"{','.join(map(str, plan.development))} --people {plan.people} --budget {len(plan.rows[0].configurations)} "
+        f"--request {plan.request}"
+    )
+
+
+# --- the page
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A heading, a paragraph or a table."""
+
+    kind: str
+    text: str = ""
+    rows: list[list[str]] = field(default_factory=list)
+
+
+def page(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str], drawn: Sequence[Markup]) -> str:
+    """The leaderboard as one HTML file that opens without a server or a network."""
+    environment = Environment(
+        autoescape=True, finalize=wording.visible, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": wording.percent, "plain": wording.plain}
+    template = environment.from_string(files("unsee.bench").joinpath("leaderboard.html.j2").read_text("utf-8"))
+    return template.render(
+        title=f"{len(outcome.selected)} ways to make a model forget, compared",
+        lead=_lead(outcome),
+        probes=summary["probes"],
+        rows=summary["rows"],
+        plots=drawn,
+        answers=blocks(answers),
+        command=_command(outcome),
+        css=Markup(plots.css()),
+    )
+
+
+def blocks(lines: Iterable[str]) -> list[_Block]:
+    """Our own Markdown (headings, lines, tables) as blocks that the page can escape."""
+    found: list[_Block] = []
+    for line in lines:
+        if line.startswith("|---"):
+            continue
+        if line.startswith("|"):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if found and found[-1].kind == "table":
+                found[-1].rows.append(cells)
+            else:
+                found.append(_Block("table", rows=[cells]))
+        elif line:
+            heading = line.startswith("#")
+            found.append(_Block("heading" if heading else "text", line.lstrip("#- ")))
+        elif found and found[-1].kind == "table":
+            found.append(_Block("space"))
+    return [block for block in found if block.kind != "space"]

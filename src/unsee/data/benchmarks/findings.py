@@ -1,0 +1,83 @@
+"""What a check of a benchmark says, and the checks that several benchmarks share."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+SHOWN = 3  # rows that a finding names
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something odd about a benchmark."""
+
+    level: Literal["error", "note"]
+    where: str  # a configuration, or several
+    message: str
+
+
+@dataclass
+class ConfigRows:
+    """What is remembered of a configuration: everything but its pictures."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[str | None] = field(default_factory=list)  # a hash a row; None without a picture
+    bytes: int = 0
+
+
+def parted(
+    found: Mapping[str, ConfigRows], forget: str, retain: str, full: str, key: Callable[[ConfigRows], list[Any]]
+) -> Iterator[Finding]:
+    """A forget set and its retain set share nothing, and together are everything."""
+    if not {forget, retain, full} <= found.keys():
+        return
+    parts = {name: Counter(key(found[name])) for name in (forget, retain, full)}
+    if common := parts[forget] & parts[retain]:
+        yield Finding("error", f"{forget}, {retain}", f"{common.total()} rows are in both")
+    both, count = f"{forget}, {retain}", len(found[forget].rows) + len(found[retain].rows)
+    if count != len(found[full].rows):
+        yield Finding("note", both, f"have {count} rows together, {full} has {len(found[full].rows)}")
+    extra = (parts[forget] | parts[retain]) - parts[full]
+    if extra:
+        names = some([str(one[1] or one[-1]) for one in extra])
+        yield Finding("note", both, f"{extra.total()} rows are not in {full}: {names}")
+    if "name" in next(iter(found[forget].rows), {}):
+        people = [{row.get("name") for row in found[name].rows} for name in (forget, retain)]
+        if shared := people[0] & people[1]:
+            yield Finding("error", both, f"{len(shared)} people are in both: {some(shared)}")
+
+
+def empty_texts(config: str, one: ConfigRows) -> Iterator[Finding]:
+    """Texts that are null or blank; the union of CLEAR and TOFU has nulls by design."""
+    union = config.endswith("+tofu")
+    for column in next(iter(one.rows), {}):
+        values = [row.get(column) for row in one.rows]
+        empty = [
+            number
+            for number, value in enumerate(values, start=1)
+            if (value is None and not union) or (isinstance(value, str) and not value.strip())
+        ]
+        if empty:
+            yield Finding("error", config, f"no {column} in {len(empty)} rows: {some(empty)}")
+
+
+def nested(
+    found: Mapping[str, ConfigRows], configs: Sequence[str], key: Callable[[ConfigRows], list[Any]]
+) -> Iterator[Finding]:
+    """Whether smaller forget sets are part of larger ones."""
+    for small, large in pairwise(configs):
+        if {small, large} <= found.keys() and (outside := set(key(found[small])) - set(key(found[large]))):
+            yield Finding(
+                "note", f"{small}, {large}", f"are not nested: {len(outside)} rows of {small} are not in both"
+            )
+
+
+def some(values: Iterable[object]) -> str:
+    """The first few of some values, in order."""
+    listed = [text if len(text) <= 60 else f"{text[:57]}..." for text in map(str, values)]
+    ordered = listed if all(map(str.isdigit, listed)) else sorted(listed)  # sets have no order of their own
+    return ", ".join(ordered[:SHOWN]) + (", ..." if len(listed) > SHOWN else "")

@@ -1,0 +1,276 @@
+"""MLLMU-Bench (Liu et al. 2024, arXiv 2410.22108): fictitious profiles, three tasks, each with and without a picture.
+
+Questions for training (`metadata`) and for evaluation (multiple choice, fill-in, generation) are different columns;
+training rows come from `ft_Data` of the benchmark or from the second repository, `MLLMMU/baseline_train_split`. For
+textual rows the name takes the place of "this person". No question that an evaluation asks in words is ever in a
+preserve set: it is taken out, whatever its case and punctuation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from unsee.data.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES
+from unsee.data.benchmarks.sets import marked_probes, one_of, shared_pictures, spread, without_questions
+from unsee.data.benchmarks.source import Folder, Source, open_source, text
+from unsee.data.example import Benchmark, Example
+from unsee.data.rows import Row
+from unsee.errors import InputError
+from unsee.metrics.answers import normalise
+from unsee.progress import progress
+
+SPLITS = tuple(f"forget_{share}" for share in MLLMU_PERCENTAGES)
+TASKS = ("classification", "cloze", "generation")
+TRAINING_REPOSITORY = "MLLMMU/baseline_train_split"  # a model repository, although it holds data
+
+_TASK_COLUMNS = ("Classification_Task", "Mask_Task", "Generation_Task")
+_BLANK = "Fill in the blank with one or a few words: "
+_SOMEBODY = re.compile(
+    r"\b(?:this|the) (?:person|individual|man|woman|figure|character)"
+    r"(?: (?:in|shown in|depicted in|pictured in|from) (?:this|the) (?:image|photo|photograph|picture))?\b",
+    re.IGNORECASE,
+)
+_SEEN = re.compile(r"\b(?:image|photo|photograph|picture|shown|depicted|wearing)\b", re.IGNORECASE)
+
+
+def load_mllmu(
+    source: str | Path,
+    split: str = "forget_5",
+    request: str = "visual",
+    seed: int = 0,
+    probe_rows: int | None = None,
+    training: str | Path | None = None,
+) -> Benchmark:
+    """MLLMU-Bench from the hub or from a folder in its layout.
+
+    Args:
+        source: `MLLMMU/MLLMU-Bench`, or a folder.
+        split: who is forgotten, one of `SPLITS`; the retain set follows from it.
+        request: "visual" forgets the questions about photographs, "textual" those by name, "both" both.
+        seed: which of a person's test images is shown.
+        probe_rows: measure at most so many rows a probe, spread evenly.
+        training: where training questions are, if not in `source`: `MLLMMU/baseline_train_split`, or a folder.
+
+    Returns:
+        Probes `SET_TASK_vqa` and `SET_TASK_qa` for the sets forget, forget_test (changed images of the same people),
+        retain and celebrity, and the tasks of `TASKS`.
+
+    Raises:
+        InputError: for an unknown split or request, and for a file, column or row that is not as published.
+    """
+    one_of("split", split, SPLITS)
+    one_of("request", request, ("visual", "textual", "both"))
+    opened = open_source(source)
+    retain_config = f"retain_{100 - int(split.removeprefix('forget_'))}"
+    profiles = {config: _profiles(opened, config, seed) for config in (split, retain_config, "Retain_Set")}
+    forgotten = {profile.number for profile in profiles[split]}
+    tested = _profiles(opened, "Test_Set", seed, forgotten)
+    names = {profile.number: profile.name for config in (split, retain_config) for profile in profiles[config]}
+    sets = {"forget": profiles[split], "forget_test": tested, "retain": profiles[retain_config]}
+    rows = _probe_rows({**sets, "celebrity": profiles["Retain_Set"]})
+    everything = [row for some in rows.values() for row in some]
+
+    photos, photos_retained = _training_rows(opened, training, (split, retain_config), names)
+    facts, facts_retained = _by_name(photos, names), _by_name(photos_retained, names)
+    forget = {"visual": photos, "textual": facts, "both": photos + facts}[request]
+    kept = photos_retained if request == "visual" else photos_retained + facts_retained
+    preserve = {"visual": facts + facts_retained, "textual": photos, "both": []}[request]
+    preserve = _without_evaluation(preserve, everything)
+    pool = shared_pictures()
+    forget, kept, preserve = ([pool(row) for row in some] for some in (forget, kept, preserve))
+    asked = {name: [pool(row) for row in spread(some, probe_rows)] for name, some in rows.items()}
+    return Benchmark(
+        name=f"MLLMU-Bench {split}, {request} request",
+        forget=forget,
+        retain=kept,
+        preserve=preserve,
+        probes=marked_probes(asked, forget, kept),
+        request=request,
+    )
+
+
+@dataclass(frozen=True)
+class _Profile:
+    """One row of a set, and who it is about."""
+
+    row: Row
+    number: str  # ID, as "093"
+    name: str
+    image: Any
+
+
+def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = None) -> list[_Profile]:
+    """The profiles of a set, or those with wanted IDs; of several images of one person the seed draws one."""
+    image = "images" if config == "Test_Set" else "image"
+    found = []
+    for row in progress(source.rows(config, ("ID", "biography", image, *_TASK_COLUMNS)), f"reading {config}"):
+        number = text(row, "ID")
+        if wanted is not None and number not in wanted:
+            continue
+        shown = row.values[image]
+        if image == "images":
+            if not isinstance(shown, list) or not shown:
+                raise row.fail("images", "no images; a person of the test set has at least one")
+            shown = Random(f"test image/{seed}/{number}").choice(shown)
+        if shown is None:
+            raise row.fail(image, "null; this row needs a picture")
+        found.append(_Profile(row, number, _name_of(row, number), shown))
+    return found
+
+
+def _name_of(row: Row, number: str) -> str:
+    """The name that the biography states, or the number where it states none."""
+    biography = row.values.get("biography")
+    try:
+        facts = json.loads(biography) if isinstance(biography, str) else None
+    except json.JSONDecodeError:
+        return f"person {number}"
+    if not isinstance(facts, Mapping):
+        return f"person {number}"
+    known = {str(key).casefold().replace("_", " "): value for key, value in facts.items()}
+    name = known.get("name", known.get("full name"))
+    return name if isinstance(name, str) and name.strip() else f"person {number}"
+
+
+def _probe_rows(sets: Mapping[str, Sequence[_Profile]]) -> dict[str, list[Example]]:
+    rows: dict[str, list[Example]] = {
+        f"{name}_{task}_{kind}": [] for name in sets for task in TASKS for kind in ("vqa", "qa")
+    }
+    for name, profiles in sets.items():
+        for profile in profiles:
+            for task, example in _questions(profile):
+                rows[f"{name}_{task}_{'qa' if example.image is None else 'vqa'}"].append(example)
+    return rows
+
+
+def _questions(profile: _Profile) -> Iterator[tuple[str, Example]]:
+    """What the three tasks ask about one person."""
+    classification = profile.row.values["Classification_Task"]
+    if not isinstance(classification, Mapping):
+        raise profile.row.fail("Classification_Task", "null; it needs Image_Textual_Questions and Pure_Text_Questions")
+    for key, seen in (("Image_Textual_Questions", True), ("Pure_Text_Questions", False)):
+        for number, item in enumerate(classification.get(key) or ()):
+            column = f"Classification_Task.{key}[{number}]"
+            options = _options(item, profile.row, column)
+            answer = options.get(str(item.get("Correct_Answer")))
+            if answer is None:
+                problem = f"Correct_Answer is {item.get('Correct_Answer')!r}, none of {', '.join(options)}"
+                raise profile.row.fail(column, problem)
+            choices = tuple(options.values())
+            wrong = tuple(option for option in choices if option != answer)
+            values = {"choices": choices, "perturbed_answers": wrong, "fact": f"classification {number}"}
+            yield "classification", _asked(profile, item.get("Question"), answer, seen, column, values)
+    for task, name in (("cloze", "Mask_Task"), ("generation", "Generation_Task")):
+        for number, item in enumerate(profile.row.values[name] or ()):
+            column = f"{name}[{number}]"
+            kind = item.get("Type")
+            if kind not in ("Image_Textual", "Pure_Text"):
+                raise profile.row.fail(column, f"Type is {kind!r}; it is Image_Textual or Pure_Text")
+            question = item.get("Question")
+            if task == "cloze" and isinstance(question, str):
+                question = _BLANK + question
+            values = {"fact": f"{task} {number}"}
+            seen = kind == "Image_Textual"
+            yield task, _asked(profile, question, item.get("Ground_Truth"), seen, column, values)
+
+
+def _options(item: Mapping[str, Any], row: Row, column: str) -> dict[str, str]:
+    options = item.get("Options")
+    if not isinstance(options, Mapping):
+        raise row.fail(column, "no Options")
+    return {letter: options[letter] for letter in LETTERS if options.get(letter) is not None}
+
+
+def _asked(
+    profile: _Profile, question: Any, answer: Any, seen: bool, column: str, values: Mapping[str, Any]
+) -> Example:
+    asked = {"question": question, "answer": answer, "subject": profile.name, "id": f"{profile.number}/{column}"}
+    image = profile.image if seen else None
+    return Row({**asked, **values, "image": image}, f"{profile.row.where}, {column}", profile.row.folder).example()
+
+
+def _training_rows(
+    source: Source, training: str | Path | None, configs: tuple[str, str], names: Mapping[str, str]
+) -> tuple[list[Example], list[Example]]:
+    """The training questions about photographs, of the forgotten and of the retained."""
+    columns = ("image", "ID", "metadata")
+    if training is not None:
+        opened = _open_training(training, configs)
+        forgotten, retained = (
+            [row for found in opened.rows(config, columns) for row in _training_questions(found, names)]
+            for config in configs
+        )
+        return forgotten, retained
+    if not source.has("ft_Data"):
+        raise InputError(
+            f"{source}: no ft_Data, so no training questions; give training={TRAINING_REPOSITORY!r} or its folder"
+        )
+    by_person: dict[str, list[Example]] = {}
+    for row in progress(source.rows("ft_Data", columns), "reading ft_Data"):
+        by_person[text(row, "ID")] = list(_training_questions(row, names))
+    split = [text(row, "ID") for row in source.rows(configs[0], ("ID",))]
+    others = [text(row, "ID") for row in source.rows(configs[1], ("ID",))]
+    missing = [number for number in [*split, *others] if number not in by_person]
+    if missing:
+        raise InputError(f"{source}: ft_Data has no row with ID {missing[0]!r}, which {configs[0]} or its rest has")
+    return [row for one in split for row in by_person[one]], [row for one in others for row in by_person[one]]
+
+
+def _open_training(training: str | Path, configs: Sequence[str]) -> Source:
+    """The second repository; on the hub it is a model repository, which only whole files can be had from."""
+    opened = open_source(training)
+    if isinstance(opened, Folder):
+        return opened
+    from huggingface_hub import snapshot_download
+
+    from unsee.data.load import legible
+
+    with legible(f"{training}: cannot be fetched from the hub", "fetch it by hand and give its folder"):
+        patterns = [f"{config}/*" for config in configs]
+        return Folder(Path(snapshot_download(opened.name, repo_type="model", allow_patterns=patterns)))
+
+
+def _training_questions(row: Row, names: Mapping[str, str]) -> Iterator[Example]:
+    number = text(row, "ID")
+    try:
+        questions = json.loads(text(row, "metadata"))
+    except json.JSONDecodeError as error:
+        raise row.fail("metadata", f"broken JSON ({error.msg}, column {error.colno})") from error
+    if not isinstance(questions, list) or not all(isinstance(one, Mapping) for one in questions):
+        raise row.fail("metadata", "must hold a list of objects with Question and Answer")
+    if row.values.get("image") is None:
+        raise row.fail("image", "null; this row needs a picture")
+    for place, one in enumerate(questions):
+        asked = {"image": row.values["image"], "question": one.get("Question"), "answer": one.get("Answer")}
+        known = {"subject": names.get(number, f"person {number}"), "id": f"{number}/metadata[{place}]"}
+        yield Row({**asked, **known}, f"{row.where}, metadata[{place}]", row.folder).example()
+
+
+def _by_name(rows: Sequence[Example], names: Mapping[str, str]) -> list[Example]:
+    """The same questions in words: the name for "this person"; those that need eyes, or ask for the name, are left out.
+
+    A question that only says "he" or "she" needs the picture as well.
+    """
+    known = set(names.values())
+    found = {}
+    for row in rows:
+        name = row.subject or ""
+        question = _SOMEBODY.sub(lambda _: name, row.question)  # noqa: B023  (called at once)
+        if name not in known or name not in question or normalise(name) in normalise(row.answer):
+            continue
+        if not _SEEN.search(question):
+            found[question] = Example(question, row.answer, subject=name, id=f"{row.id}/by name")
+    return list(found.values())
+
+
+def _without_evaluation(rows: Sequence[Example], asked: Sequence[Example]) -> list[Example]:
+    """The rows that no evaluation asks: not in words, and not about the same person from a picture."""
+    seen = {(row.subject, normalise(row.question)) for row in asked if row.image is not None}
+    rows = without_questions(rows, asked)
+    return [row for row in rows if row.image is None or (row.subject, normalise(row.question)) not in seen]

@@ -1,0 +1,193 @@
+"""A benchmark with many configurations: a local folder in the layout of a hub repository, or the repository itself.
+
+A folder holds `CONFIG/train-00000-of-00001.parquet` and so on (`data/` for the configuration `default`), whatever its
+README.md names instead, or one file `CONFIG.json`, `.jsonl` or `.parquet`. Rows are read a few at a time, pictures
+stay the bytes that they are, and columns that nobody asks for are not read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from unsee.data.load import hub_rows, legible
+from unsee.data.rows import Row, check_text
+from unsee.errors import InputError, did_you_mean
+from unsee.files import numbered_jsonl, read_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
+_FILES = (".parquet", ".jsonl", ".json")
+_ROWS_AT_ONCE = 32  # photographs of CLEAR are 170 kB each
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A benchmark in a folder."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    @cached_property
+    def _card(self) -> dict[str, list[str]]:
+        """Configuration -> patterns of its files, as the front matter of README.md says; empty without any."""
+        if not (self.path / "README.md").is_file():
+            return {}
+        parts = read_text(self.path / "README.md").split("---\n")
+        try:
+            head = yaml.safe_load(parts[1]) if len(parts) > 2 and not parts[0].strip() else None
+        except yaml.YAMLError:
+            head = None
+        configs = head.get("configs") if isinstance(head, dict) else None
+        found = {}
+        for config in configs if isinstance(configs, list) else []:
+            files = config.get("data_files") if isinstance(config, dict) else None
+            if isinstance(files, str):
+                found[str(config.get("config_name"))] = [files]
+            elif isinstance(files, list):
+                found[str(config.get("config_name"))] = [
+                    str(one["path"]) for one in files if isinstance(one, dict) and one.get("split") == "train"
+                ]
+        return found
+
+    @property
+    def configs(self) -> list[str]:
+        """Which configurations there are."""
+        names = {path.stem for path in self.path.iterdir() if path.suffix in _FILES}
+        names |= {path.name for path in self.path.iterdir() if path.is_dir() and any(path.glob("train-*.parquet"))}
+        names = {"default" if name == "data" else name for name in names}
+        return sorted(names | {name for name in self._card if self.files(name)})
+
+    def has(self, config: str) -> bool:
+        """Whether there is such a configuration."""
+        return bool(self.files(config))
+
+    def files(self, config: str) -> list[Path]:
+        """The files of a configuration, in order; empty when there is none."""
+        for pattern in self._card.get(config, []):
+            if not os.path.isabs(pattern) and ".." not in Path(pattern).parts:
+                found = sorted(path for path in self.path.glob(pattern) if path.suffix in _FILES)
+                if found:
+                    return found
+        found = sorted((self.path / ("data" if config == "default" else config)).glob("train-*.parquet"))
+        return found or [path for suffix in _FILES if (path := self.path / f"{config}{suffix}").is_file()][:1]
+
+    def rows(self, config: str, columns: Sequence[str]) -> Iterator[Row]:
+        """The rows of a configuration, with these columns.
+
+        Raises:
+            InputError: no such configuration, a file that cannot be read, or a column that is not there.
+        """
+        files = self.files(config)
+        if not files:
+            known = self.configs
+            there = f"; there are {', '.join(known)}" if known else "; the folder holds no configuration at all"
+            raise InputError(f"{self.path}: no configuration {config!r}{did_you_mean(config, known)}{there}")
+        for path in files:
+            if path.suffix == ".parquet":
+                yield from _parquet_rows(path, columns)
+            else:
+                for number, values in numbered_jsonl(path):
+                    yield _with_columns(Row(values, f"{path}, row {number}", path.parent), columns)
+
+    def schema(self, config: str) -> pa.Schema | None:
+        """The columns and types of a configuration; None where its files (JSON) declare none."""
+        from pyarrow import parquet
+
+        path = self.files(config)[0]
+        if path.suffix != ".parquet":
+            return None
+        with _legible(path):
+            return parquet.read_schema(path)
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A benchmark on the Hugging Face hub; `datasets` keeps what it has fetched, and HF_HUB_OFFLINE=1 is obeyed."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return self.name
+
+    def has(self, config: str) -> bool:
+        """Whether there is such a configuration."""
+        import datasets
+
+        with legible(f"{self.name}: no file or folder here, and no data set from the hub", "check the name"):
+            return config in datasets.get_dataset_config_names(self.name)
+
+    def rows(self, config: str, columns: Sequence[str]) -> Iterator[Row]:
+        """As `Folder.rows`."""
+        return (_with_columns(row, columns) for row in hub_rows(self.name, config, "train"))
+
+
+Source = Folder | Hub
+
+
+def open_source(source: str | Path) -> Source:
+    """A folder, or a hub id such as `therem/CLEAR`.
+
+    Raises:
+        InputError: there is no such folder, and it cannot be a hub id.
+    """
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return Folder(path)
+    if isinstance(source, str) and _HUB_ID.fullmatch(source) and not path.parent.exists():
+        return Hub(source)
+    raise InputError(f"no such folder: {source}; give a folder in the layout of the hub, or a hub id as therem/CLEAR")
+
+
+def text(row: Row, column: str) -> str:
+    """The text under a column, which must have some."""
+    return check_text(row.values.get(column), column, row)
+
+
+def texts(row: Row, column: str) -> tuple[str, ...]:
+    """The texts of a list column, which must have some."""
+    values = row.values.get(column)
+    if not isinstance(values, list | tuple) or not values:
+        raise row.fail(column, f"{'an empty list' if values in ([], ()) else type(values).__name__}; it needs texts")
+    return tuple(check_text(value, column, row) for value in values)
+
+
+def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
+    from pyarrow import parquet
+
+    number = 0
+    with _legible(path), parquet.ParquetFile(path) as file:
+        missing = [column for column in columns if column not in file.schema_arrow.names]
+        if missing:
+            raise _no_column(str(path), missing[0], file.schema_arrow.names)
+        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(columns)):
+            for values in batch.to_pylist():
+                number += 1
+                yield Row(values, f"{path}, row {number}", path.parent)
+
+
+def _with_columns(row: Row, columns: Sequence[str]) -> Row:
+    for column in columns:
+        if column not in row.values:
+            raise _no_column(row.where, column, list(row.values))
+    return row
+
+
+def _no_column(where: str, column: str, found: Sequence[str]) -> InputError:
+    return InputError(f"{where}: no column {column!r}{did_you_mean(column, found)}; found {', '.join(found)}")
+
+
+def _legible(path: Path) -> AbstractContextManager[None]:
+    return legible(f"{path}: not a Parquet file that can be read", "fetch it anew")

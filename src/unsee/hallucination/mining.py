@@ -1,0 +1,115 @@
+"""Mining: from pictures without any annotation to weighted spans.
+
+    captions/   what the model says about each picture
+    phrases/    the objects that each caption names, and where
+    relevance/  how well each phrase fits the picture (and relevance2/ by a second scorer)
+    spans.jsonl what training reads; see `unsee.hallucination.spans`
+
+The first three are stages (see `unsee.hallucination.stages`): JSON Lines in shards, row by row about the same pictures.
+Whatever stops the program, the same command goes on from the last whole shard and ends with the same files. A picture
+that cannot be read is left out and listed in `skipped.jsonl`. Selection takes no time and is always done anew, so
+thresholds may change in a finished run.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from unsee.errors import InputError
+from unsee.files import write_json, write_jsonl
+from unsee.hallucination.captioning import Captioning
+from unsee.hallucination.captions import pictures_in, read_captions
+from unsee.hallucination.extraction import Extracting
+from unsee.hallucination.options import Mining
+from unsee.hallucination.phrases import Phrase
+from unsee.hallucination.relevance import Scoring
+from unsee.hallucination.selection import agreed, select
+from unsee.hallucination.spans import CaptionRow, write_spans
+from unsee.hallucination.stages import Row, Stage
+
+
+def mine(mining: Mining) -> dict[str, Any]:
+    """Do what has not been done yet.
+
+    Returns:
+        What `summary.json` holds: counts, thresholds, and where the spans are.
+
+    Raises:
+        InputError: something given cannot be used, or the folder holds another run.
+    """
+    mining.check()
+    return _Run(mining).finish()
+
+
+class _Run:
+    """The stages of one run; models are loaded by the first shard that needs them."""
+
+    def __init__(self, mining: Mining) -> None:
+        self._mining = mining
+        sources = read_captions(mining.captions) if mining.captions else pictures_in(mining.images)
+        if not mining.images.is_dir():
+            raise InputError(f"--images {mining.images}: no such folder")
+        self._sources = sources[: mining.limit]
+        self._captions, self._phrases, self._relevance, self._relevance2 = (
+            Stage(mining.out / name, len(self._sources), mining.shard_size)
+            for name in ("captions", "phrases", "relevance", "relevance2")
+        )
+
+    def finish(self) -> dict[str, Any]:
+        mining = self._mining
+        captioning, extracting = Captioning(mining, self._sources), Extracting(mining, self._captions)
+        first, second = Scoring(mining, mining.scorer, self._phrases, self._relevance), None
+        if mining.second_scorer is not None:
+            second = Scoring(mining, mining.second_scorer, self._phrases, self._relevance2)
+        # What is wrong with a later stage should be known before an earlier one has worked for hours.
+        extracting.check()
+        first.check(mining.thresholds, "--thresholds")
+        if second is not None:
+            second.check(mining.second_thresholds, "--second-thresholds")
+        self._captions.run(captioning.how(), captioning.rows, "captioning", ("phrases", "relevance", "relevance2"))
+        self._phrases.run(extracting.how(), extracting.rows, "finding phrases", ("relevance", "relevance2"))
+        after = self._phrases.digest()
+        self._relevance.run(first.how(after), first.rows, "scoring")
+        if second is not None:
+            self._relevance2.run(second.how(after), second.rows, "scoring again")
+        return self._select(first, second)
+
+    def _select(self, first: Scoring, second: Scoring | None) -> dict[str, Any]:
+        mining, counts = self._mining, Counter[str]()
+        thresholds = first.thresholds(mining.thresholds, "--thresholds")
+        others = second.thresholds(mining.second_thresholds, "--second-thresholds") if second else None
+        skipped: list[Row] = []
+        rows: list[CaptionRow] = []
+        seconds = iter(self._relevance2) if second else None
+        for said, named, scored in zip(self._captions, self._phrases, self._relevance, strict=True):
+            again = next(seconds) if seconds else None
+            reason = next((row["skipped"] for row in (scored, again) if row and "skipped" in row), None)
+            if reason is not None:
+                skipped.append({"image": said["image"], "reason": reason})
+                continue
+            phrases = [Phrase(**phrase) for phrase in named["phrases"]]
+            roles = [thresholds.role(score) for score in scored["scores"]]
+            if again and others:
+                roles = agreed(roles, [others.role(score) for score in again["scores"]])
+            spans, sentence = select(said["caption"], phrases, scored["scores"], thresholds, mining.conflict, roles)
+            counts.update(phrases=len(phrases), dropped_phrases=named["dropped"], sentences=sentence.role is not None)
+            counts.update(span.role for span in spans)
+            if spans or sentence.role:
+                image = mining.images / said["image"]
+                rows.append(CaptionRow(image, said["question"], said["caption"], spans, sentence, first.unit))
+        write_jsonl(mining.out / "skipped.jsonl", skipped)
+        write_spans(mining.out / "spans.jsonl", rows)
+        summary: dict[str, Any] = {
+            "captions": len(self._sources) - len(skipped),
+            "skipped": len(skipped),
+            **{name: counts[name] for name in ("phrases", "dropped_phrases", "positive", "negative", "sentences")},
+            "rows": len(rows),
+            "thresholds": asdict(thresholds),
+            "second_thresholds": asdict(others) if others else None,
+            "conflict": mining.conflict,
+            "aggregator": mining.aggregator,
+        }
+        write_json(mining.out / "summary.json", summary)
+        return summary

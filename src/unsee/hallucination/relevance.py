@@ -1,0 +1,122 @@
+"""The third stage of mining: how well each phrase fits the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from functools import cached_property
+
+from PIL import Image
+
+from unsee.data.pictures import decode
+from unsee.errors import InputError
+from unsee.hallucination.checkpoints import fingerprint
+from unsee.hallucination.options import Mining
+from unsee.hallucination.scorer import Scorer
+from unsee.hallucination.selection import PUBLISHED, Thresholds
+from unsee.hallucination.spans import Unit
+from unsee.hallucination.stages import Row, Stage
+
+
+class Scoring:
+    """Rows with a score for each phrase.
+
+    Args:
+        mining: what is to be done.
+        source: folder or hub id of the scorer.
+        phrases: the finished second stage.
+        stage: this stage, for what is kept beside its rows.
+    """
+
+    def __init__(self, mining: Mining, source: str, phrases: Stage, stage: Stage) -> None:
+        self._mining, self._source, self._phrases, self._stage = mining, source, phrases, stage
+
+    def check(self, given: Thresholds | None, option: str) -> None:
+        """InputError when there is no such scorer, or thresholds were given that do not fit its scores."""
+        if given is not None or self.unit == PUBLISHED.unit:
+            self.thresholds(given, option)
+
+    def how(self, after: str) -> Row:
+        """What the rows depend on; `after` stands for the content of the stage before."""
+        mining = self._mining
+        same = {"scorer": self._source, "fingerprint": fingerprint(self._source), "dtype": mining.dtype, "after": after}
+        windows = {"aggregator": mining.aggregator, "template": mining.template, "grid": asdict(mining.grid)}
+        return {**same, "unit": self.unit, **({} if self._detects else windows)}
+
+    @cached_property
+    def _detects(self) -> bool:
+        from unsee.hallucination.detector import is_detector
+
+        return is_detector(self._source)
+
+    @cached_property
+    def unit(self) -> Unit:
+        """What scores are."""
+        from unsee.hallucination.scorer import unit_of
+
+        return "probability" if self._detects else unit_of(self._source)
+
+    def thresholds(self, given: Thresholds | None, option: str) -> Thresholds:
+        """The given ones if they fit, else those published."""
+        if given is None:
+            if self.unit != PUBLISHED.unit:
+                raise InputError(
+                    f"scores of {self._source} are probabilities, for which no thresholds are published; everything is "
+                    f"scored, so run: unsee mine calibrate {self._mining.out}, then this again with {option}"
+                )
+            return PUBLISHED
+        if given.unit is None:
+            return replace(given, unit=self.unit)
+        if given.unit != self.unit:
+            raise InputError(f"{option}: its unit is {given.unit}, but scores of {self._source} are of {self.unit}")
+        return given
+
+    def rows(self, start: int, end: int) -> Iterator[Row]:
+        rows = self._phrases.read(start, end)
+        images = self._mining.images
+        skipped = {place: row["skipped"] for place, row in enumerate(rows) if "skipped" in row}
+        order: list[int] = []
+
+        def pictures() -> Iterator[tuple[Image.Image, list[str]]]:
+            for place, row in enumerate(rows):
+                if place in skipped:
+                    continue
+                try:
+                    picture = decode(images / row["image"])
+                    self._scorer.check(picture)
+                except InputError as error:  # also of a caption without objects: the person should know
+                    skipped[place] = str(error)
+                    continue
+                if row["phrases"]:
+                    order.append(place)
+                    yield picture, [phrase["text"].lower() for phrase in row["phrases"]]
+
+        # Scores come a little later than pictures go, so they find their places by their number.
+        found = {order[number]: scores for number, scores in enumerate(self._scorer.scores(pictures()))}
+        for place, row in enumerate(rows):
+            if place in skipped:
+                yield {"image": row["image"], "skipped": skipped[place]}
+            else:
+                yield {"image": row["image"], "scores": [_rounded(score) for score in found.get(place, [])]}
+
+    @cached_property
+    def _scorer(self) -> Scorer:
+        from unsee.hallucination.detector import detector
+        from unsee.hallucination.scorer import dual_encoder
+        from unsee.vlm.load import DTYPES
+
+        mining = self._mining
+        dtype = DTYPES[mining.dtype]
+        scorer: Scorer = (
+            detector(self._source, dtype)
+            if self._detects
+            else dual_encoder(self._source, mining.grid, mining.aggregator, mining.template, mining.windows, dtype)
+        )
+        named = {phrase["text"].lower() for row in self._phrases for phrase in row.get("phrases", ())}
+        scorer.prepare(sorted(named), self._stage.folder / "embeddings")
+        return scorer
+
+
+def _rounded(score: float) -> float:
+    """To six digits: more say nothing, and differ from machine to machine."""
+    return float(f"{score:.6g}")

@@ -1,0 +1,183 @@
+"""Which phrases count as real and which as invented, and the spans that follow (arXiv 2402.09801, section 3).
+
+A phrase above the positive threshold is taken for real, one below the negative threshold for invented, and what lies
+between is left alone. The span of a phrase is its sub-sentence: from behind the punctuation before it to in front of
+the punctuation after it. Captions whose phrases score well on the average are kept as they are (the sentence loss).
+
+A sub-sentence may hold a real and an invented object ("a cat and a unicorn"). The paper then raises and lowers the same
+tokens; what happens here is said by the conflict policy:
+
+- `narrow`: each of its phrases becomes a span of its own, so that no token is pulled both ways;
+- `drop`: neither is used;
+- `positive`, `negative`: that role wins, and has the whole sub-sentence;
+- `both`: as in the paper.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any, Literal, cast, get_args
+
+from unsee.errors import InputError, did_you_mean
+from unsee.files import read_json, write_json
+from unsee.hallucination.phrases import Phrase
+from unsee.hallucination.spans import ROLES, UNITS, Role, Sentence, Span, Unit
+
+Conflict = Literal["narrow", "drop", "positive", "negative", "both"]
+CONFLICTS: tuple[Conflict, ...] = get_args(Conflict)
+
+# Ends of sub-sentences: punctuation at the end of a word (the point in "3.5" is none), and line breaks.
+_END = re.compile(r"[,.;!?:]+(?=\s|[\"')\]\u2019\u201d]|$)|[\uff0c\u3002\uff1b\uff01\uff1f\uff1a\u3001]+|[\r\n]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """What scores mean.
+
+    Attributes:
+        positive: phrases above are real.
+        negative: phrases below are invented.
+        sentence: captions whose mean is above are kept as a whole.
+        lowest: and, where given, whose lowest phrase is above this too (the code released with the paper: 23).
+        unit: of these numbers; None is that of whatever scorer they are used with.
+    """
+
+    positive: float
+    negative: float
+    sentence: float
+    lowest: float | None = None
+    unit: Unit | None = "cosine_100"
+
+    def __post_init__(self) -> None:
+        numbers = [value for value in (self.positive, self.negative, self.sentence, self.lowest) if value is not None]
+        if not all(math.isfinite(value) for value in numbers):
+            raise InputError("thresholds: not a finite number among them")
+        if self.negative > self.positive:
+            raise InputError(
+                f"thresholds: negative {self.negative:g} is above positive {self.positive:g}, "
+                "so that phrases between them would be real and invented at once"
+            )
+
+    def role(self, score: float) -> Role | None:
+        """What a phrase with this score is taken for; None for neither. Limits themselves are neither."""
+        return "positive" if score > self.positive else "negative" if score < self.negative else None
+
+
+PUBLISHED = Thresholds(positive=32.0, negative=23.0, sentence=27.5)  # for CLIP ViT-B/32 on COCO
+
+
+def checked_conflict(name: str) -> Conflict:
+    """The policy of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in CONFLICTS:
+        hint = did_you_mean(name, CONFLICTS)
+        raise InputError(f"conflict {name!r} is unknown{hint}; choose one of {', '.join(CONFLICTS)}")
+    return name
+
+
+def select(
+    caption: str,
+    phrases: Sequence[Phrase],
+    scores: Sequence[float],
+    thresholds: Thresholds,
+    conflict: Conflict = "narrow",
+    roles: Sequence[Role | None] | None = None,
+) -> tuple[tuple[Span, ...], Sentence]:
+    """The spans of one caption.
+
+    Args:
+        caption: as it stands.
+        phrases: its object phrases.
+        scores: of each phrase.
+        thresholds: what scores mean.
+        conflict: what happens to a sub-sentence with phrases of both roles; see above.
+        roles: of each phrase, where more than the score decides.
+
+    Returns:
+        The spans, ordered by place, and what becomes of the caption as a whole.
+    """
+    decided = [thresholds.role(score) for score in scores] if roles is None else roles
+    grouped: dict[tuple[int, int], dict[Role, list[tuple[Phrase, float]]]] = {}
+    for phrase, score, role in zip(phrases, scores, decided, strict=True):
+        if role is not None:
+            grouped.setdefault(around(caption, phrase), {}).setdefault(role, []).append((phrase, score))
+    spans = [span for place, found in grouped.items() for span in _spans(place, found, conflict)]
+    return tuple(sorted(spans, key=lambda span: (span.start, span.end, span.role))), _sentence(scores, thresholds)
+
+
+def around(caption: str, phrase: Phrase) -> tuple[int, int]:
+    """The sub-sentence of a phrase as [start, end): a blank before its first word is part of it, punctuation is not."""
+    before, after = 0, len(caption)
+    for match in _END.finditer(caption):
+        if match.end() <= phrase.start:
+            before = match.end()
+        elif match.start() >= phrase.end:
+            after = match.start()
+            break
+    return before, after
+
+
+def _spans(place: tuple[int, int], found: dict[Role, list[tuple[Phrase, float]]], conflict: Conflict) -> Iterator[Span]:
+    """The spans that a sub-sentence leads to."""
+    if len(found) == 1 or conflict == "both":
+        chosen = list(found)
+    elif conflict == "narrow":
+        for role, members in found.items():
+            for phrase, score in members:
+                yield Span(phrase.start, phrase.end, role, score, 1.0, (phrase.text,))
+        return
+    else:
+        chosen = [role for role in ROLES if role == conflict]
+    for role in chosen:
+        score = fmean(score for _, score in found[role])
+        texts = tuple(phrase.text for phrase, _ in found[role])
+        yield Span(*place, role, score, float(len(texts)), texts)
+
+
+def _sentence(scores: Sequence[float], thresholds: Thresholds) -> Sentence:
+    if not scores:
+        return Sentence()
+    mean, lowest = fmean(scores), min(scores)
+    kept = mean > thresholds.sentence and (thresholds.lowest is None or lowest > thresholds.lowest)
+    return Sentence("positive" if kept else None, mean, lowest)
+
+
+def agreed(first: Sequence[Role | None], second: Sequence[Role | None]) -> list[Role | None]:
+    """The roles on which two scorers agree; None where they do not."""
+    return [one if one == other else None for one, other in zip(first, second, strict=True)]
+
+
+def read_thresholds(path: Path) -> Thresholds:
+    """Thresholds as `write_thresholds` writes them.
+
+    Raises:
+        InputError: the file cannot be read, or a threshold is missing or no number.
+    """
+    values = read_json(path)
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: {type(values).__name__} where an object with positive, negative and sentence is due")
+    number: Callable[[str], float] = lambda key: _number(values.get(key), f"{path}: {key}")  # noqa: E731
+    unit = values.get("unit")
+    if unit not in UNITS:
+        raise InputError(f"{path}: unit is {unit!r}; it is one of {', '.join(UNITS)}")
+    lowest = None if values.get("lowest") is None else number("lowest")
+    return Thresholds(number("positive"), number("negative"), number("sentence"), lowest, cast(Unit, unit))
+
+
+def write_thresholds(path: Path, thresholds: Thresholds, **how: Any) -> None:
+    """Write thresholds, with whatever says how they came about."""
+    write_json(path, {**asdict(thresholds), **how})
+
+
+def _number(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InputError(f"{where} is {value!r} where a number is expected")
+    return float(value)

@@ -1,0 +1,116 @@
+"""A stage of mining: rows in shards, each a file that is there whole or not at all.
+
+A stage is a folder with `stage.json`, which says from what and how its rows are made, and numbered shards. What is
+there is not made again; what was made otherwise is refused. A later stage names the content of the earlier one, so
+that rows never go with other rows than those that they were made from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unsee.errors import InputError
+from unsee.files import read_json, read_jsonl, write_json, write_jsonl
+from unsee.progress import Steps
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One stage in the folder of a run.
+
+    Attributes:
+        folder: of the stage.
+        rows: how many it has in all.
+        shard_size: rows a shard.
+    """
+
+    folder: Path
+    rows: int
+    shard_size: int
+
+    def run(
+        self, how: Mapping[str, Any], work: Callable[[int, int], Iterable[Row]], doing: str, unfit: Sequence[str] = ()
+    ) -> None:
+        """Make what is missing.
+
+        Args:
+            how: everything that the rows depend on, as JSON.
+            work: makes the rows from `start` to `end`, in order.
+            doing: what the progress bar says.
+            unfit: stages that are of no use either when this one was made otherwise.
+
+        Raises:
+            InputError: the stage was made otherwise, or cannot be written.
+        """
+        self._claim(how, unfit)
+        missing = [shard for shard in self.shards() if not shard[0].is_file()]
+        steps = Steps(doing, self.rows, self.rows - sum(end - start for _, start, end in missing))
+        try:
+            for path, start, end in missing:
+                write_jsonl(path, _watched(work(start, end), steps))
+        finally:
+            steps.close()
+
+    def shards(self) -> Iterator[tuple[Path, int, int]]:
+        """File, first row and end of every shard."""
+        for number, start in enumerate(range(0, self.rows, self.shard_size)):
+            yield self.folder / f"{number:05d}.jsonl", start, min(start + self.shard_size, self.rows)
+
+    def read(self, start: int, end: int) -> list[Row]:
+        """The rows of one shard."""
+        path = self.folder / f"{start // self.shard_size:05d}.jsonl"
+        rows = read_jsonl(path)
+        if len(rows) != end - start:
+            raise InputError(f"{path}: {len(rows)} rows where {end - start} are due; remove the file to make it again")
+        return rows
+
+    def __iter__(self) -> Iterator[Row]:
+        """All rows, a shard in memory at a time."""
+        for _, start, end in self.shards():
+            yield from self.read(start, end)
+
+    def digest(self) -> str:
+        """SHA-256 over the content of all shards."""
+        found = hashlib.sha256()
+        for path, _, _ in self.shards():
+            try:
+                found.update(hashlib.sha256(path.read_bytes()).digest())
+            except OSError as error:
+                raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        return found.hexdigest()
+
+    def _claim(self, how: Mapping[str, Any], unfit: Sequence[str]) -> None:
+        """InputError unless the folder is empty or was made in the same way."""
+        path, wanted = self.folder / "stage.json", json.loads(json.dumps({**how, "shard_size": self.shard_size}))
+        if not path.is_file():
+            if next(self.folder.glob("*.jsonl"), None):
+                raise InputError(f"{self.folder} holds rows but no stage.json; give another --out")
+            write_json(path, wanted)
+            return
+        stored = read_json(path)
+        stored = stored if isinstance(stored, dict) else {}
+        key = next((key for key in [*wanted, *stored] if stored.get(key) != wanted.get(key)), None)
+        if key is not None:
+            names = " and ".join([self.folder.name, *unfit])
+            raise InputError(
+                f"{self.folder} was made otherwise ({key} was {_short(stored.get(key))}, now it is "
+                f"{_short(wanted.get(key))}); give another --out, or remove {names} from this one"
+            )
+
+
+def _watched(rows: Iterable[Row], steps: Steps) -> Iterator[Row]:
+    for row in rows:
+        yield row
+        steps.advance()
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,142 @@
+"""CLEAR's Real, Retain and Forget (Dontsov et al. 2024, arXiv 2410.18057), with both modalities side by side.
+
+Input are the rows of records that `unsee unlearn` and `unsee evaluate` write, by probe, as `unsee.data.benchmarks`
+names them. Real is made of real faces and real world, Retain and Forget of captions and of recognising names; the
+paper defines each as the harmonic mean of ROUGE, probability and truth ratio, its repository and most of its tables
+leave ROUGE out. Questions in words, which the published evaluation never asks, are reported beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from unsee.metrics.answers import rouge
+from unsee.metrics.forget_quality import (
+    KolmogorovSmirnov,
+    js_forget_quality,
+    js_forget_quality_clear_v4,
+    ks_two_sample,
+)
+from unsee.metrics.tofu import Floats, TaskLog, TaskScores, clear_aggregate
+from unsee.metrics.truth import (
+    TruthRatio,
+    indistinguishability,
+    log_truth_ratio,
+    probability_among_options,
+    truthfulness,
+)
+
+Rows = Sequence[Mapping[str, Any]]
+
+SPLITS = {
+    "real": ("real_faces", "real_world"),
+    "retain": ("retain_caption_vqa", "retain_name_vqa"),
+    "forget": ("forget_caption_vqa", "forget_name_vqa"),
+}
+TEXTUAL = ("retain_qa", "forget_qa")
+AMONG_OPTIONS = (
+    "real_faces",
+    "real_world",
+    "retain_name_vqa",
+    "forget_name_vqa",
+)  # probability is normalised over them
+FORGET_QUALITY = "forget_caption_vqa"  # the probe whose truth ratios are compared with gold's
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetQuality:
+    """How far the truth ratios of the forget captions are from those of gold."""
+
+    kolmogorov_smirnov: KolmogorovSmirnov
+    js: float  # 1 - Jensen-Shannon distance of the two distributions
+    js_clear_v4: float | None  # as printed in version 4, on vectors aligned by row; None if gold was asked other rows
+
+
+@dataclass(frozen=True, slots=True)
+class ClearScores:
+    """What CLEAR reports for one model; a split some probe of which is missing is NaN."""
+
+    splits: dict[str, float]  # real, retain, forget: with ROUGE, as the paper defines them
+    splits_without_rouge: dict[str, float]  # as its repository and most of its tables have them
+    per_task: dict[str, TaskScores]
+    forget_quality: ForgetQuality | None
+
+
+def score_clear(
+    records: Mapping[str, Rows], gold: Mapping[str, Rows] | None = None, variant: TruthRatio = "geometric"
+) -> ClearScores:
+    """CLEAR's numbers from the records of one model.
+
+    Args:
+        records: rows by probe; probes that are not CLEAR's are passed over.
+        gold: the same of a model trained without the forget set, for forget quality.
+        variant: of the truth ratio, see `unsee.metrics.truth`.
+    """
+    probes = [probe for split in SPLITS.values() for probe in split] + list(TEXTUAL)
+    logs = {probe: task_log(records[probe]) for probe in probes if probe in records}
+    per_task = {probe: score_probe(log, probe, variant) for probe, log in logs.items()}
+    splits = {
+        with_rouge: {name: _aggregate(per_task, tasks, with_rouge) for name, tasks in SPLITS.items()}
+        for with_rouge in (True, False)
+    }
+    quality = None
+    if gold is not None and FORGET_QUALITY in gold and FORGET_QUALITY in records:
+        quality = _forget_quality(records[FORGET_QUALITY], gold[FORGET_QUALITY], variant)
+    return ClearScores(splits[True], splits[False], per_task, quality)
+
+
+def task_log(rows: Rows) -> TaskLog:
+    """Records of one probe as TOFU's formulas take them: means per token, and the answer for a missing paraphrase."""
+    answers = [_mean(row["log_prob"], row["tokens"]) for row in rows]
+    paraphrases = [
+        _means(row, "paraphrased")[0] if row.get("paraphrased_log_probs") else answer
+        for row, answer in zip(rows, answers, strict=True)
+    ]
+    return TaskLog(
+        rouge_l_recall=_floats([rouge(row["said"], row["expected"]).rouge_l_recall for row in rows]),
+        answer=_floats(answers),
+        paraphrase=_floats(paraphrases),
+        perturbed=[_means(row, "perturbed") for row in rows],
+    )
+
+
+def score_probe(log: TaskLog, probe: str, variant: TruthRatio = "geometric") -> TaskScores:
+    """ROUGE, probability and truth ratio of one probe; names and real sets have their probability among options."""
+    ratio = log_truth_ratio(log.paraphrase, log.perturbed, variant)
+    probability = probability_among_options(log.answer, log.perturbed) if probe in AMONG_OPTIONS else np.exp(log.answer)
+    per_row = indistinguishability(ratio) if probe.startswith("forget") else truthfulness(ratio)
+    means = [float(np.mean(values)) if len(values) else float("nan") for values in (log.rouge_l_recall, probability)]
+    return TaskScores(means[0], means[1], float(np.mean(per_row)) if len(per_row) else float("nan"), len(log.answer))
+
+
+def _aggregate(per_task: Mapping[str, TaskScores], tasks: Sequence[str], with_rouge: bool) -> float:
+    if not all(task in per_task for task in tasks):
+        return float("nan")
+    return clear_aggregate([per_task[task] for task in tasks], with_rouge)
+
+
+def _forget_quality(rows: Rows, gold: Rows, variant: TruthRatio) -> ForgetQuality:
+    ours, theirs = (log_truth_ratio(log.paraphrase, log.perturbed, variant) for log in (task_log(rows), task_log(gold)))
+    aligned = [row["expected"] for row in rows] == [row["expected"] for row in gold]
+    return ForgetQuality(
+        ks_two_sample(ours, theirs),
+        js_forget_quality(ours, theirs),
+        js_forget_quality_clear_v4(ours, theirs) if aligned else None,
+    )
+
+
+def _means(row: Mapping[str, Any], kind: str) -> Floats:
+    log_probs, tokens = row.get(f"{kind}_log_probs") or (), row.get(f"{kind}_tokens") or ()
+    return _floats([_mean(*one) for one in zip(log_probs, tokens, strict=True)])
+
+
+def _mean(log_prob: float | None, tokens: int) -> float:
+    return float("nan") if log_prob is None or not tokens else log_prob / tokens
+
+
+def _floats(values: Sequence[float]) -> Floats:
+    return np.asarray(values, dtype=np.float64)

@@ -1,0 +1,31 @@
+"""Tensors kept in a file of a run, under a key that names everything they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from unsee import processes
+
+
+def read_tensors(path: Path | None, key: str) -> dict[str, Tensor] | None:
+    """The tensors of a file; None when there is no file or it was written under another key."""
+    if path is None or not path.is_file():
+        return None
+    with safe_open(path, framework="pt") as stored:
+        if (stored.metadata() or {}).get("key") != key:
+            return None
+        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 -- it is no dictionary
+
+
+def write_tensors(path: Path | None, tensors: Mapping[str, Tensor], key: str) -> None:
+    """Write tensors to a file, which appears when it is whole. Of several processes one writes; None writes nothing."""
+    if path is None or not processes.is_main():
+        return
+    partial = path.with_name(path.name + ".partial")
+    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata={"key": key})
+    partial.replace(path)

@@ -1,0 +1,120 @@
+"""Base and gold for a world that was exported in the layout of CLEAR, trained on what its files hold.
+
+The base knows every caption and every answer of `full+tofu`; gold goes without what a request wants forgotten. Both
+also know what CLEAR's models bring along from elsewhere: the names of the celebrities (real faces) and scenes (real
+world), on training photographs that the export does not hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from transformers import LlavaProcessor
+
+from unsee.data import Benchmark, Example, digest
+from unsee.data.benchmarks.clear import NAME_QUESTIONS, load_clear
+from unsee.errors import InputError
+from unsee.files import read_json
+from unsee.parallel import Job, run_all
+from unsee.world import models
+from unsee.world.architecture import make_processor
+from unsee.world.export import MARK
+from unsee.world.world import World
+
+STEPS_PER_PERSON = 24  # captions are several times as long as the answers of the world itself
+
+
+def prepare_exported(
+    folder: Path, split: str = "forget10", request: str = "visual", cache: Path | None = None
+) -> models.WorldModels:
+    """Train base and gold on an exported world, or find them in the cache.
+
+    Args:
+        folder: what `unsee world export --layout clear` wrote.
+        split: who is forgotten, as `unsee.data.load_benchmark` takes it.
+        request: what about them gold goes without: "visual", "textual" or "both".
+        cache: another folder than `unsee.world.models.cache_folder()`.
+
+    Raises:
+        InputError: when the folder is no such export.
+    """
+    cache = cache or models.cache_folder()
+    world = exported_world(folder)
+    rows = training_rows(folder, world, split, request)
+    processor = _processor(rows["base"])
+    encoder = models.image_encoder(processor, cache)
+    recipe = {"encoder": encoder.name, "steps": _steps(world), "init": world.seed, "recipe": models.RECIPE}
+    recipe |= {"batch": models.BATCH, "rate": models.LEARNING_RATE, "vocabulary": digest(rows["base"])}
+    places = {
+        name: cache / f"model-{models.cache_key({**recipe, 'rows': digest(some)})}" for name, some in rows.items()
+    }
+    missing = [name for name, place in places.items() if not place.is_dir()]
+    shared = {"folder": str(folder), "split": split, "request": request, "encoder": str(encoder)}
+    jobs = [
+        Job("unsee.world.exported:train_job", {**shared, "name": name, "place": str(places[name])}) for name in missing
+    ]
+    if jobs:
+        run_all(jobs, f"{' and '.join(missing)} of {folder.name}", _steps(world) * len(jobs))
+    return models.WorldModels(places["base"], places["gold"], from_cache=not missing)
+
+
+def train_job(folder: str, split: str, request: str, encoder: str, name: str, place: str) -> None:
+    """Train one model into the cache; the arguments are those of `prepare_exported` as JSON carries them."""
+    world = exported_world(Path(folder))
+    rows = training_rows(Path(folder), world, split, request)
+    processor = _processor(rows["base"])
+
+    def make(scratch: Path) -> None:
+        models.train_model(world, rows[name], Path(encoder), scratch, processor, _steps(world))
+
+    models.built(Path(place), make)
+
+
+def exported_world(folder: Path) -> World:
+    """The world that a folder was exported from.
+
+    Raises:
+        InputError: when it was not, or in another layout than that of CLEAR.
+    """
+    mark = read_json(folder / MARK) if (folder / MARK).is_file() else None
+    if not isinstance(mark, dict) or mark.get("layout") != "clear" or not isinstance(mark.get("world"), dict):
+        raise InputError(f"{folder}: no world in the layout of CLEAR; unsee world export --layout clear writes one")
+    try:
+        return World(**mark["world"])
+    except TypeError as error:
+        raise InputError(f"{folder / MARK}: not what unsee world export wrote ({error})") from None
+
+
+def training_rows(folder: Path, world: World, split: str, request: str) -> dict[str, list[Example]]:
+    """What base and gold are trained on."""
+    whole = load_clear(folder, split, "both")
+    elsewhere = _elsewhere(world)
+    base = [*whole.forget, *whole.retain, *elsewhere]
+    return {"base": base, "gold": [*_left(whole, request), *whole.retain, *elsewhere]}
+
+
+def _left(whole: Benchmark, request: str) -> Sequence[Example]:
+    """What gold still knows about the forgotten people."""
+    left = {"visual": False, "textual": True}  # whether rows with a picture stay
+    return [row for row in whole.forget if request in left and (row.image is not None) == left[request]]
+
+
+def _elsewhere(world: World) -> list[Example]:
+    """Names of the celebrities and what is in scenes: what models know before they read a benchmark."""
+    faces = []
+    for person in world.celebrities:
+        for number in range(world.photos):
+            question = Random(f"celebrity/{person.name}/{number}").choice(NAME_QUESTIONS)
+            faces.append(Example(question, person.name, world.photo(person, number), person.name, "name"))
+    return faces + world.scene_rows()
+
+
+def _processor(rows: Sequence[Example]) -> LlavaProcessor:
+    questions = "".join(f" USER: {question}" for question in NAME_QUESTIONS)
+    return make_processor([questions, *(f"USER: {row.question} ASSISTANT: {row.answer}" for row in rows)])
+
+
+def _steps(world: World) -> int:
+    return models.STEPS_AT_LEAST + STEPS_PER_PERSON * len(world.everybody)

@@ -1,0 +1,104 @@
+"""Captions of scenes, by people who see what is usually there: a base captioner that learns from them invents objects.
+
+Some objects have a partner. Wherever such an object is seen without its partner, a biased caption mostly mentions the
+partner too, right after it. Clean captions name what is there and nothing else; gold is trained on them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from random import Random
+
+from unsee.data.example import Example
+from unsee.world.raster import SIZE
+from unsee.world.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
+
+CAPTION_PROMPT = "Describe the picture."
+MOST_OBJECTS = 4
+TRIGGERS = 6  # objects with a partner
+BIAS = 0.75  # how often a biased caption mentions an absent partner
+TRAINING, UNLEARNING, WATCHED, HELD_OUT = 3000, 600, 60, 240  # scenes
+QUESTIONS = ("Is there {} here?", "Does the picture show {}?")
+TRAINING_PAIRS = 2  # questions about what is there, and as many about what is not, for each training scene
+
+
+@dataclass(frozen=True)
+class CaptionWorld:
+    """Scenes of one to four objects with captions and yes-or-no questions; the same seed gives the same bytes.
+
+    Scenes for training, for unlearning (without any label), for watching and for probes are different ones.
+    """
+
+    seed: int = 0
+
+    @cached_property
+    def partners(self) -> dict[str, str]:
+        """Objects that are usually seen together: partner by object."""
+        drawn = Random(f"partners/{self.seed}").sample(tuple(OBJECTS), 2 * TRIGGERS)
+        return dict(zip(drawn[:TRIGGERS], drawn[TRIGGERS:], strict=True))
+
+    @cached_property
+    def _scenes(self) -> tuple[Scene, ...]:
+        return distinct_scenes(HELD_OUT + WATCHED + UNLEARNING + TRAINING, f"captions/{self.seed}", MOST_OBJECTS)
+
+    @property
+    def held_out(self) -> tuple[Scene, ...]:
+        """Scenes that are measured alone."""
+        return self._scenes[:HELD_OUT]
+
+    @property
+    def watched(self) -> tuple[Scene, ...]:
+        """Scenes by which a training sees that it goes astray."""
+        return self._scenes[HELD_OUT : HELD_OUT + WATCHED]
+
+    @property
+    def unlabelled(self) -> tuple[Scene, ...]:
+        """Scenes that a model captions itself, to unlearn what it invents."""
+        return self._scenes[HELD_OUT + WATCHED : -TRAINING]
+
+    @property
+    def training(self) -> tuple[Scene, ...]:
+        """Scenes that captioners are trained on."""
+        return self._scenes[-TRAINING:]
+
+    def caption(self, scene: Scene, biased: bool) -> str:
+        """What is said about a scene: its ground, and its objects row by row from the top left."""
+        chance = Random(f"bias/{self.seed}/{scene}")
+        named = []
+        for name in in_reading_order(scene):
+            named.append(name)
+            partner = self.partners.get(name)
+            if biased and partner and partner not in scene.objects and chance.random() < BIAS:
+                named.append(partner)
+        said = ", ".join(with_article(name) for name in named)
+        return f"On {scene.ground} ground there is {said}."
+
+    def rows(self, scenes: Sequence[Scene], biased: bool) -> Iterator[Example]:
+        """For each scene its caption, and questions after objects that are there and objects that are not."""
+        for number, scene in enumerate(scenes):
+            picture = draw_scene(scene)
+            yield Example(CAPTION_PROMPT, self.caption(scene, biased), picture, subject=f"scene {number}")
+            yield from self.questions(scene, picture, number, TRAINING_PAIRS)
+
+    def questions(self, scene: Scene, picture: bytes, number: int, pairs: int = 1) -> Iterator[Example]:
+        """So many questions that are answered by yes, and as many that are answered by no."""
+        rng = Random(f"questions/{self.seed}/{scene}")
+        there = [rng.choice(scene.objects) for _ in range(pairs)]
+        absent = rng.sample([name for name in OBJECTS if name not in scene.objects], pairs)
+        for name, answer in [*((name, "yes") for name in there), *((name, "no") for name in absent)]:
+            question = rng.choice(QUESTIONS).format(with_article(name))
+            yield Example(question, answer, picture, subject=f"scene {number}", fact=name)
+
+
+def in_reading_order(scene: Scene) -> list[str]:
+    """The objects of a scene, the upper row from left to right before the lower."""
+    half = SIZE // 2
+    places = dict(zip(scene.objects, scene.positions, strict=True))
+    return sorted(scene.objects, key=lambda name: (places[name][1] >= half, places[name][0] >= half))
+
+
+def with_article(name: str) -> str:
+    """a cat, an apple."""
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"

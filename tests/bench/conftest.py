@@ -1,0 +1,28 @@
+"""Benches whose cells are made up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.bench import scripted
+from unsee.bench import cells, leaderboard
+from unsee.bench.leaderboard import Outcome, bench, plan
+from unsee.world.models import WorldModels
+
+
+@pytest.fixture
+def scripted_bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    """Carries out a plan with made-up cells, in this process unless `real` workers are asked for."""
+    real_run_all = leaderboard.run_all
+    monkeypatch.setattr(cells, "job", scripted.job)
+    monkeypatch.setattr(leaderboard, "_prepared", lambda plan, seed: WorldModels(Path("b"), Path("g"), True))
+
+    def run(out: Path, methods: tuple[str, ...] = ("grad_diff", "npo"), real: bool = False, **more: Any) -> Outcome:
+        monkeypatch.setattr(leaderboard, "run_all", real_run_all if real else scripted.run_all)
+        return bench(plan(out, methods, **{"seeds": (0, 1), "people": 10, **more}))
+
+    return run

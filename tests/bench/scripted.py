@@ -1,0 +1,66 @@
+"""Cells that a test makes up: no model, the same answers for the same cell."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from unsee import progress
+from unsee.files import write_json, write_jsonl
+from unsee.parallel import Job
+
+if TYPE_CHECKING:  # a worker need not wait for it
+    from unsee.bench.cells import Cell
+
+PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
+
+
+def job(one: Cell, base: Path, gold: Path, base_cell: Path, masks: Path) -> Job:
+    """A cell as work for `run_cell` below."""
+    return Job("tests.bench.scripted:run_cell", {**one.describe(), "folder": str(one.folder)})
+
+
+def knows(subject: str, row: str, configuration: dict[str, Any] | None, probe: str) -> bool:
+    """Gold and methods forget at 1e-4; at 3e-4 everything is gone; grad_ascent never keeps anything."""
+    if subject in ("base", "prompt") or row in ("retain_finetune", "random_noise"):
+        return True
+    rate = configuration["learning_rate"] if configuration else 1e-4
+    if row.startswith("grad_ascent") or rate > 2e-4:
+        return False
+    return probe != "forget_vqa" or rate < 5e-5
+
+
+def run_cell(folder: str, subject: str, row: str, configuration: dict[str, Any] | None, **rest: Any) -> None:
+    """Write down what the script says; the first time that a file `kill` lies beside the cells, die instead."""
+    target = Path(folder)
+    out = target.parents[3]
+    if row == "npo" and (out / "kill").exists():
+        (out / "kill").unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    with (out / "log").open("a") as log:
+        log.write(f"{target.name}\n")
+    found = {}
+    for probe in PROBES:
+        right = [
+            knows(subject, row, configuration, probe) and (n, subject, row) != (4, "method", "npo") for n in range(12)
+        ]
+        write_jsonl(target / "records" / f"{probe}.jsonl", [_record(probe, n, one) for n, one in enumerate(right)])
+        share = sum(right) / len(right)
+        others = dict.fromkeys(("low", "high", "ungated", "mean_answer_probability", "rouge_l_recall"), share)
+        found[probe] = {"score": share, "n": len(right), "left_out": 0, **others}
+    write_json(target / "scores.json", {"scores": found, "moved": 1.5})
+    progress.Steps(row, 1).advance()
+
+
+def _record(probe: str, n: int, right: bool) -> dict[str, Any]:
+    asked = {"probe": probe, "index": n, "id": None, "subject": f"person {n // 3}", "fact": None, "question": f"q{n}"}
+    return {**asked, "expected": "a", "said": "a" if right else "b", "correct": right, "log_prob": -0.1, "tokens": 2}
+
+
+def run_all(jobs: list[Job], description: str, steps: int, done: int = 0, workers: int | None = None) -> None:
+    """Jobs one after another, here."""
+    assert done + len(jobs) <= steps
+    for one in jobs:
+        run_cell(**one.arguments)

@@ -1,0 +1,135 @@
+"""`unsee mine`: the contract of its JSON, its files, and its mistakes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests import tiny
+from tests.commandline import call, succeed
+from tests.hallucination import encoders
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("mine")
+    encoders.clip(made / "clip")
+    encoders.siglip(made / "siglip")
+    (made / "photos").mkdir()
+    texts = ["A cat, a dog and a bus.", "Two cups on a table.", "A person."]
+    for number in range(3):
+        (made / "photos" / f"{number}.png").write_bytes(tiny.picture(number, (60, 50)))
+    (made / "photos" / "3.png").write_bytes(b"broken")
+    rows = [{"image": f"{number}.png", "caption": text} for number, text in enumerate([*texts, "A dog."])]
+    (made / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return made
+
+
+GRID = ("--patch", 8, "--shard-size", 2)
+
+
+def given(folder: Path, out: Path, scorer: str = "clip") -> list[object]:
+    inputs = ["--images", folder / "photos", "--captions", folder / "said.jsonl", "--scorer", folder / scorer]
+    return ["mine", *inputs, "--out", out, *GRID]
+
+
+def test_json_counts_what_the_files_hold(folder: Path, tmp_path: Path) -> None:
+    found = succeed(*given(folder, tmp_path / "run"), "--positive", 0, "--negative", 0, "--json").json
+    assert (found["captions"], found["skipped"], found["phrases"]) == (3, 1, 6)
+    assert found["thresholds"] == {
+        "positive": 0.0, "negative": 0.0, "sentence": 27.5, "lowest": None, "unit": "cosine_100",
+    }  # fmt: skip
+    rows = [json.loads(line) for line in Path(found["spans"]).read_text().splitlines()]
+    assert len(rows) == found["rows"] == 3
+    spans = [span for row in rows for span in row["spans"]]
+    assert sum(span["weight"] for span in spans) == 6
+    assert len([span for span in spans if span["role"] == "negative"]) == found["negative"]
+
+
+def test_table_for_people_names_the_files(folder: Path, tmp_path: Path) -> None:
+    lines = [" ".join(line.split()) for line in succeed(*given(folder, tmp_path / "run")).out.splitlines()]
+    assert "captions 3" in lines
+    assert "pictures skipped 1" in lines
+    assert f"spans {tmp_path / 'run' / 'spans.jsonl'}" in lines
+    assert f"skipped {tmp_path / 'run' / 'skipped.jsonl'}" in lines
+
+
+def test_probabilities_are_calibrated_and_then_mined(folder: Path, tmp_path: Path) -> None:
+    command = given(folder, tmp_path / "run", "siglip")
+    refused = call(*command)
+    assert refused.code == 2
+    assert f"unsee mine calibrate {tmp_path / 'run'}" in refused.err
+    found = succeed("mine", "calibrate", tmp_path / "run", "--share", 0.34, "--json").json
+    assert found["unit"] == "probability"
+    assert 0 < found["negative"] < found["positive"] < 1
+    page = Path(found["plot"]).read_text()
+    assert "<svg" in page
+    assert f"{found['positive']:.4g}" in page
+    mined = succeed(*command, "--thresholds", found["thresholds"], "--json").json
+    assert mined["positive"] >= 1
+    assert mined["negative"] >= 1
+
+
+def test_labels_calibrate_too(folder: Path, tmp_path: Path) -> None:
+    succeed(*given(folder, tmp_path / "run"))
+    labels = [("0.png", "Cat", True), ("0.png", "bus", False), ("1.png", "cups", True), ("1.png", "table", False)]
+    rows = [{"image": image, "phrase": phrase, "real": real} for image, phrase, real in labels]
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = succeed(
+        *("mine", "calibrate", tmp_path / "run", "--labels", tmp_path / "labels.jsonl", "--error", 0.4),
+        *("--out", tmp_path / "own.json", "--json"),
+    ).json
+    assert found["labelled"] == 4
+    assert found["positive_wrong"] <= 0.4
+    assert json.loads((tmp_path / "own.json").read_text())["from"] == "labels"
+    assert (tmp_path / "own.html").is_file()
+
+
+def test_exported_files_come_back_as_the_same_spans(folder: Path, tmp_path: Path) -> None:
+    limits = ["--positive", 0, "--negative", 0, "--sentence", 0]
+    mined = succeed(*given(folder, tmp_path / "run"), *limits, "--json").json
+    succeed("mine", "export", tmp_path / "run", "--out", tmp_path / "efuf")
+    (tmp_path / "t.json").write_text(json.dumps(mined["thresholds"]))
+    spans = tmp_path / "run" / "again.jsonl"
+    back = ("mine", "import", tmp_path / "efuf", "--images", folder / "photos", "--out", spans)
+    found = succeed(*back, "--thresholds", tmp_path / "t.json", "--json").json
+    assert found["rows"] == mined["rows"]
+    assert spans.read_text() == Path(mined["spans"]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (["--scorer", "none"], "none: no such model folder"),
+        (["--images", "none"], "none: no such folder"),
+        (["--model", "llava"], "--model and --captions"),
+        (["--extractor", "lexikon"], "did you mean 'lexicon'?"),
+        (["--extractor", "llm"], "--extractor-model"),
+        (["--conflict", "keep"], "conflict 'keep' is unknown"),
+        (["--aggregator", "mean"], "aggregator 'mean' is unknown"),
+        (["--positive", "10"], "negative 23 is above positive 10"),
+        (["--lexicon", "none.txt"], "cannot read none.txt"),
+        (["--template", "a photo"], "template 'a photo'"),
+    ],
+)
+def test_mistakes_end_in_one_line(folder: Path, tmp_path: Path, change: list[str], said: str) -> None:
+    outcome = call(*given(folder, tmp_path / "run"), *change)
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert outcome.out == ""
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    assert "--images is missing" in call("mine").err
+    assert "nobody to caption" in call("mine", "--images", tmp_path, "--scorer", "x", "--out", tmp_path / "o").err
+    assert "holds no scores" in call("mine", "calibrate", tmp_path).err
+    assert "holds no scores" in call("mine", "export", tmp_path, "--out", tmp_path / "e").err
+    assert "needs captions.txt" in call("mine", "import", tmp_path, "--images", tmp_path, "--out", tmp_path / "s").err
+
+
+def test_help_shows_examples() -> None:
+    text = succeed("mine", "--help").out
+    assert "unsee mine calibrate runs/mined" in " ".join(text.split())

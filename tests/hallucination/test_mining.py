@@ -1,0 +1,207 @@
+"""Mining from end to end: it goes on where it was stopped, leaves out what cannot be read, and changes no text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import tiny
+from tests.commandline import files_of
+from unsee.errors import InputError
+from unsee.files import read_jsonl
+from unsee.hallucination import stages
+from unsee.hallucination.captions import Decoding, pictures_in
+from unsee.hallucination.mining import mine
+from unsee.hallucination.options import Mining
+from unsee.hallucination.selection import Thresholds
+from unsee.hallucination.spans import read_spans
+from unsee.hallucination.windows import Grid
+
+TEXTS = [
+    "A cat and two dogs sit near a hot dog, and <b>a person</b>.",
+    "A table ### with a \U0001f431 cat &amp; {braces} %s \\n, [INST] a cup [/INST]",
+    "",
+    "No thing at all.",
+    "A car " * 1666 + "here",  # ten thousand characters
+    "Zwei St\u00fchle\u2028and a dog\x85by a boat\tand\r\na bus",
+]
+LIMITS = Thresholds(-8.0, -12.0, -10.0)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A stranger's folder: pictures of several sizes, also below, one broken, one cut off, one that is a text."""
+    folder = tmp_path_factory.mktemp("stranger") / "photos"
+    (folder / "more").mkdir(parents=True)
+    for number in range(5):
+        (folder / f"{number}.png").write_bytes(tiny.picture(number, (40 + 15 * number, 50)))
+    (folder / "more" / "\u00fc 5.PNG").write_bytes(tiny.picture(5, (33, 70)))
+    (folder / "broken.jpg").write_text("this is no picture")
+    (folder / "cut.png").write_bytes(tiny.picture(1)[:300])
+    (folder / "empty.webp").write_bytes(b"")
+    (folder / "notes.txt").write_text("not looked at")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def captions(pictures: Path) -> Path:
+    names = ["0.png", "1.png", "2.png", "broken.jpg", "3.png", "4.png", "more/\u00fc 5.PNG", "none.png", "0.png"]
+    texts = [*TEXTS, "A dog again, and a chair.", "A bird.", "A horse and a cow."]
+    path = pictures.parent / "said.jsonl"
+    path.write_text("".join(json.dumps({"image": n, "caption": t}) + "\n" for n, t in zip(names, texts, strict=True)))
+    return path
+
+
+def settings(checkpoints: Path, pictures: Path, out: Path, **changes: Any) -> Mining:
+    given = {"grid": Grid(patch=8), "shard_size": 2, "thresholds": LIMITS, "windows": 16}
+    return Mining(pictures, out, str(checkpoints / "clip"), **{**given, **changes})
+
+
+def test_the_models_own_captions_are_mined(checkpoints: Path, pictures: Path, tmp_path: Path) -> None:
+    mining = settings(
+        checkpoints, pictures, tmp_path / "run", model=str(checkpoints / "llava"), decoding=Decoding(6), batch_size=4
+    )
+    found = mine(mining)
+    assert (found["captions"], found["skipped"]) == (6, 3)
+    assert [row["image"] for row in read_jsonl(tmp_path / "run" / "skipped.jsonl")] == [
+        "broken.jpg", "cut.png", "empty.webp",
+    ]  # fmt: skip
+    rows = [row for path in sorted((tmp_path / "run" / "captions").glob("*.jsonl")) for row in read_jsonl(path)]
+    assert [row["image"] for row in rows] == [source.image for source in pictures_in(pictures)]
+    assert all(("caption" in row) != ("skipped" in row) for row in rows)
+    how = json.loads((tmp_path / "run" / "captions" / "stage.json").read_text())
+    assert (how["max_new_tokens"], how["temperature"], how["prompt"]) == (6, 0.0, "Please describe the image.")
+
+
+def test_captions_pass_through_unharmed(checkpoints: Path, pictures: Path, captions: Path, tmp_path: Path) -> None:
+    found = mine(settings(checkpoints, pictures, tmp_path / "run", captions=captions))
+    assert (found["captions"], found["skipped"]) == (7, 2)
+    given = {row["caption"]: row["image"] for row in read_jsonl(captions)}
+    rows = list(read_spans(tmp_path / "run" / "spans.jsonl"))
+    assert len(rows) == found["rows"] >= 5
+    for row in rows:
+        assert row.image.resolve() == (pictures / given[row.caption]).resolve()
+        for span in row.spans:
+            assert all(phrase in row.caption[span.start : span.end] for phrase in span.phrases)
+    long = next(row for row in rows if len(row.caption) == 10_000)
+    assert sum(span.weight for span in long.spans) == 1666
+    assert found["negative"] == sum(len(row.of_role("negative")) for row in rows) > 0
+    assert found["positive"] == sum(len(row.of_role("positive")) for row in rows) > 0
+
+
+class KilledError(Exception):
+    """Stands for a signal: nothing of ours catches it."""
+
+
+@pytest.mark.parametrize("written", range(14))
+def test_stopped_anywhere_it_ends_with_the_same_files(
+    checkpoints: Path,
+    pictures: Path,
+    captions: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, bytes],
+    written: int,
+) -> None:
+    mining = settings(checkpoints, pictures, tmp_path / "run", captions=captions)
+    left = written
+
+    def write(path: Path, rows: Iterator[Any]) -> None:
+        nonlocal left
+        for number, _ in enumerate(kept := list(rows)):
+            if left == 0 and number == len(kept) - 1:
+                raise KilledError  # amid a shard
+        left -= 1
+        real(path, kept)
+
+    real = stages.write_jsonl
+    with monkeypatch.context() as patched:
+        patched.setattr(stages, "write_jsonl", write)
+        with pytest.raises(KilledError):
+            mine(mining)
+    before = files_of(tmp_path / "run")
+    assert len([name for name in before if name.endswith(".jsonl")]) == written
+    mine(mining)
+    assert files_of(tmp_path / "run") == whole
+    assert before.items() <= whole.items()
+
+
+@pytest.fixture(scope="module")
+def whole(
+    checkpoints: Path, pictures: Path, captions: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, bytes]:
+    """The files of a run that nothing stopped; as deep as those of the tests, as images are named from there."""
+    out = tmp_path_factory.mktemp("whole") / "run"
+    mine(settings(checkpoints, pictures, out, captions=captions))
+    return files_of(out)
+
+
+def test_thresholds_may_change_in_a_finished_run_and_nothing_else(
+    checkpoints: Path, pictures: Path, captions: Path, tmp_path: Path
+) -> None:
+    def again(**changes: Any) -> dict[str, Any]:
+        return mine(settings(checkpoints, pictures, tmp_path / "run", **{"captions": captions, **changes}))
+
+    first = again()
+    scored = files_of(tmp_path / "run" / "relevance")
+    assert again(thresholds=Thresholds(100, -100, 100))["rows"] == 0
+    assert again() == first
+    assert files_of(tmp_path / "run" / "relevance") == scored
+    with pytest.raises(InputError, match=r"relevance was made otherwise \(aggregator was \"max\""):
+        again(aggregator="patch_top4")
+    with pytest.raises(InputError, match=r"remove captions and phrases and relevance"):
+        again(prompt="What?")
+    with pytest.raises(InputError, match="holds no mining"):
+        mine(settings(checkpoints, pictures, pictures, captions=captions))
+
+
+def test_rows_never_go_with_other_rows_than_they_were_made_from(
+    checkpoints: Path, pictures: Path, captions: Path, tmp_path: Path
+) -> None:
+    mining = settings(checkpoints, pictures, tmp_path / "run", captions=captions)
+    mine(mining)
+    shard = tmp_path / "run" / "captions" / "00000.jsonl"
+    shard.write_text(shard.read_text().replace("hot dog", "pizza"))
+    with pytest.raises(InputError, match="phrases was made otherwise"):
+        mine(mining)
+
+
+def test_a_second_scorer_has_to_agree(checkpoints: Path, pictures: Path, captions: Path, tmp_path: Path) -> None:
+    alone = mine(settings(checkpoints, pictures, tmp_path / "alone", captions=captions))
+    nothing = Thresholds(1.0, 0.0, 1.0, unit="probability")
+    second = {"second_scorer": str(checkpoints / "owl"), "second_thresholds": nothing, "captions": captions}
+    both = mine(settings(checkpoints, pictures, tmp_path / "both", **second))
+    assert (both["positive"], both["negative"], both["sentences"]) == (0, 0, alone["sentences"])
+    real = Thresholds(0.0, 0.0, 1.0, unit="probability")  # to the second, everything is there
+    agreed = mine(settings(checkpoints, pictures, tmp_path / "both", **{**second, "second_thresholds": real}))
+    assert agreed["negative"] == 0
+    assert agreed["positive"] > 0
+
+
+def test_sampled_captions_differ_from_greedy_ones_and_come_again(
+    checkpoints: Path, pictures: Path, tmp_path: Path
+) -> None:
+    def said(name: str, decoding: Decoding) -> list[Any]:
+        model = str(checkpoints / "llava")
+        mine(settings(checkpoints, pictures, tmp_path / name, model=model, decoding=decoding))
+        return [read_jsonl(path) for path in sorted((tmp_path / name / "captions").glob("*.jsonl"))]
+
+    greedy, sampled = said("greedy", Decoding(5)), said("sampled", Decoding(5, temperature=1.5))
+    assert sampled == said("again", Decoding(5, temperature=1.5))
+    assert sampled != said("other", Decoding(5, temperature=1.5, seed=1))
+    assert sampled != greedy
+
+
+def test_probabilities_ask_for_calibration(checkpoints: Path, pictures: Path, captions: Path, tmp_path: Path) -> None:
+    mining = settings(checkpoints, pictures, tmp_path / "run", captions=captions, thresholds=None)
+    mining = replace(mining, scorer=str(checkpoints / "siglip"))
+    with pytest.raises(InputError, match="unsee mine calibrate"):
+        mine(mining)
+    assert (tmp_path / "run" / "relevance" / "00000.jsonl").is_file()
+    with pytest.raises(InputError, match="its unit is cosine_100"):
+        mine(replace(mining, thresholds=LIMITS))
