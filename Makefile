@@ -11,7 +11,7 @@ demo: $(READY)
 	$(BIN)/unsee demo person --out $(DEMO)
 
 test: $(READY) lint
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
@@ -101,7 +101,10 @@ def _write_data(benchmark: Benchmark, folder: Path) -> dict[str, Any]:
     roles = {"forget": benchmark.forget, "retain": benchmark.retain, "preserve": benchmark.preserve}
     files = {role: folder / f"{role}.jsonl" for role in roles}
     probes = {probe.name: folder / f"{probe.name}.jsonl" for probe in benchmark.probes}
-    held_out = {probe.name: probe.examples for probe in benchmark.probes}
+    # Without wrong answers: the demo asks for exact answers, and scoring five more for each would take its time.
+    held_out = {
+        probe.name: [replace(row, perturbed_answers=()) for row in probe.examples] for probe in benchmark.probes
+    }
     for name, path in {**files, **probes}.items():
         if not path.is_file():
             write_jsonl({**roles, **held_out}[name], path)

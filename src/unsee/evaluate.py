@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from unsee import processes
 from unsee.data.example import Example, Probe
 from unsee.data.lettered import lettered
 from unsee.errors import InputError
@@ -115,7 +116,7 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
         max_new_tokens: answers are cut there.
 
     Returns:
-        One record an example, in the probe's order.
+        One record an example, in the probe's order. Several processes do a share each, and all have all of them.
     """
     model, was_training = loaded.model, loaded.model.training
     model.eval()
@@ -123,7 +124,7 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
     try:
         # Rows of a kind are asked together: a row in words alone is several times shorter than one with an image.
         order = sorted(range(len(probe)), key=lambda index: probe.examples[index].image is None)
-        starts = range(0, len(order), batch_size)
+        starts = processes.share(range(0, len(order), batch_size))
         found: dict[int, Record] = {}
         for start in progress(starts, f"asking {probe.name}", total=len(starts)):
             places = order[start : start + batch_size]
@@ -131,6 +132,7 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
                 found[place] = record
     finally:
         model.train(was_training)
+    found = processes.together(found)
     return [found[index] for index in range(len(probe))]
 
 
@@ -291,12 +293,12 @@ def measure_all(
     found: dict[str, list[Record]] = {}
     for probe in probes:
         path = folder / f"{probe.name}.jsonl" if folder is not None else None
-        if path is not None and path.is_file():
+        if path is not None and processes.agreed(path.is_file()):
             found[probe.name] = read_records(path)
             continue
-        found[probe.name] = measure(loaded, probe, batch_size, max_new_tokens)
-        if path is not None:
-            write_jsonl(path, [record.row() for record in found[probe.name]])
+        records = found[probe.name] = measure(loaded, probe, batch_size, max_new_tokens)
+        if path is not None and processes.is_main():
+            write_jsonl(path, [record.row() for record in records])
     return found
 
 

@@ -70,7 +70,7 @@ def together(mine: dict[int, T]) -> dict[int, T]:
     from accelerate.utils import gather_object
 
     _state()
-    return {place: value for place, value in gather_object(list(mine.items()))}
+    return dict(gather_object(list(mine.items())))
 
 
 def _state() -> Any:

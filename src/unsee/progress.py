@@ -92,12 +92,7 @@ class Steps:
             for _ in range(done - self._done):
                 _on_step()
         self._done = done
-        if (
-            self._bar is None
-            and _on_step is None
-            and _watched()
-            and time.monotonic() - self._started > PATIENCE
-        ):
+        if self._bar is None and _on_step is None and _watched() and time.monotonic() - self._started > PATIENCE:
             self._bar = _bar()
             self._task = self._bar.add_task(escape(self._description), total=self._total)
             self._bar.start()

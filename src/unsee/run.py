@@ -14,7 +14,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.adapters import moving_adapters
+from unsee.watch import Watch, watched
 
 Records = dict[str, list[Record]]  # by probe
 
@@ -189,14 +190,17 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
     last = latest_checkpoint(checkpoints)
+    method = build(settings.method, settings.hyper_parameters)
+    watch = _watch(settings, benchmark, loaded, spans=method.needs.spans)
     trainer = UnlearnTrainer(
         loaded,
         config(settings, checkpoints),
-        method=build(settings.method, settings.hyper_parameters),
+        method=method,
         forget=benchmark.forget,
         retain=benchmark.retain,
         preserve=benchmark.preserve,
         gate=settings.gate,
+        callbacks=[watch] if watch else None,
     )
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     facts = {
@@ -209,6 +213,8 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         "saliency": _densities(trainer),
         "steps": trainer.state.global_step,
     }
+    if watch:
+        facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
     if trainer.is_world_process_zero():
         write_json(checkpoints / "training.json", facts)
         partial = folder / ".model.partial"
@@ -217,6 +223,15 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         loaded.processor.save_pretrained(partial)
         partial.rename(folder / "model")
     trainer.accelerator.wait_for_everyone()
+
+
+def _watch(settings: Settings, benchmark: Benchmark, loaded: LoadedModel, spans: bool) -> Watch | None:
+    """The guard of a run, where it has one and there is something to watch."""
+    guard = settings.guard
+    examples = watched(spans, benchmark.forget, benchmark.retain, guard.rows) if guard else []
+    if guard is None or not examples:
+        return None
+    return Watch(loaded.model, loaded.encoder, examples, guard.drop, guard.every, settings.eval_batch_size)
 
 
 def config(settings: Settings, folder: Path) -> UnlearnConfig:

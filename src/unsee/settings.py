@@ -62,6 +62,16 @@ class L1(BaseModel):
     of: Literal["factors", "product"] = "factors"  # sum|A| + sum|B|, or sum|scaling * B A|
 
 
+class Guard(BaseModel):
+    """When a training is stopped because it breaks what it should hold."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    drop: Positive = 1.0  # nats a token by which the watched answers may become less likely
+    every: Count = 10  # optimizer steps from one look to the next
+    rows: Count = 32  # watched at most
+
+
 def _parts(value: Any) -> Any:
     """`vision,language` is as good as a list."""
     return check_parts([part.strip() for part in value.split(",")] if isinstance(value, str) else value)
@@ -77,12 +87,22 @@ def _l1(value: Any) -> Any:
     return {"weight": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
 
 
+def _guard(value: Any) -> Any:
+    """A number alone is the drop."""
+    return {"drop": value} if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
 def _gate(value: Any) -> Any:
     """A word alone is the kind."""
     return {"kind": value} if isinstance(value, str) else value
 
 
-_NESTED: dict[str, tuple[type[BaseModel], Any]] = {"lora": (Lora, _lora), "l1": (L1, _l1), "gate": (Gate, _gate)}
+_NESTED: dict[str, tuple[type[BaseModel], Any]] = {
+    "lora": (Lora, _lora),
+    "l1": (L1, _l1),
+    "gate": (Gate, _gate),
+    "guard": (Guard, _guard),
+}
 
 
 class Settings(BaseModel):
@@ -115,6 +135,9 @@ class Settings(BaseModel):
     )
     quantize: Literal["4bit"] | None = Field(
         None, description="round the base to four bits under its adapter; needs lora, and the package bitsandbytes"
+    )
+    guard: Annotated[Guard | None, BeforeValidator(_guard)] = Field(
+        None, description="stop, and keep the last good state, when what is to stay becomes this much less likely"
     )
     learning_rate: Positive = Field(1e-5, description="of AdamW")
     epochs: Positive = Field(5.0, description="passes over the forget rows")
@@ -155,6 +178,7 @@ class Settings(BaseModel):
                 **{name: _absolute(value) for name in SOURCES if (value := getattr(self, name))},
                 "probes": {name: _absolute(path) for name, path in self.probes.items()},
                 "hyper_parameters": asdict(method),
+                "guard": self.guard or (Guard() if method.needs.spans else None),
                 "out": str(Path(self.out).expanduser()),
             }
         )

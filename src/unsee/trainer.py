@@ -240,8 +240,9 @@ class UnlearnTrainer(Trainer):
                     self.accelerator.backward(term.value / self.current_gradient_accumulation_steps)
             total += term.value.detach() / self.current_gradient_accumulation_steps
             self._note({term.name: term.value, **term.parts})
-        for norm in self._l1_norms():
-            self.accelerator.backward(norm / self.current_gradient_accumulation_steps)
+        for adapter in self.penalised:  # one by one: a product is as large as the layer that it changes
+            norm = self._l1_norm(adapter)
+            _add_gradient(norm / self.current_gradient_accumulation_steps, adapter, self.accelerator.scaler)
             total += norm.detach() / self.current_gradient_accumulation_steps
             self._note({"l1": norm})
         self._term_count += 1
@@ -259,12 +260,10 @@ class UnlearnTrainer(Trainer):
             raise InputError(f"l1_of={self.config.l1_of!r}: give factors or product")
         return moving_adapters(self.policy_model)
 
-    def _l1_norms(self) -> Iterator[Tensor]:
-        """The weighted norm of one adapter after the other: a product is as large as the layer that it changes."""
-        for first, second, scaling in self.penalised:
-            product = self.config.l1_of == "product"
-            norm = l1_of_product(first, second, scaling) if product else l1_of_factors(first, second)
-            yield self.config.l1_weight * norm
+    def _l1_norm(self, adapter: LowRank) -> Tensor:
+        product = self.config.l1_of == "product"
+        norm = l1_of_product(*adapter) if product else l1_of_factors(adapter.first, adapter.second)
+        return self.config.l1_weight * norm
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the mean of each term since the last log, as `forget_loss` and the like."""
@@ -402,8 +401,20 @@ def _use_one_gpu(args: UnlearnConfig) -> None:
         args._n_gpu = 1
 
 
+def _add_gradient(loss: Tensor, adapter: LowRank, scaler: Any) -> None:
+    """Add the gradient of a loss on weights alone to that of the weights.
+
+    Not by `backward`, which DistributedDataParallel listens to: outside its forward pass it takes the gradient for one
+    that it must share, and fails. This one is the same in every process.
+    """
+    weights = [weight for weight in (adapter.first, adapter.second) if weight.requires_grad]
+    gradients = torch.autograd.grad(loss if scaler is None else scaler.scale(loss), weights)
+    for weight, gradient in zip(weights, gradients, strict=True):
+        weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
+
+
 def _batch(parts: dict[str, Any] | None) -> Batch | None:
-    return None if parts is None else Batch(**parts)
+    return None if parts is None else Batch.from_dict(parts)
 
 
 class _MarkComplete(TrainerCallback):

@@ -9,7 +9,9 @@ import pytest
 
 from tests.data.conftest import png, refused
 from unsee.data import Example
+from unsee.data.example import AnswerSpan
 from unsee.data.rows import Row
+from unsee.errors import InputError
 
 ASKED = {"question": "Who is this?", "answer": "Ada"}
 EXPECTED = Example("Who is this?", "Ada", image=png())
@@ -162,3 +164,45 @@ def test_conversations_that_are_not_one_question_and_answer(values: dict[str, An
 def test_an_image_in_the_answer_is_refused() -> None:
     answer = {"role": "assistant", "content": [{"type": "text", "text": "x"}, {"type": "image"}]}
     assert "an image in the answer; answers are text" in refused(row(messages=[USER, answer]).example)
+
+
+SPANS = {
+    "question": "Describe the image.",
+    "caption": "A cat, and a dog on a sofa.",
+    "image": None,
+    "unit": "cosine_100",
+    "spans": [
+        {"start": 0, "end": 5, "role": "positive", "weight": 2, "score": 33.4, "phrases": ["cat"]},
+        {"start": 6, "end": 26, "role": "negative", "score": 21.9},
+    ],
+    "sentence": {"role": "positive", "score": 27.65, "lowest": 21.9},
+}
+
+
+def test_captions_with_spans_as_mining_writes_them() -> None:
+    example = Row(SPANS, "spans.jsonl, row 1", Path()).example()
+    assert (example.question, example.answer) == (SPANS["question"], SPANS["caption"])
+    assert example.spans == (
+        AnswerSpan(0, 5, "positive", 2.0, 33.4),
+        AnswerSpan(6, 26, "negative", 1.0, 21.9),
+        AnswerSpan(0, 27, "sentence", 1.0, 27.65),
+    )
+    to_unlearn = {**SPANS, "spans": [], "sentence": {"role": "negative", "score": 20.0}}
+    assert Row(to_unlearn, "row 1", Path()).example().spans == (AnswerSpan(0, 27, "negative", 1.0, 20.0),)
+
+
+@pytest.mark.parametrize(
+    ("spans", "problem"),
+    [
+        ("A cat", "spans: a string where a list is expected"),
+        ([{"start": 0, "end": 99, "role": "positive"}], r"number 1: \[0, 99\) is no range of its caption of 27"),
+        ([{"start": 0, "end": 5, "role": "bad"}], "number 1: role 'bad'; it is positive or negative"),
+        (
+            [{"start": 0, "end": 5, "role": "negative", "weight": "x"}],
+            "number 1: weight 'x' where a number is expected",
+        ),
+    ],
+)
+def test_bad_spans_are_named(spans: object, problem: str) -> None:
+    with pytest.raises(InputError, match=problem):
+        Row({**SPANS, "spans": spans}, "row 1", Path()).example()

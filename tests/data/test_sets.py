@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.data.conftest import png, refused
 from unsee.data import Example, Probe, check_sets, digest, load_examples, write_jsonl
+from unsee.data.example import AnswerSpan
 
 FACE, OTHER = png(), png((1, 2, 3))
 FORGET = [Example("Who?", "Ada", image=FACE), Example("Where?", "Here", image=FACE)]
@@ -110,3 +111,12 @@ def test_any_text_survives(question: str, answer: str, subject: str) -> None:
     with TemporaryDirectory() as folder:
         write_jsonl(examples, Path(folder) / "a.jsonl")
         assert load_examples(Path(folder) / "a.jsonl") == examples
+
+
+def test_captions_keep_their_spans(tmp_path: Path) -> None:
+    spans = (AnswerSpan(0, 5, "positive", 2.0, 33.4), AnswerSpan(6, 26, "negative"), AnswerSpan(0, 27, "sentence"))
+    caption = Example("Describe the image.", "A cat, and a dog on a sofa.", image=OTHER, spans=spans)
+    write_jsonl([caption], tmp_path / "spans.jsonl")
+    (back,) = load_examples(tmp_path / "spans.jsonl")
+    assert back.spans == spans
+    assert digest([back]) == digest([caption]) != digest([replace(caption, spans=spans[:2])])

@@ -152,7 +152,7 @@ def test_the_reference_remembers_refusals_behind_forget_answers(tmp_path: Path) 
     with torch.no_grad():
         policy = Policy(trainer.policy_model.eval())
         for role in ("forget", "refusals"):
-            batch = Batch(**rows[role])
+            batch = Batch.from_dict(rows[role])
             afresh = policy.answer_log_probs(batch)
             torch.testing.assert_close(trainer.reference.answer_log_probs(batch), afresh, rtol=1e-5, atol=1e-4)
     # Other refusals, other numbers: they are not taken from the file of another seed.

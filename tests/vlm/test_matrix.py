@@ -122,7 +122,7 @@ def trainer_of(loaded: LoadedModel, method: str, folder: Path, **settings: Any) 
 
 def batches_of(trainer: UnlearnTrainer) -> dict[str, Any]:
     """By role, what the trainer would see in its step."""
-    return {role: Batch(**parts) for role, parts in trainer._collate([0, 1, 2]).items()}
+    return {role: Batch.from_dict(parts) for role, parts in trainer._collate([0, 1, 2]).items()}
 
 
 @cache

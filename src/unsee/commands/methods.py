@@ -48,6 +48,7 @@ def describe(name: str) -> dict[str, Any]:
         "forget rows": method.needs.forget,
         "retain rows": method.needs.retain,
         "the starting model": method.needs.reference != "nothing",
+        "spans in the forget rows": method.needs.spans,
         "refusals": method.needs.refusals,
         "answers of other rows": method.needs.mismatched,
         "a saliency mask": method.needs.saliency,

@@ -9,24 +9,30 @@ turn a question about a picture into a question about nothing.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image
 
 from unsee.data.conversation import question_and_answer
-from unsee.data.example import Example, ImageSource
+from unsee.data.example import AnswerSpan, Example, ImageSource
 from unsee.errors import InputError
 
-LAYOUTS = {"question": ("question", "answer"), "prompt": ("prompt", "completion"), "messages": ("messages",)}
+LAYOUTS = {
+    "question": ("question", "answer"),
+    "prompt": ("prompt", "completion"),
+    "messages": ("messages",),
+    "spans": ("question", "caption", "spans"),  # as `unsee mine` writes them
+}
 UNDERSTOOD = "question + answer, prompt + completion, or messages, each with image (or images)"
 OPTIONAL = ("image", "images", "subject", "fact", "id", "paraphrased_answers", "perturbed_answers", "choices")
-KNOWN = frozenset(OPTIONAL).union(*LAYOUTS.values())
+KNOWN = frozenset(OPTIONAL).union(*LAYOUTS.values(), ("sentence", "unit"))
 
 _PICTURE_NAME = re.compile(r"image|img|photo|picture|file_name", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
@@ -51,6 +57,8 @@ class Row:
         image = self._image()
         if layout == "question":
             question, answer = self._text("question"), self._text("answer")
+        elif layout == "spans":
+            question, answer = self._text("question"), self._text("caption")
         else:
             question, answer = question_and_answer(self.values, layout, has_image=image is not None, fail=self.fail)
         choices = self._texts("choices")
@@ -66,6 +74,7 @@ class Row:
             paraphrased_answers=self._texts("paraphrased_answers"),
             perturbed_answers=self._texts("perturbed_answers"),
             choices=choices,
+            spans=self._spans(answer) if layout == "spans" else (),
         )
 
     def fail(self, key: str, problem: str) -> InputError:
@@ -90,6 +99,35 @@ class Row:
         if not isinstance(value, (list, tuple)):
             raise self.fail(key, f"{_kind(value)} where a list of strings is expected")
         return tuple(check_text(item, key, self) for item in value)
+
+    def _spans(self, caption: str) -> tuple[AnswerSpan, ...]:
+        """Phrases to raise or to lower, and the caption as a whole where its sentence has a role."""
+        given = self.values["spans"]
+        if not isinstance(given, (list, tuple)):
+            raise self.fail("spans", f"{_kind(given)} where a list is expected")
+        found = [self._span(span, number, len(caption)) for number, span in enumerate(given, start=1)]
+        sentence = self.values.get("sentence") or {}
+        role = sentence.get("role") if isinstance(sentence, Mapping) else "no object"
+        if role not in (None, "positive", "negative"):
+            raise self.fail("sentence", f"role {role!r}; it is positive, negative or null")
+        if role:
+            score = sentence.get("score")
+            held: Literal["sentence", "negative"] = "sentence" if role == "positive" else "negative"
+            found.append(AnswerSpan(0, len(caption), held, score=1.0 if score is None else float(score)))
+        return tuple(found)
+
+    def _span(self, span: Any, number: int, length: int) -> AnswerSpan:
+        values = span if isinstance(span, Mapping) else {}
+        start, end, role = values.get("start"), values.get("end"), values.get("role")
+        if not (type(start) is int and type(end) is int and 0 <= start < end <= length):
+            raise self.fail("spans", f"number {number}: [{start}, {end}) is no range of its caption of {length}")
+        if role not in {"positive", "negative"}:
+            raise self.fail("spans", f"number {number}: role {role!r}; it is positive or negative")
+        numbers = {key: values.get(key, 1.0) for key in ("weight", "score")}
+        for key, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise self.fail("spans", f"number {number}: {key} {value!r} where a number is expected")
+        return AnswerSpan(start, end, role, float(numbers["weight"]), float(numbers["score"]))
 
     def _image(self) -> ImageSource | None:
         image, images = self.values.get("image"), self.values.get("images")

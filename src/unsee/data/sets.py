@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from unsee.data.example import Example, Probe
@@ -133,5 +134,14 @@ def _row(example: Example, image: str | None) -> dict[str, object]:
         "perturbed_answers": example.perturbed_answers,
         "choices": example.choices,
     }
-    row: dict[str, object] = {"image": image, "question": example.question, "answer": example.answer}
+    row: dict[str, object] = {"image": image, "question": example.question}
+    row |= _caption(example) if example.spans else {"answer": example.answer}
     return row | {key: value for key, value in optional.items() if value}
+
+
+def _caption(example: Example) -> dict[str, object]:
+    """The answer of an example with spans, in the layout of captions."""
+    whole = next((span for span in example.spans if span.role == "sentence"), None)
+    spans = [asdict(span) for span in example.spans if span.role != "sentence"]
+    sentence = {"role": "positive", "score": whole.score} if whole else {"role": None}
+    return {"caption": example.answer, "spans": spans, "sentence": sentence}

@@ -143,6 +143,26 @@ def from_quantiles(scored: Scored, share: float = 0.1) -> Thresholds:
     return _with_sentence(scored, float(high), float(low))
 
 
+def from_groups(scored: Scored) -> Thresholds:
+    """Thresholds from the two groups into which the scores fall apart, without labels and without a share.
+
+    The split is Otsu's (1979): the one with the greatest variance between the groups. What is nearer to the mean of the
+    lower group is invented; what is above the mean of the upper one is real. The rest is left alone, because what is
+    there scores in a narrow band whose lower half reaches into what only looks like it.
+
+    Raises:
+        InputError: all scores are the same.
+    """
+    scores = np.sort(np.array(scored.scores()))
+    if scores[0] == scores[-1]:
+        raise InputError(f"all {len(scores)} phrases score {scores[0]:g}: there are no two groups")
+    below = np.arange(1, len(scores))  # size of the lower group
+    sums = scores.cumsum()
+    low, high = sums[:-1] / below, (sums[-1] - sums[:-1]) / (len(scores) - below)
+    best = int(np.argmax(below * (len(scores) - below) * (high - low) ** 2))
+    return _with_sentence(scored, float(high[best]), float(low[best] + high[best]) / 2)
+
+
 def _with_sentence(scored: Scored, positive: float, negative: float) -> Thresholds:
     means = [fmean(score for _, score in phrases) for _, phrases in scored.captions if phrases]
     below = sum(score < negative for score in scored.scores())

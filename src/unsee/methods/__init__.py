@@ -11,6 +11,7 @@ from typing_extensions import Doc
 
 from unsee.errors import InputError, did_you_mean
 from unsee.methods.dpo import DPO
+from unsee.methods.efuf import EFUF, EFUFNPO
 from unsee.methods.entropy import Entropy
 from unsee.methods.gated_npo import GatedNPO
 from unsee.methods.grad_ascent import GradAscent
@@ -33,7 +34,7 @@ METHODS: dict[str, type[Any]] = {
     method.name: method
     for method in (
         RetainFinetune, GradAscent, GradDiff, KL, NPO, SimNPO, IDK, DPO, UNDIAL, Entropy, LLMU, MMUnlearner, GatedNPO,
-        SCRUB, RMU, SKU, RandomNoise,
+        SCRUB, RMU, SKU, EFUF, EFUFNPO, RandomNoise,
     )
 }  # fmt: skip
 

@@ -39,7 +39,7 @@ class RMU:
     forget_weight: Annotated[NonNegative, Doc("weight of the steering")] = 1.0
     retain_weight: Annotated[NonNegative, Doc("weight of how far retain states have moved")] = 1200.0
     positions: Annotated[Literal["all", "answer"], Doc("all of a row, or those that predict its answer")] = "all"
-    variant: Annotated[Literal["paper", "clear_repo"], Doc("the published loss, or that of CLEAR's code")] = "paper"
+    variant: Annotated[Literal["published", "clear_repo"], Doc("as published, or as CLEAR's code does")] = "published"
 
     def prepare(self, policy: Policy, seed: int, batch_size: int) -> dict[str, Tensor]:
         """The direction of unit length, shape (hidden,); in CLEAR's code one a row, shape (batch, 1, hidden)."""

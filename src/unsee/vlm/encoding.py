@@ -88,9 +88,15 @@ class Batch:
         return Batch(inputs, self.labels.to(device), self.indices.to(device), spans)
 
     def as_dict(self) -> dict[str, Any]:
-        """As nested dictionaries of tensors, which data loaders know how to move; `Batch(**...)` turns them back."""
-        spans = {} if self.spans is None else {"spans": self.spans}
+        """As nested dictionaries of tensors, which trainers know how to move; `from_dict` turns them back."""
+        spans = {} if self.spans is None else {"spans": self.spans._asdict()}
         return {"inputs": self.inputs, "labels": self.labels, "indices": self.indices, **spans}
+
+    @classmethod
+    def from_dict(cls, parts: dict[str, Any]) -> Batch:
+        """What `as_dict` gave."""
+        spans = Spans(**parts["spans"]) if "spans" in parts else None
+        return cls(parts["inputs"], parts["labels"], parts["indices"], spans)
 
 
 class Encoder:

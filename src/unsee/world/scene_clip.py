@@ -122,7 +122,7 @@ def train_clip(folder: Path) -> None:
 
 class _InOrder(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return SequentialSampler(train_dataset or self.train_dataset)
+        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)  # type: ignore[arg-type]
 
 
 class _Distinct(nn.Module):

@@ -1,0 +1,159 @@
+"""What came out of `unsee demo hallucination`: figures and the page, from the files that the demo leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from unsee.evaluate import Record, read_records
+from unsee.files import read_text
+from unsee.hallucination.calibration import Scored, read_scored
+from unsee.hallucination.histogram import histogram
+from unsee.hallucination.selection import Thresholds, read_thresholds
+from unsee.metrics.hallucination import Chair, chair, cut_words, parse_synonyms
+from unsee.metrics.pope import official_answer, pope
+from unsee.report.hallucination import ModelRow, Picture, Said, pieces
+from unsee.report.photo import photo_data_uri
+from unsee.world.scene_captions import CaptionWorld
+from unsee.world.scenes import draw_scene
+
+PICTURES, FAILURES = 6, 3  # shown on the page: of what the base invents, and of what a method still gets wrong
+
+
+class Outcome:
+    """Records of all models of a demo, held against the truth about the pictures.
+
+    Args:
+        world: whose pictures they are.
+        out: folder of the demo.
+    """
+
+    def __init__(self, world: CaptionWorld, out: Path) -> None:
+        self._world, self._out = world, out
+        self._shown = [frozenset(scene.objects) for scene in world.held_out]
+        self._lexicon = parse_synonyms(read_text(out / "data" / "objects.txt"))
+        self._read = cache(self._records)
+
+    def captions(self, model: str) -> list[str]:
+        """What a model says about each held-out picture."""
+        return [record.said for record in self._read(model, "captions")]
+
+    def numbers(self, model: str) -> dict[str, float]:
+        """The figures of a model, as `summary.json` has them; shares in [0, 1]."""
+        said = self.captions(model)
+        plain, matched = self._chair(said), self._chair(_cut(said, self.captions("base")))
+        asked = self._read(model, "questions")
+        answers = pope([official_answer(row.said) for row in asked], [_yes_or_no(row.expected) for row in asked])
+        return {
+            "chair_s": plain.chair_s,
+            "chair_i": plain.chair_i,
+            "chair_s_matched": matched.chair_s,
+            "chair_i_matched": matched.chair_i,
+            "recall": plain.recall,
+            "mean_words": plain.mean_words,
+            "pope_f1": answers.f1,
+        }
+
+    def labels(self) -> dict[str, float]:
+        """Precision and recall of the phrases that were taken for invented, against the truth about the pictures."""
+        invented = taken = both = 0
+        for truth, role in self._judged():
+            invented += not truth
+            taken += role == "negative"
+            both += not truth and role == "negative"
+        return {"precision": both / max(1, taken), "recall": both / max(1, invented)}
+
+    def mined(self) -> dict[str, Any]:
+        """Figures about the mining, for the page."""
+        judged = list(self._judged())
+        above = [truth for truth, role in judged if role == "positive"]
+        labels, thresholds = self.labels(), self._thresholds()
+        return {
+            "captions": len(self._scored().captions),
+            "objects named in them": len(judged),
+            "taken for invented, below": thresholds.negative,
+            "of these really invented": f"{100 * labels['precision']:.1f} %",
+            "of all that is invented found": f"{100 * labels['recall']:.1f} %",
+            "taken for real, above": thresholds.positive,
+            "of these really there": f"{100 * sum(above) / max(1, len(above)):.1f} %",
+            "unit": "100 x cosine",
+        }
+
+    def plot(self) -> Markup:
+        """The scores of all phrases by the truth about them, and the thresholds."""
+        scores = self._scored().scores()
+        groups = {
+            kind: [score for score, (truth, _) in zip(scores, self._judged(), strict=True) if truth == (kind == "real")]
+            for kind in ("real", "invented")
+        }
+        return histogram({kind: found for kind, found in groups.items() if found}, self._thresholds())
+
+    def row(self, model: str, label: str, note: str) -> ModelRow:
+        """A model's row in the page's table."""
+        role = model if model in ("base", "gold") else "method"
+        as_short = self._chair(_cut(self.captions("base"), self.captions(model)))
+        return ModelRow(
+            name=model, label=label, note=note, role=role, base_chair_s=as_short.chair_s, **self.numbers(model)  # type: ignore[arg-type]
+        )
+
+    def pictures(self, labels: Mapping[str, str]) -> list[Picture]:
+        """Some pictures with what each model says: where the base invents, and where the first method still errs."""
+        method = next(name for name in labels if name not in ("base", "gold"))
+        of_base = [n for n, text in enumerate(self.captions("base")) if self._invented(text, n)]
+        wrong = [n for n, text in enumerate(self.captions(method)) if self._invented(text, n) or self._missing(text, n)]
+        chosen = dict.fromkeys([*_spread(of_base, PICTURES), *_spread(wrong, FAILURES)])
+        return [self._picture(number, labels) for number in chosen]
+
+    def _picture(self, number: int, labels: Mapping[str, str]) -> Picture:
+        said = []
+        for model, label in labels.items():
+            text = self.captions(model)[number]
+            marked = pieces(text, self._shown[number], self._lexicon)
+            said.append(Said(label, model, marked, self._missing(text, number)))
+        scene = self._world.held_out[number]
+        return Picture(photo_data_uri(draw_scene(scene)), scene.objects, said)
+
+    def _invented(self, caption: str, number: int) -> list[str]:
+        return [m.category for m in self._lexicon.mentions(caption) if m.category not in self._shown[number]]
+
+    def _missing(self, caption: str, number: int) -> list[str]:
+        return sorted(self._shown[number] - {mention.category for mention in self._lexicon.mentions(caption)})
+
+    def _chair(self, captions: Sequence[str]) -> Chair:
+        return chair(captions, self._shown, self._lexicon)
+
+    def _judged(self) -> Iterator[tuple[bool, str | None]]:
+        """Of every phrase that was scored, whether it is there and what it was taken for."""
+        thresholds = self._thresholds()
+        for image, phrases in self._scored().captions:
+            shown = self._world.unlabelled[int(Path(image).stem)].objects
+            for text, score in phrases:
+                yield text.lower() in shown, thresholds.role(score)
+
+    def _scored(self) -> Scored:
+        return read_scored(self._out / "mining")
+
+    def _thresholds(self) -> Thresholds:
+        return read_thresholds(self._out / "mining" / "thresholds.json")
+
+    def _records(self, model: str, probe: str) -> list[Record]:
+        own = self._out / "records" / model
+        return read_records((own if own.is_dir() else self._out / "runs" / model / "records" / "efuf") / f"{probe}.jsonl")
+
+
+def _cut(captions: Sequence[str], lengths: Sequence[str]) -> list[str]:
+    """Each caption cut to as many words as its counterpart has."""
+    return [cut_words(text, len(other.split())) for text, other in zip(captions, lengths, strict=True)]
+
+
+def _yes_or_no(expected: str) -> Any:
+    return expected
+
+
+def _spread(numbers: Sequence[int], count: int) -> list[int]:
+    """So many of the numbers, from all over."""
+    return [numbers[place * len(numbers) // count] for place in range(count)] if len(numbers) > count else list(numbers)

@@ -1,0 +1,98 @@
+"""Pre-training of the captioners' image encoder: what is in each quarter of a scene, and the colour of the ground.
+
+Captioners start from an encoder that can see, as real ones do, and keep it frozen; what they invent, they invent with
+open eyes. Its scenes belong to no world and come without captions: it never learns what usually goes together.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.data import TensorDataset
+from transformers import CLIPVisionModel, LlavaProcessor, Trainer, TrainingArguments
+
+from unsee.progress import progress
+from unsee.trainer import Bar, quiet_trainer
+from unsee.world.architecture import IMAGE_SIZE, PATCH_SIZE, VISION_WIDTH, vision_config
+from unsee.world.pretraining import _collate, _pixels
+from unsee.world.scene_captions import MOST_OBJECTS
+from unsee.world.scenes import GROUNDS, OBJECTS, Scene, distinct_scenes, draw_scene
+
+SCENES, STEPS, BATCH, LEARNING_RATE, WARM_UP, SEED = 3000, 400, 64, 1e-3, 20, 0
+_SIDE = IMAGE_SIZE // PATCH_SIZE  # patches in a row
+_NOTHING = len(OBJECTS)  # the class of an empty quarter
+
+
+class QuarterClassifier(nn.Module):
+    """An image encoder with one linear head that looks at the patches of each quarter, and one for the ground.
+
+    The quarters share their head, so that an object seen in one of them is known in all.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = CLIPVisionModel(vision_config())
+        self.objects = nn.Linear((_SIDE // 2) ** 2 * VISION_WIDTH, len(OBJECTS) + 1)
+        self.ground = nn.Linear(VISION_WIDTH, len(GROUNDS))
+
+    def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """Mean cross-entropy over the quarters, and that of the ground.
+
+        Args:
+            pixel_values: shape (batch, 3, height, width).
+            labels: class of each quarter, row by row, and of the ground; shape (batch, 5).
+        """
+        tokens = self.encoder(pixel_values).last_hidden_state[:, 1:]
+        quarters = tokens.unflatten(1, (2, _SIDE // 2, 2, _SIDE // 2)).transpose(2, 3).flatten(3).flatten(1, 2)
+        objects = F.cross_entropy(self.objects(quarters.flatten(2)).flatten(0, 1), labels[:, :4].flatten())
+        return {"loss": objects + F.cross_entropy(self.ground(tokens.mean(1)), labels[:, 4])}
+
+
+def quarters_of(scene: Scene) -> list[int]:
+    """The class of what is in each quarter, from the top left row by row, then that of the ground."""
+    classes = [_NOTHING] * 4
+    half = IMAGE_SIZE // 2
+    for name, (left, top) in zip(scene.objects, scene.positions, strict=True):
+        classes[2 * (top >= half) + (left >= half)] = list(OBJECTS).index(name)
+    return [*classes, list(GROUNDS).index(scene.ground)]
+
+
+def pretrain_scene_encoder(processor: LlavaProcessor, scratch: Path) -> CLIPVisionModel:
+    """Train the image encoder.
+
+    Args:
+        processor: whose image processor every model uses.
+        scratch: a folder that the trainer may use.
+    """
+    scenes = distinct_scenes(SCENES, "pre-training of captioners", MOST_OBJECTS)
+    starts = progress(range(0, SCENES, 500), "pictures for the image encoder")
+    pixels = [_pixels(processor, [draw_scene(scene) for scene in scenes[start : start + 500]]) for start in starts]
+    labels = torch.tensor([quarters_of(scene) for scene in scenes])
+    torch.manual_seed(SEED)
+    classifier = QuarterClassifier()
+    arguments = TrainingArguments(
+        output_dir=str(scratch),
+        max_steps=STEPS,
+        per_device_train_batch_size=BATCH,
+        learning_rate=LEARNING_RATE,
+        lr_scheduler_type="cosine",
+        warmup_steps=WARM_UP,
+        seed=SEED,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=True,
+    )
+    trainer = Trainer(
+        model=classifier,
+        args=arguments,
+        train_dataset=TensorDataset(torch.cat(pixels), labels),
+        data_collator=_collate,
+        callbacks=[Bar("image encoder of captioners")],
+    )
+    quiet_trainer(trainer)
+    trainer.train()
+    return classifier.encoder

@@ -1,0 +1,87 @@
+"""The guard against divergence: it stops what breaks, keeps the last good state, and leaves the rest alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import tiny
+from tests.families import weights_of
+from unsee.data import Example
+from unsee.data.example import AnswerSpan
+from unsee.methods import build
+from unsee.settings import Guard, parse
+from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.vlm import LoadedModel
+from unsee.watch import Watch, watched
+
+FORGET = [Example("Where does Ada Byron live?", "London"), Example("Where?", "Oslo")]
+RETAIN = [Example(f"Which colour is {n}?", "red green blue") for n in range(4)]
+
+
+def trained(loaded: LoadedModel, folder: Path, watch: Watch, rate: float) -> UnlearnTrainer:
+    arguments = UnlearnConfig(
+        output_dir=str(folder), max_steps=12, per_device_train_batch_size=2, learning_rate=rate, report_to="none",
+        save_strategy="no", disable_tqdm=True, use_cpu=True, max_grad_norm=0,
+    )  # fmt: skip
+    trainer = UnlearnTrainer(loaded, arguments, method=build("grad_ascent"), forget=FORGET, callbacks=[watch])
+    trainer.train()
+    return trainer
+
+
+def watch_of(loaded: LoadedModel, drop: float, every: int = 2) -> Watch:
+    return Watch(loaded.model, loaded.encoder, RETAIN, drop, every, batch_size=3)
+
+
+def test_a_training_that_breaks_is_stopped_at_its_last_good_state(tmp_path: Path) -> None:
+    loaded = tiny.llava()
+    watch = watch_of(loaded, drop=0.5)
+    trainer = trained(loaded, tmp_path, watch, rate=0.03)
+    assert watch.stopped is not None
+    assert trainer.state.global_step == watch.stopped.step < 12
+    assert watch.stopped.found < watch.start - 0.5
+    assert watch.stopped.kept == watch.stopped.step - 2
+    assert watch.likelihood() >= watch.start - 0.5  # the model that is left is the good one
+    assert watch.likelihood() == pytest.approx(watch.looks[-2]["watched"], abs=1e-6)
+
+
+def test_a_training_that_holds_goes_to_its_end_untouched(tmp_path: Path) -> None:
+    plain, guarded = tiny.llava(), tiny.llava()
+    nothing = Watch(plain.model, plain.encoder, RETAIN, 100.0, 100, batch_size=4)
+    trained(plain, tmp_path / "a", nothing, rate=1e-4)
+    watch = watch_of(guarded, drop=5.0)
+    trainer = trained(guarded, tmp_path / "b", watch, rate=1e-4)
+    assert watch.stopped is None
+    assert trainer.state.global_step == 12
+    assert [look["step"] for look in watch.looks] == [0, 2, 4, 6, 8, 10, 12]
+    left = weights_of(guarded.model)
+    assert all((left[name] == weight).all() for name, weight in weights_of(plain.model).items())
+
+
+def test_the_last_step_is_looked_at_whatever_the_interval(tmp_path: Path) -> None:
+    loaded = tiny.llava()
+    watch = watch_of(loaded, drop=0.5, every=50)
+    trained(loaded, tmp_path, watch, rate=0.03)
+    assert watch.stopped is not None
+    assert (watch.stopped.step, watch.stopped.kept) == (12, 0)
+    start = weights_of(tiny.llava().model)
+    assert all((start[name] == weight).all() for name, weight in weights_of(loaded.model).items())
+
+
+def test_what_is_watched_is_what_should_stay() -> None:
+    sentence = Example("Describe.", "A cat", spans=(AnswerSpan(0, 5, "sentence"),))
+    phrase = Example("Describe.", "A dog", spans=(AnswerSpan(0, 5, "negative"),))
+    assert watched(True, [phrase, sentence], RETAIN, 32) == [sentence]
+    assert watched(True, [phrase], RETAIN, 32) == RETAIN
+    assert watched(False, FORGET, RETAIN, 2) == [RETAIN[0], RETAIN[2]]
+    assert watched(False, FORGET, [], 2) == []
+
+
+def test_captions_are_guarded_unless_told_otherwise() -> None:
+    least: dict[str, Any] = {"model": "m", "forget": "f", "out": "o"}
+    assert parse({**least, "method": "npo"}).guard is None
+    assert parse({**least, "method": "npo", "guard": 0.5}).guard == Guard(drop=0.5)
+    assert parse({**least, "method": "efuf"}).guard == Guard()
+    assert parse({**least, "method": "efuf", "guard": {"every": 5}}).guard == Guard(every=5)
