@@ -320,7 +320,7 @@ def test_too_little_memory(stranger: Stranger, tmp_path: Path, monkeypatch: pyte
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
 
     scene = Scene(stranger, tmp_path)
-    monkeypatch.setattr("unsee.evaluate.answer_scores", exhausted)
+    monkeypatch.setattr("unsee.evaluate.answers", exhausted)
     check(call(*scene.arguments), ["cpu has too little memory", "smaller batch_size", "--lora"])
     assert not scene.out.exists()
     given = ["--model", stranger / "llava", "--data", stranger / "forget.jsonl"]
@@ -357,7 +357,7 @@ def as_nobody(arguments: Sequence[object], folder: Path) -> Outcome:
     """What a user without rights gets to see; root has them all, so it calls from a process that gave them up."""
     if os.geteuid() != 0:
         return call(*arguments)
-    for parent in (folder, *folder.parents[:2]):  # pytest makes its folders for their owner alone
+    for parent in (folder, *folder.parents[:3]):  # pytest makes its folders for their owner alone
         parent.chmod(parent.stat().st_mode | 0o055)
     inlet, outlet = os.pipe()
     child = os.fork()

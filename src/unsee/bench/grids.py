@@ -62,7 +62,12 @@ GRIDS: dict[str, tuple[Choice, ...]] = {
     ),
     "gated_npo": ({"beta": 0.3}, {"beta": 1.0}, {"beta": 3.0}),
     "idk": _WEIGHTS,
-    "dpo": ({"beta": 0.1}, {"beta": 0.3}, {"beta": 1.0}),
+    # Its pull at the start is forget_weight * beta / 2 that of ascent, and fades the sooner the larger beta is.
+    "dpo": (
+        {"beta": 0.1, "forget_weight": 10.0},
+        {"beta": 0.1, "forget_weight": 30.0},
+        {"beta": 0.3, "forget_weight": 10.0},
+    ),
     "undial": tuple({"strength": strength, "retain_weight": 1.0} for strength in (3.0, 10.0, 30.0)),
     "entropy": _WEIGHTS,
     "llmu": ({"forget_weight": 0.1}, {"forget_weight": 0.3}, {"forget_weight": 1.0}),
@@ -71,7 +76,8 @@ GRIDS: dict[str, tuple[Choice, ...]] = {
         {"schedule": "joint", "forget_weight": 0.3},
         {"schedule": "alternating", "forget_weight": 0.3},
     ),
-    "rmu": ({"coefficient": 6.5}, {"coefficient": 20.0}, {"coefficient": 60.0}),
+    # The published weight of 1200 is for models thirty times as wide; with it nothing moves here.
+    "rmu": tuple({"coefficient": length, "retain_weight": 1.0} for length in (6.5, 20.0, 60.0)),
     "sku": ({"scale": 0.5}, {"scale": 1.0}, {"scale": 2.0}),
 }
 
