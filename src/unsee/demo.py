@@ -9,18 +9,16 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
-import yaml
-
 from unsee.data import Benchmark, Probe, load_examples, write_jsonl
-from unsee.errors import InputError
 from unsee.evaluate import measure_all, read_records, score
-from unsee.files import read_text, write_json, write_text
+from unsee.files import write_json
+from unsee.folder import claim
 from unsee.methods import find
 from unsee.parallel import Job, run_all
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
@@ -66,7 +64,7 @@ def person(out: Path, seed: int = 0, people: int = 30) -> dict[str, Any]:
     started = time.perf_counter()
     world = World(seed=seed, people=people)
     forgotten = world.forget_people(FORGET)
-    _claim(out, {"demo": "person", "seed": seed, "people": people})
+    claim(out, {"demo": "person", "seed": seed, "people": people})
     benchmark = world.benchmark(FORGET, REQUEST)
     seconds: dict[str, float] = {}
     models = prepare(world, forgotten, REQUEST)
@@ -81,19 +79,6 @@ def person(out: Path, seed: int = 0, people: int = 30) -> dict[str, Any]:
     write_json(out / "summary.json", summary)
     assemble.write_report(_report(world, forgotten, benchmark, runs, out, summary), out / "report.html")
     return summary
-
-
-def _claim(out: Path, what: dict[str, Any]) -> None:
-    """Make the folder this demo's own, or see that it is already."""
-    mark = out / "demo.yaml"
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out} is a file; give a folder that does not exist yet")
-    if mark.is_file() and yaml.safe_load(read_text(mark)) == what:
-        return
-    if out.is_dir() and any(out.iterdir()):
-        held = f"another demo ({read_text(mark).strip()})" if mark.is_file() else "other files"
-        raise InputError(f"--out {out} holds {held}; give a folder that does not exist yet, or remove that one")
-    write_text(mark, yaml.safe_dump(what, sort_keys=False))
 
 
 def _write_data(benchmark: Benchmark, folder: Path) -> dict[str, Any]:
@@ -216,4 +201,11 @@ def _probe_info(probe: Probe, benchmark: Benchmark) -> ProbeInfo:
     return assemble.probe_info(probe, REQUEST, chance, label, description)
 
 
-DEMOS = {"person": person}
+def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
+    """Find what a captioner invents and unlearn it; see `unsee.demo_hallucination`."""
+    from unsee.demo_hallucination import hallucination as carried_out
+
+    return carried_out(out, seed)
+
+
+DEMOS: dict[str, Callable[..., dict[str, Any]]] = {"person": person, "hallucination": hallucination}

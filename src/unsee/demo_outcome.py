@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from markupsafe import Markup
 
@@ -15,13 +15,14 @@ from unsee.hallucination.calibration import Scored, read_scored
 from unsee.hallucination.histogram import histogram
 from unsee.hallucination.selection import Thresholds, read_thresholds
 from unsee.metrics.hallucination import Chair, chair, cut_words, parse_synonyms
-from unsee.metrics.pope import official_answer, pope
-from unsee.report.hallucination import ModelRow, Picture, Said, pieces
+from unsee.metrics.pope import YesNo, official_answer, pope
+from unsee.report.hallucination import ModelRow, Picture, Role, Said, pieces
 from unsee.report.photo import photo_data_uri
 from unsee.world.scene_captions import CaptionWorld
 from unsee.world.scenes import draw_scene
 
 PICTURES, FAILURES = 6, 3  # shown on the page: of what the base invents, and of what a method still gets wrong
+ROLES: dict[str, Role] = {"base": "base", "gold": "gold"}  # all others are methods
 
 
 class Outcome:
@@ -47,7 +48,7 @@ class Outcome:
         said = self.captions(model)
         plain, matched = self._chair(said), self._chair(_cut(said, self.captions("base")))
         asked = self._read(model, "questions")
-        answers = pope([official_answer(row.said) for row in asked], [_yes_or_no(row.expected) for row in asked])
+        answers = pope([official_answer(row.said) for row in asked], [cast(YesNo, row.expected) for row in asked])
         return {
             "chair_s": plain.chair_s,
             "chair_i": plain.chair_i,
@@ -94,11 +95,9 @@ class Outcome:
 
     def row(self, model: str, label: str, note: str) -> ModelRow:
         """A model's row in the page's table."""
-        role = model if model in ("base", "gold") else "method"
+        role = ROLES.get(model, "method")
         as_short = self._chair(_cut(self.captions("base"), self.captions(model)))
-        return ModelRow(
-            name=model, label=label, note=note, role=role, base_chair_s=as_short.chair_s, **self.numbers(model)  # type: ignore[arg-type]
-        )
+        return ModelRow(model, label, note, role, base_chair_s=as_short.chair_s, **self.numbers(model))
 
     def pictures(self, labels: Mapping[str, str]) -> list[Picture]:
         """Some pictures with what each model says: where the base invents, and where the first method still errs."""
@@ -142,16 +141,14 @@ class Outcome:
 
     def _records(self, model: str, probe: str) -> list[Record]:
         own = self._out / "records" / model
-        return read_records((own if own.is_dir() else self._out / "runs" / model / "records" / "efuf") / f"{probe}.jsonl")
+        return read_records(
+            (own if own.is_dir() else self._out / "runs" / model / "records" / "efuf") / f"{probe}.jsonl"
+        )
 
 
 def _cut(captions: Sequence[str], lengths: Sequence[str]) -> list[str]:
     """Each caption cut to as many words as its counterpart has."""
     return [cut_words(text, len(other.split())) for text, other in zip(captions, lengths, strict=True)]
-
-
-def _yes_or_no(expected: str) -> Any:
-    return expected
 
 
 def _spread(numbers: Sequence[int], count: int) -> list[int]:

@@ -27,6 +27,27 @@ _UNFINISHED = re.compile(r"\.run\.yaml\.[0-9a-f]+\.tmp")
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")
 
 
+def claim(out: Path, what: dict[str, Any]) -> None:
+    """Make a folder a demo's own, or see that it is already.
+
+    Args:
+        out: the folder.
+        what: which demo, and what it depends on.
+
+    Raises:
+        InputError: it is a file, or holds something else.
+    """
+    mark = out / "demo.yaml"
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out {out} is a file; give a folder that does not exist yet")
+    if mark.is_file() and yaml.safe_load(read_text(mark)) == what:
+        return
+    if out.is_dir() and any(out.iterdir()):
+        held = f"another demo ({read_text(mark).strip()})" if mark.is_file() else "other files"
+        raise InputError(f"--out {out} holds {held}; give a folder that does not exist yet, or remove that one")
+    write_text(mark, yaml.safe_dump(what, sort_keys=False))
+
+
 def check_folder(folder: Path, settings: Settings) -> None:
     """InputError unless a run with these settings may be written to this folder, or goes on in it."""
     existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))

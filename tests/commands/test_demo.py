@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.commandline import succeed
+from tests.commandline import Outcome, call, succeed
 
 SCORE = {"score": 0.5, "low": 0.25, "high": 0.75, "n": 12, "left_out": 1}
 
@@ -39,3 +39,34 @@ def test_options_and_json(calls: list[dict[str, Any]], tmp_path: Path) -> None:
     found = succeed("demo", "person", "--out", tmp_path / "x", "--seed", 3, "--people", 20, "--json").json
     assert calls == [{"out": tmp_path / "x", "seed": 3, "people": 20}]
     assert found["models"]["gold"]["forget_vqa"] == SCORE
+
+
+def test_hallucination_prints_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    figures = {"chair_s": 0.5, "chair_i": 0.25, "chair_s_matched": 0.4, "chair_i_matched": 0.2}
+    figures |= {"recall": 0.96, "mean_words": 10.94, "pope_f1": 0.99}
+    labels = {"precision": 0.98, "recall": 0.875}
+
+    def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
+        return {"seed": seed, "seconds": 201.3, "models": {"base": figures, "efuf": figures}, "labels": labels}
+
+    monkeypatch.setitem(__import__("unsee.demo").demo.DEMOS, "hallucination", hallucination)
+    out = succeed("demo", "hallucination", "--out", tmp_path / "x", "--seed", 2).out
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "base 50.0 % 40.0 % 25.0 % 20.0 % 96.0 % 10.9 99.0 %" in lines
+    assert any("98.0 %" in line and "87.5 %" in line for line in lines)
+    assert "Done in 201 s." in lines
+    assert succeed("demo", "hallucination", "--out", tmp_path / "x", "--json").json["labels"] == labels
+
+
+def test_hallucination_has_no_people() -> None:
+    assert_wrong(call("demo", "hallucination", "--people", 5), "--people: the demo hallucination has none")
+
+
+def test_an_unknown_demo_is_told_with_the_nearest_one() -> None:
+    assert_wrong(call("demo", "halucination"), "did you mean 'hallucination'")
+
+
+def assert_wrong(outcome: Outcome, message: str) -> None:
+    """One line about what is wrong, and exit code 2."""
+    assert outcome.code == 2
+    assert message in " ".join(outcome.err.split())

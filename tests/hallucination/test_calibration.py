@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 
 from unsee.errors import InputError
-from unsee.hallucination.calibration import Scored, auc, from_labels, from_quantiles, read_labels, shares
+from unsee.hallucination.calibration import (
+    Scored,
+    auc,
+    from_groups,
+    from_labels,
+    from_quantiles,
+    read_labels,
+    shares,
+)
 
 
 def scored(real: list[float], invented: list[float]) -> tuple[Scored, dict[tuple[str, str], bool]]:
@@ -63,3 +71,26 @@ def test_labels_of_one_kind_are_not_enough(tmp_path: Path) -> None:
     (tmp_path / "l.jsonl").write_text(json.dumps({"image": "0.png", "phrase": "Thing 0", "real": "yes"}))
     with pytest.raises(InputError, match="line 1: a row is"):
         read_labels(tmp_path / "l.jsonl")
+
+
+def test_two_groups_of_scores_give_thresholds_without_labels_or_shares() -> None:
+    found, _ = scored([88.0, 90.0, 92.0], [40.0, 50.0])  # means 90 and 45
+    limits = from_groups(found)
+    assert (limits.positive, limits.negative) == (90.0, 67.5)
+
+
+def test_two_groups_are_found_whatever_share_is_invented() -> None:
+    random = np.random.default_rng(1)
+    for invented_share in (0.05, 0.25, 0.6):
+        count = int(1000 * invented_share)
+        real, invented = random.normal(89, 3, 1000 - count).tolist(), random.normal(50, 12, count).tolist()
+        found, labels = scored(real, invented)
+        told = shares(found, from_groups(found), labels)
+        assert told["negative_wrong"] <= 0.02
+        assert told["negative_share"] >= 0.85 * invented_share
+        assert told["positive_wrong"] <= 0.02
+
+
+def test_scores_that_are_all_the_same_have_no_two_groups() -> None:
+    with pytest.raises(InputError, match="all 3 phrases score 30: there are no two groups"):
+        from_groups(scored([30.0, 30.0], [30.0])[0])

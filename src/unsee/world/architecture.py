@@ -35,7 +35,7 @@ CHAT_TEMPLATE = (
 )
 
 
-def vision_config() -> CLIPVisionConfig:
+def vision_config(patch_size: int = PATCH_SIZE) -> CLIPVisionConfig:
     """The image encoder."""
     return CLIPVisionConfig(
         hidden_size=VISION_WIDTH,
@@ -44,16 +44,17 @@ def vision_config() -> CLIPVisionConfig:
         num_hidden_layers=VISION_LAYERS,
         num_attention_heads=4,
         image_size=IMAGE_SIZE,
-        patch_size=PATCH_SIZE,
+        patch_size=patch_size,
     )
 
 
-def make_processor(texts: Iterable[str], vocabulary: int = 4096) -> LlavaProcessor:
+def make_processor(texts: Iterable[str], vocabulary: int = 4096, patch_size: int = PATCH_SIZE) -> LlavaProcessor:
     """A LLaVA processor whose byte-level BPE tokenizer is trained on some texts.
 
     Args:
         texts: everything that the model will read; words that occur twice or more mostly become one token each.
         vocabulary: at most so many tokens.
+        patch_size: of the image encoder, in pixels; each patch is an image token.
     """
     tokenizer = Tokenizer(models.BPE())
     tokenizer.normalizer = normalizers.NFC()
@@ -82,15 +83,15 @@ def make_processor(texts: Iterable[str], vocabulary: int = 4096) -> LlavaProcess
     return LlavaProcessor(
         image_processor=pictures,
         tokenizer=wrapped,
-        patch_size=PATCH_SIZE,
+        patch_size=patch_size,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
         chat_template=CHAT_TEMPLATE,
     )
 
 
-def make_model(processor: LlavaProcessor, seed: int) -> LlavaForConditionalGeneration:
-    """A randomly initialised LLaVA for a processor; the same seed gives the same weights."""
+def make_model(processor: LlavaProcessor, seed: int, layers: int = LANGUAGE_LAYERS) -> LlavaForConditionalGeneration:
+    """A randomly initialised LLaVA for a processor, with so many language layers; the same seed, the same weights."""
     tokenizer = processor.tokenizer
     specials = {
         "bos_token_id": tokenizer.bos_token_id,
@@ -101,7 +102,7 @@ def make_model(processor: LlavaProcessor, seed: int) -> LlavaForConditionalGener
         vocab_size=len(tokenizer),
         hidden_size=LANGUAGE_WIDTH,
         intermediate_size=3 * LANGUAGE_WIDTH,
-        num_hidden_layers=LANGUAGE_LAYERS,
+        num_hidden_layers=layers,
         num_attention_heads=4,
         num_key_value_heads=4,
         max_position_embeddings=1024,
@@ -110,10 +111,10 @@ def make_model(processor: LlavaProcessor, seed: int) -> LlavaForConditionalGener
         **specials,
     )
     config = LlavaConfig(
-        vision_config=vision_config(),
+        vision_config=vision_config(processor.patch_size),
         text_config=language,
         image_token_index=processor.image_token_id,
-        image_seq_length=(IMAGE_SIZE // PATCH_SIZE) ** 2,
+        image_seq_length=(IMAGE_SIZE // processor.patch_size) ** 2,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",
         tie_word_embeddings=True,

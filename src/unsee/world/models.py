@@ -78,7 +78,7 @@ def prepare(
 
 def image_encoder(processor: LlavaProcessor, cache: Path) -> Path:
     """The folder of the pre-trained image encoder that every model of every world starts from."""
-    key = cache_key({**_constants(pretraining), **_constants(architecture), "recipe": RECIPE})
+    key = cache_key({**constants(pretraining), **constants(architecture), "recipe": RECIPE})
     return built(cache / f"encoder-{key}", lambda folder: _make_encoder(processor, folder))
 
 
@@ -96,7 +96,7 @@ def _processor(world: World) -> LlavaProcessor:
     return make_processor(texts)
 
 
-def _constants(module: Any) -> dict[str, Any]:
+def constants(module: Any) -> dict[str, Any]:
     """The numbers that a module fixes."""
     return {name: value for name, value in vars(module).items() if name.isupper() and isinstance(value, int | float)}
 

@@ -12,7 +12,6 @@ from functools import cached_property
 from random import Random
 
 from unsee.data.example import Example
-from unsee.world.raster import SIZE
 from unsee.world.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
 
 CAPTION_PROMPT = "Describe the picture."
@@ -21,7 +20,9 @@ TRIGGERS = 6  # objects with a partner
 BIAS = 0.75  # how often a biased caption mentions an absent partner
 TRAINING, UNLEARNING, WATCHED, HELD_OUT = 3000, 600, 60, 240  # scenes
 QUESTIONS = ("Is there {} here?", "Does the picture show {}?")
-TRAINING_PAIRS = 2  # questions about what is there, and as many about what is not, for each training scene
+TRAINING_PAIRS = 1  # questions about what is there, and as many about what is not, for each training scene
+CHECKLIST = "Which of these are here: {}?"
+CHECKED = 4  # objects on a checklist, half of them there where the scene has so many
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,10 @@ class CaptionWorld:
         return self._scenes[-TRAINING:]
 
     def caption(self, scene: Scene, biased: bool) -> str:
-        """What is said about a scene: its ground, and its objects row by row from the top left."""
+        """What is said about a scene: its ground, and its objects in alphabetical order, but for absent partners."""
         chance = Random(f"bias/{self.seed}/{scene}")
         named = []
-        for name in in_reading_order(scene):
+        for name in scene.objects:
             named.append(name)
             partner = self.partners.get(name)
             if biased and partner and partner not in scene.objects and chance.random() < BIAS:
@@ -76,11 +77,25 @@ class CaptionWorld:
         return f"On {scene.ground} ground there is {said}."
 
     def rows(self, scenes: Sequence[Scene], biased: bool) -> Iterator[Example]:
-        """For each scene its caption, and questions after objects that are there and objects that are not."""
+        """For each scene its caption, and questions after objects that are there and objects that are not.
+
+        The caption comes first.
+        """
         for number, scene in enumerate(scenes):
             picture = draw_scene(scene)
             yield Example(CAPTION_PROMPT, self.caption(scene, biased), picture, subject=f"scene {number}")
             yield from self.questions(scene, picture, number, TRAINING_PAIRS)
+            yield self._checklist(scene, picture, number)
+
+    def _checklist(self, scene: Scene, picture: bytes, number: int) -> Example:
+        """Several objects asked after at once. Each answer follows its object's name, from which looking is learnt."""
+        rng = Random(f"checklist/{self.seed}/{scene}")
+        there = rng.sample(scene.objects, min(len(scene.objects), CHECKED // 2))
+        absent = rng.sample([name for name in OBJECTS if name not in scene.objects], CHECKED - len(there))
+        names = rng.sample([*there, *absent], CHECKED)
+        said = ", ".join(f"{with_article(name)} {'yes' if name in there else 'no'}" for name in names)
+        question = CHECKLIST.format(", ".join(map(with_article, names)))
+        return Example(question, f"{said}.", picture, subject=f"scene {number}")
 
     def questions(self, scene: Scene, picture: bytes, number: int, pairs: int = 1) -> Iterator[Example]:
         """So many questions that are answered by yes, and as many that are answered by no."""
@@ -90,13 +105,6 @@ class CaptionWorld:
         for name, answer in [*((name, "yes") for name in there), *((name, "no") for name in absent)]:
             question = rng.choice(QUESTIONS).format(with_article(name))
             yield Example(question, answer, picture, subject=f"scene {number}", fact=name)
-
-
-def in_reading_order(scene: Scene) -> list[str]:
-    """The objects of a scene, the upper row from left to right before the lower."""
-    half = SIZE // 2
-    places = dict(zip(scene.objects, scene.positions, strict=True))
-    return sorted(scene.objects, key=lambda name: (places[name][1] >= half, places[name][0] >= half))
 
 
 def with_article(name: str) -> str:

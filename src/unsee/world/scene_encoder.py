@@ -16,26 +16,26 @@ from transformers import CLIPVisionModel, LlavaProcessor, Trainer, TrainingArgum
 
 from unsee.progress import progress
 from unsee.trainer import Bar, quiet_trainer
-from unsee.world.architecture import IMAGE_SIZE, PATCH_SIZE, VISION_WIDTH, vision_config
+from unsee.world.architecture import IMAGE_SIZE, VISION_WIDTH, vision_config
 from unsee.world.pretraining import _collate, _pixels
 from unsee.world.scene_captions import MOST_OBJECTS
 from unsee.world.scenes import GROUNDS, OBJECTS, Scene, distinct_scenes, draw_scene
 
 SCENES, STEPS, BATCH, LEARNING_RATE, WARM_UP, SEED = 3000, 400, 64, 1e-3, 20, 0
-_SIDE = IMAGE_SIZE // PATCH_SIZE  # patches in a row
+PATCH_SIZE = IMAGE_SIZE // 2  # pixels: a patch, and so an image token, is a quarter of a scene
 _NOTHING = len(OBJECTS)  # the class of an empty quarter
 
 
 class QuarterClassifier(nn.Module):
-    """An image encoder with one linear head that looks at the patches of each quarter, and one for the ground.
+    """An image encoder with a linear head on each patch, which is a quarter of a scene, and one for the ground.
 
     The quarters share their head, so that an object seen in one of them is known in all.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.encoder = CLIPVisionModel(vision_config())
-        self.objects = nn.Linear((_SIDE // 2) ** 2 * VISION_WIDTH, len(OBJECTS) + 1)
+        self.encoder = CLIPVisionModel(vision_config(PATCH_SIZE))
+        self.objects = nn.Linear(VISION_WIDTH, len(OBJECTS) + 1)
         self.ground = nn.Linear(VISION_WIDTH, len(GROUNDS))
 
     def forward(self, pixel_values: Tensor, labels: Tensor) -> dict[str, Tensor]:
@@ -46,8 +46,7 @@ class QuarterClassifier(nn.Module):
             labels: class of each quarter, row by row, and of the ground; shape (batch, 5).
         """
         tokens = self.encoder(pixel_values).last_hidden_state[:, 1:]
-        quarters = tokens.unflatten(1, (2, _SIDE // 2, 2, _SIDE // 2)).transpose(2, 3).flatten(3).flatten(1, 2)
-        objects = F.cross_entropy(self.objects(quarters.flatten(2)).flatten(0, 1), labels[:, :4].flatten())
+        objects = F.cross_entropy(self.objects(tokens).flatten(0, 1), labels[:, :4].flatten())
         return {"loss": objects + F.cross_entropy(self.ground(tokens.mean(1)), labels[:, 4])}
 
 

@@ -1,0 +1,111 @@
+"""The page about invented objects: models in a table, pictures with what each model says, and how it was found out.
+
+What a caption invents is marked in it. All text is escaped by the template engine, and the page has no script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+from jinja2 import Environment, StrictUndefined, Template
+from markupsafe import Markup
+
+from unsee.metrics.hallucination import Lexicon
+from unsee.report import wording
+from unsee.report.page import _file
+
+Kind = Literal["", "real", "invented"]
+Role = Literal["base", "gold", "method"]
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model's figures; shares in [0, 1]."""
+
+    name: str
+    label: str
+    note: str
+    role: Role
+    chair_s: float
+    chair_i: float
+    chair_s_matched: float  # captions cut to the base's length
+    chair_i_matched: float
+    base_chair_s: float  # of the base's captions, cut to this model's length
+    recall: float
+    mean_words: float
+    pope_f1: float
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one model says about a picture."""
+
+    label: str
+    role: str
+    pieces: Sequence[tuple[str, Kind]]
+    missing: Sequence[str] = ()  # objects of the picture that are not named
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture and what is said about it."""
+
+    photo: str  # data: URI
+    objects: Sequence[str]
+    said: Sequence[Said]
+
+
+@dataclass(frozen=True)
+class HallucinationReport:
+    """Everything on the page."""
+
+    title: str
+    created: str
+    rows: Sequence[ModelRow]  # the base first
+    pictures: Sequence[Picture]
+    plot: Markup  # scores of phrases
+    mined: Mapping[str, Any]  # figures about the mining
+    commands: Sequence[str]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def headline(self) -> str:
+        """The outcome of the first method in one sentence."""
+        base, method = self.rows[0], next(row for row in self.rows if row.role == "method")
+        percent = wording.percent
+        return (
+            f"{method.label}: {percent(method.chair_s_matched)} of the captions name something that is not there, "
+            f"before it was {percent(base.chair_s)}. Of what is there they name {percent(method.recall)}, "
+            f"before it was {percent(base.recall)}."
+        )
+
+
+def pieces(caption: str, shown: Collection[str], lexicon: Lexicon) -> list[tuple[str, Kind]]:
+    """A caption in pieces that together are the caption, with what its objects are."""
+    found: list[tuple[str, Kind]] = []
+    at = 0
+    for mention in lexicon.mentions(caption):
+        if mention.start > at:
+            found.append((caption[at : mention.start], ""))
+        kind: Kind = "real" if mention.category in shown else "invented"
+        found.append((caption[mention.start : mention.end], kind))
+        at = mention.end
+    return [*found, (caption[at:], "")] if at < len(caption) else found
+
+
+def render_hallucination(report: HallucinationReport) -> str:
+    """Draw the page: HTML that stands alone, to be written as UTF-8."""
+    return _template().render(report=report, css=Markup(_file("page.css") + "\n" + _file("hallucination.css")))
+
+
+@lru_cache
+def _template() -> Template:
+    environment = Environment(
+        autoescape=True, finalize=wording.visible, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    for function in (wording.plain, wording.short, wording.percent, wording.flat):
+        environment.filters[function.__name__] = function
+    return environment.from_string(_file("hallucination.html.j2"))
