@@ -342,7 +342,7 @@ def summary(
         what `candidate_scores` finds.
     """
     rows = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
-    if records is not None:
+    if records is not None and processes.is_main():
         write_jsonl(records, [row.row() for row in rows])
     scored = score(rows, seed=seed)
     return {

@@ -198,9 +198,11 @@ def test_captions_with_spans_as_mining_writes_them() -> None:
         ([{"start": 0, "end": 99, "role": "positive"}], r"number 1: \[0, 99\) is no range of its caption of 27"),
         ([{"start": 0, "end": 5, "role": "bad"}], "number 1: role 'bad'; it is positive or negative"),
         (
-            [{"start": 0, "end": 5, "role": "negative", "weight": "x"}],
+            [{"start": 0, "end": 5, "role": "negative", "weight": "x", "score": 1.0}],
             "number 1: weight 'x' where a number is expected",
         ),
+        ([{"start": 0, "end": 5, "role": "negative"}], "number 1: score None where a number is expected"),
+        ([{"start": 5, "end": 5, "role": "negative", "score": 1.0}], r"number 1: \[5, 5\) is no range"),
     ],
 )
 def test_bad_spans_are_named(spans: object, problem: str) -> None:

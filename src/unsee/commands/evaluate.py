@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee import processes
 from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
 
@@ -61,6 +62,8 @@ def evaluate(
     found = evaluation(
         model, data, batch_size, max_new_tokens, records, limit, dtype=dtype, trust_remote_code=trust_remote_code
     )
+    if not processes.is_main():
+        return
     if as_json:
         print_json(found)
     else:
@@ -100,6 +103,7 @@ def evaluation(
     from unsee.evaluate import summary
     from unsee.vlm import load
 
+    processes.join()
     loaded = load(model, **loading)
     loaded.encoder.check(examples, data)
     try:

@@ -163,6 +163,12 @@ def _show(found: dict[str, Any]) -> None:
         shown.print(
             f"Measured on training rows: {', '.join(found['trained_on'])}. --probe NAME=FILE adds held-out rows."
         )
+    if stopped := found.get("stopped"):
+        shown.print(
+            f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "
+            f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats a token). The model is that of step "
+            f"{stopped['kept']}."
+        )
     if "verdict" in found:
         shown.print(found["verdict"])
     places(shown, **{name: found[name] for name in ("model", "report") if name in found})

@@ -123,7 +123,7 @@ class Row:
             raise self.fail("spans", f"number {number}: [{start}, {end}) is no range of its caption of {length}")
         if role not in {"positive", "negative"}:
             raise self.fail("spans", f"number {number}: role {role!r}; it is positive or negative")
-        numbers = {key: values.get(key, 1.0) for key in ("weight", "score")}
+        numbers = {"weight": values.get("weight", 1.0), "score": values.get("score")}
         for key, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise self.fail("spans", f"number {number}: {key} {value!r} where a number is expected")

@@ -1,6 +1,7 @@
 """Weighted spans: what mining hands to training, one caption a line.
 
-The file is JSON Lines. A row is one caption with the places in it that are to become likelier or less likely:
+The file is JSON Lines, and `unsee.data.load_examples` reads it. A row is one caption with the places in it that are
+to become likelier or less likely:
 
     {"image": "../photos/3.jpg", "question": "Describe the image.", "caption": "A cat, and a dog on a sofa.",
      "unit": "cosine_100",
@@ -23,16 +24,13 @@ The file is JSON Lines. A row is one caption with the places in it that are to b
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
-from unsee.data.example import Example
-from unsee.errors import InputError
-from unsee.files import numbered_jsonl, write_jsonl
+from unsee.files import write_jsonl
 
 Role = Literal["positive", "negative"]
 Unit = Literal["cosine_100", "probability"]
@@ -71,10 +69,6 @@ class CaptionRow:
     sentence: Sentence = Sentence()
     unit: Unit = "cosine_100"
 
-    def example(self) -> Example:
-        """The row as something that a model is asked; the caption is the answer."""
-        return Example(self.question, self.caption, self.image, id=str(self.image))
-
     def of_role(self, role: Role) -> list[Span]:
         """The spans of one role, in order."""
         return [span for span in self.spans if span.role == role]
@@ -84,17 +78,6 @@ def write_spans(path: Path, rows: Iterable[CaptionRow]) -> None:
     """Write a file of weighted spans, atomically. Images are named relative to its folder."""
     folder = Path(path).absolute().parent
     write_jsonl(path, (_to_json(row, folder) for row in rows))
-
-
-def read_spans(path: Path) -> Iterator[CaptionRow]:
-    """The rows of a file of weighted spans.
-
-    Raises:
-        InputError: the file cannot be read, or a row is not as described above; the message names line and key.
-    """
-    folder = Path(path).absolute().parent
-    for number, row in numbered_jsonl(path):
-        yield _from_json(row, folder, f"{path}, line {number}")
 
 
 def relative(image: Path, folder: Path) -> str:
@@ -124,59 +107,3 @@ def _to_json(row: CaptionRow, folder: Path) -> dict[str, Any]:
         ],
         "sentence": {"role": row.sentence.role, "score": row.sentence.score, "lowest": row.sentence.lowest},
     }
-
-
-def _from_json(row: Mapping[str, Any], folder: Path, where: str) -> CaptionRow:
-    texts = {}
-    for key in ("image", "question", "caption"):
-        if not isinstance(row.get(key), str):
-            raise InputError(f"{where}: {key} is {_kind(row.get(key))} where text is expected")
-        texts[key] = row[key]
-    unit = row.get("unit", "cosine_100")
-    if unit not in UNITS:
-        raise InputError(f"{where}: unit is {unit!r}; it is one of {', '.join(UNITS)}")
-    spans = row.get("spans")
-    if not isinstance(spans, list):
-        raise InputError(f"{where}: spans is {_kind(spans)} where a list is expected")
-    caption = texts["caption"]
-    found = tuple(_span(span, len(caption), f"{where}, span {place}") for place, span in enumerate(spans, start=1))
-    sentence = _sentence(row.get("sentence") or {}, where)
-    return CaptionRow(folder / texts["image"], texts["question"], caption, found, sentence, unit)
-
-
-def _span(span: Any, length: int, where: str) -> Span:
-    if not isinstance(span, dict):
-        raise InputError(f"{where} is {_kind(span)} where an object with start, end and role is expected")
-    start, end, role = (span.get(key) for key in ("start", "end", "role"))
-    if not (type(start) is int and type(end) is int and 0 <= start < end <= length):
-        raise InputError(f"{where}: [{start}, {end}) is no range of characters of its caption, which has {length}")
-    if role not in ROLES:
-        raise InputError(f"{where}: role is {role!r}; it is one of {', '.join(ROLES)}")
-    score, weight = _number(span.get("score"), f"{where}: score"), _number(span.get("weight", 1.0), f"{where}: weight")
-    phrases = span.get("phrases", [])
-    if not isinstance(phrases, list) or not all(isinstance(phrase, str) for phrase in phrases):
-        raise InputError(f"{where}: phrases is no list of texts")
-    return Span(start, end, cast(Role, role), score, weight, tuple(phrases))
-
-
-def _sentence(value: Any, where: str) -> Sentence:
-    if not isinstance(value, dict):
-        raise InputError(f"{where}: sentence is {_kind(value)} where an object is expected")
-    role = value.get("role")
-    if role is not None and role not in ROLES:
-        raise InputError(f"{where}: role of the sentence is {role!r}; it is null or one of {', '.join(ROLES)}")
-    score, lowest = (
-        None if value.get(key) is None else _number(value[key], f"{where}: {key} of the sentence")
-        for key in ("score", "lowest")
-    )
-    return Sentence(role, score, lowest)
-
-
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"{where} is {value!r} where a number is expected")
-    return float(value)
-
-
-def _kind(value: Any) -> str:
-    return "missing" if value is None else type(value).__name__

@@ -39,7 +39,7 @@ class EFUF:
     negative_weight: Annotated[NonNegative, Doc("lambda_1, of the invented phrases")] = 0.3
     sentence_weight: Annotated[NonNegative, Doc("lambda_2, of whole captions that are to stay")] = 0.2
     weighting: Annotated[
-        Literal["equal", "scores"], Doc("whether every span counts the same, or by its score as in the released code")
+        Literal["equal", "scores"], Doc("every span alike, or by its score (100 x cosine) as in the released code")
     ] = "equal"
     schedule: Annotated[
         Literal["constant", "decaying"], Doc("weights as published, or the released code's that fade over the run")

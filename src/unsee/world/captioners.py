@@ -14,18 +14,15 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from transformers import CLIPVisionModel, LlavaProcessor
+from transformers import LlavaProcessor
 
 from unsee.data import Example, digest
-from unsee.methods import build
 from unsee.parallel import Job, run_all
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
-from unsee.vlm import Encoder, LoadedModel
-from unsee.vlm.parts import freeze_other_parts
 from unsee.world import architecture, scene_captions, scene_clip, scene_encoder, scenes
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.models import built, cache_folder, cache_key, constants
 from unsee.world.scene_captions import CaptionWorld
+from unsee.world.training import schedule, train_llava
 
 STEPS, BATCH, LEARNING_RATE, WARM_UP = 1000, 32, 1e-3, 40
 LANGUAGE_LAYERS = 3
@@ -129,28 +126,8 @@ def train_captioner(
         folder: where the checkpoint goes.
         steps: optimizer steps.
     """
-    model = make_model(processor, seed, LANGUAGE_LAYERS)
-    model.model.vision_tower.load_state_dict(CLIPVisionModel.from_pretrained(encoder).state_dict())
-    freeze_other_parts(model, ("projector", "language"))
-    loaded = LoadedModel(model, processor, Encoder(processor, [processor.tokenizer.eos_token_id]), "captioner")
-    arguments = UnlearnConfig(
-        output_dir=str(folder),
-        max_steps=steps,
-        per_device_train_batch_size=BATCH,
-        learning_rate=LEARNING_RATE,
-        lr_scheduler_type="cosine",
-        warmup_steps=WARM_UP,
-        adam_beta2=0.98,
-        seed=seed,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-    )
-    trainer = UnlearnTrainer(loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows)
-    trainer.train()
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
+    plan = schedule(folder, steps, BATCH, LEARNING_RATE, WARM_UP, seed)
+    train_llava(make_model(processor, seed, LANGUAGE_LAYERS), processor, rows, encoder, plan)
 
 
 def _processor(world: CaptionWorld) -> LlavaProcessor:

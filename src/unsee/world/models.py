@@ -18,17 +18,14 @@ from typing import Any
 
 import torch
 from platformdirs import user_cache_path
-from transformers import CLIPVisionModel, LlavaProcessor
+from transformers import LlavaProcessor
 
 from unsee.data import Example, digest
-from unsee.methods import build
 from unsee.parallel import Job, run_all
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
-from unsee.vlm import Encoder, LoadedModel
-from unsee.vlm.parts import freeze_other_parts
 from unsee.world import architecture, pretraining
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.people import Person
+from unsee.world.training import schedule, train_llava
 from unsee.world.world import Request, World
 
 BATCH, LEARNING_RATE, WARM_UP = 64, 1e-3, 20
@@ -170,26 +167,5 @@ def train_model(
         steps: another number than the world's own.
     """
     processor = processor or _processor(world)
-    model = make_model(processor, world.seed)
-    model.model.vision_tower.load_state_dict(CLIPVisionModel.from_pretrained(encoder).state_dict())
-    freeze_other_parts(model, ("projector", "language"))
-    loaded = LoadedModel(model, processor, Encoder(processor, [processor.tokenizer.eos_token_id]), "world")
-    rows = list(rows)
-    arguments = UnlearnConfig(
-        output_dir=str(folder),
-        max_steps=steps or _steps(world),
-        per_device_train_batch_size=BATCH,
-        learning_rate=LEARNING_RATE,
-        lr_scheduler_type="cosine",
-        warmup_steps=WARM_UP,
-        adam_beta2=0.98,
-        seed=world.seed,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-    )
-    trainer = UnlearnTrainer(loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows)
-    trainer.train()
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
+    plan = schedule(folder, steps or _steps(world), BATCH, LEARNING_RATE, WARM_UP, world.seed)
+    train_llava(make_model(processor, world.seed), processor, list(rows), encoder, plan)

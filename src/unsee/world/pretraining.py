@@ -14,15 +14,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
-from transformers import CLIPVisionModel, LlavaProcessor, Trainer, TrainingArguments
+from transformers import CLIPVisionModel, LlavaProcessor
 
 from unsee.data.pictures import decode
 from unsee.progress import progress
-from unsee.trainer import Bar, quiet_trainer
 from unsee.vlm.encoding import IGNORED
 from unsee.world.architecture import IMAGE_SIZE, PATCH_SIZE, VISION_WIDTH, vision_config
 from unsee.world.portraits import unrelated_portraits
 from unsee.world.scenes import GROUNDS, OBJECTS, distinct_scenes, draw_scene
+from unsee.world.training import fit, schedule
 
 PORTRAITS, SCENES, STEPS, BATCH, LEARNING_RATE, SEED = 6000, 3000, 400, 64, 1e-3, 0
 
@@ -66,28 +66,8 @@ def pretrain_encoder(processor: LlavaProcessor, scratch: Path) -> CLIPVisionMode
     pixels, labels, classes = _pictures(processor)
     torch.manual_seed(SEED)
     classifier = AttributeClassifier(classes)
-    arguments = TrainingArguments(
-        output_dir=str(scratch),
-        max_steps=STEPS,
-        per_device_train_batch_size=BATCH,
-        learning_rate=LEARNING_RATE,
-        lr_scheduler_type="cosine",
-        warmup_steps=20,
-        seed=SEED,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-    )
-    trainer = Trainer(
-        model=classifier,
-        args=arguments,
-        train_dataset=TensorDataset(pixels, labels),
-        data_collator=_collate,
-        callbacks=[Bar("image encoder")],
-    )
-    quiet_trainer(trainer)
-    trainer.train()
+    plan = schedule(scratch, STEPS, BATCH, LEARNING_RATE, 20, SEED)
+    fit(classifier, TensorDataset(pixels, labels), collate, "image encoder", plan)
     return classifier.encoder
 
 
@@ -104,17 +84,17 @@ def _pictures(processor: LlavaProcessor) -> tuple[Tensor, Tensor, list[int]]:
     labels[:PORTRAITS, : of_faces.shape[1]] = of_faces
     labels[PORTRAITS:, of_faces.shape[1] :] = of_scenes
     starts = progress(range(0, len(images), 500), "pictures for the image encoder")
-    pixels = [_pixels(processor, images[start : start + 500]) for start in starts]
+    pixels = [pixels_of(processor, images[start : start + 500]) for start in starts]
     classes = [len(values) for values in faces.attributes.values()] + [2] * len(OBJECTS) + [len(GROUNDS)]
     return torch.cat(pixels), labels, classes
 
 
-def _pixels(processor: LlavaProcessor, images: list[object]) -> Tensor:
+def pixels_of(processor: LlavaProcessor, images: list[object]) -> Tensor:
     pictures = [decode(image) if isinstance(image, bytes) else image for image in images]
     pixels: Tensor = processor.image_processor(pictures, return_tensors="pt")["pixel_values"]
     return pixels
 
 
-def _collate(rows: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
+def collate(rows: list[tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
     pixels, labels = zip(*rows, strict=True)
     return {"pixel_values": torch.stack(pixels), "labels": torch.stack(labels)}

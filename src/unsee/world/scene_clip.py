@@ -15,22 +15,20 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.utils.data import Dataset, SequentialSampler
+from torch.utils.data import Dataset
 from transformers import (
     CLIPConfig,
     CLIPImageProcessor,
     CLIPModel,
     CLIPProcessor,
     PreTrainedTokenizerFast,
-    Trainer,
-    TrainingArguments,
 )
 
 from unsee.data.pictures import decode
-from unsee.trainer import Bar, quiet_trainer
 from unsee.world.architecture import make_processor
 from unsee.world.scene_captions import MOST_OBJECTS, with_article
 from unsee.world.scenes import ICON, OBJECTS, Scene, distinct_scenes, draw_scene
+from unsee.world.training import fit, schedule
 
 WINDOW, PATCH, WIDTH, LAYERS = 32, 8, 96, 3  # pixels; a window is what CLIP sees
 SCENES, STEPS, BATCH, LEARNING_RATE, SEED = 2000, 400, 64, 1e-3, 0
@@ -93,36 +91,17 @@ def train_clip(folder: Path) -> None:
     processor = _processor()
     torch.manual_seed(SEED)
     model = _Distinct(CLIPModel(_config(processor.tokenizer)))
-    arguments = TrainingArguments(
-        output_dir=str(folder),
-        max_steps=STEPS,
-        per_device_train_batch_size=1,
-        learning_rate=LEARNING_RATE,
-        lr_scheduler_type="cosine",
-        warmup_steps=20,
-        seed=SEED,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-        remove_unused_columns=False,
+    plan = schedule(folder, STEPS, 1, LEARNING_RATE, 20, SEED)  # a row of the data is a whole batch
+    fit(
+        model,
+        Crops(STEPS, BATCH, SEED),
+        lambda batches: _tensors(processor, batches[0]),
+        "CLIP of scenes",
+        {**plan, "remove_unused_columns": False},
+        in_order=True,
     )
-    trainer = _InOrder(
-        model=model,
-        args=arguments,
-        train_dataset=Crops(STEPS, BATCH, SEED),
-        data_collator=lambda batches: _tensors(processor, batches[0]),
-        callbacks=[Bar("CLIP of scenes")],
-    )
-    quiet_trainer(trainer)
-    trainer.train()
     model.clip.save_pretrained(folder)
     processor.save_pretrained(folder)
-
-
-class _InOrder(Trainer):
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return SequentialSampler(train_dataset if train_dataset is not None else self.train_dataset)  # type: ignore[arg-type]
 
 
 class _Distinct(nn.Module):

@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.data import TensorDataset
-from transformers import CLIPVisionModel, LlavaProcessor, Trainer, TrainingArguments
+from transformers import CLIPVisionModel, LlavaProcessor
 
 from unsee.progress import progress
-from unsee.trainer import Bar, quiet_trainer
 from unsee.world.architecture import IMAGE_SIZE, VISION_WIDTH, vision_config
-from unsee.world.pretraining import _collate, _pixels
+from unsee.world.pretraining import collate, pixels_of
 from unsee.world.scene_captions import MOST_OBJECTS
 from unsee.world.scenes import GROUNDS, OBJECTS, Scene, distinct_scenes, draw_scene
+from unsee.world.training import fit, schedule
 
 SCENES, STEPS, BATCH, LEARNING_RATE, WARM_UP, SEED = 3000, 400, 64, 1e-3, 20, 0
 PATCH_SIZE = IMAGE_SIZE // 2  # pixels: a patch, and so an image token, is a quarter of a scene
@@ -68,30 +68,10 @@ def pretrain_scene_encoder(processor: LlavaProcessor, scratch: Path) -> CLIPVisi
     """
     scenes = distinct_scenes(SCENES, "pre-training of captioners", MOST_OBJECTS)
     starts = progress(range(0, SCENES, 500), "pictures for the image encoder")
-    pixels = [_pixels(processor, [draw_scene(scene) for scene in scenes[start : start + 500]]) for start in starts]
+    pixels = [pixels_of(processor, [draw_scene(scene) for scene in scenes[start : start + 500]]) for start in starts]
     labels = torch.tensor([quarters_of(scene) for scene in scenes])
     torch.manual_seed(SEED)
     classifier = QuarterClassifier()
-    arguments = TrainingArguments(
-        output_dir=str(scratch),
-        max_steps=STEPS,
-        per_device_train_batch_size=BATCH,
-        learning_rate=LEARNING_RATE,
-        lr_scheduler_type="cosine",
-        warmup_steps=WARM_UP,
-        seed=SEED,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=True,
-    )
-    trainer = Trainer(
-        model=classifier,
-        args=arguments,
-        train_dataset=TensorDataset(torch.cat(pixels), labels),
-        data_collator=_collate,
-        callbacks=[Bar("image encoder of captioners")],
-    )
-    quiet_trainer(trainer)
-    trainer.train()
+    plan = schedule(scratch, STEPS, BATCH, LEARNING_RATE, WARM_UP, SEED)
+    fit(classifier, TensorDataset(torch.cat(pixels), labels), collate, "image encoder of captioners", plan)
     return classifier.encoder
