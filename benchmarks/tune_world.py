@@ -35,11 +35,13 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from typing_extensions import Doc
 
 from unsee.data.example import Benchmark
-from unsee.evaluate import Record, measure_all, score
+from unsee.evaluate import measure_all
 from unsee.losses import cross_entropy
 from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, UnlearnBatch, build
 from unsee.methods.method import NonNegative, forget_of, retain_of
 from unsee.parts import PARTS, Part
+from unsee.records import Record
+from unsee.scores import score
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import LoadedModel, load
 from unsee.vlm.parts import freeze_other_parts

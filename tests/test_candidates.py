@@ -15,8 +15,10 @@ from tests.scripted import script
 from unsee.data import Example, Probe
 from unsee.data.lettered import INSTRUCTION, lettered, lettered_question
 from unsee.errors import InputError
-from unsee.evaluate import Record, candidate_scores, measure, read_records, score
+from unsee.evaluate import measure
 from unsee.files import write_jsonl
+from unsee.records import Record, read_records
+from unsee.scores import candidate_scores, score
 from unsee.vlm.scoring import Scorer
 
 CITIES = ("Lima", "Riga", "San Francisco")

@@ -15,8 +15,10 @@ from tests.families import Build, each_family
 from tests.scripted import script
 from unsee.data import Example, Probe
 from unsee.errors import InputError
-from unsee.evaluate import Record, known_to, measure, measure_all, read_records, score, summary
+from unsee.evaluate import measure, measure_all, summary
 from unsee.files import write_jsonl
+from unsee.records import Record, read_records
+from unsee.scores import known_to, score
 from unsee.vlm import Policy
 
 EXAMPLES = tiny.examples(7)

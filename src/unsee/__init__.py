@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from unsee.data import load_examples as load_examples
     from unsee.errors import InputError as InputError
     from unsee.evaluate import measure as measure
-    from unsee.evaluate import score as score
     from unsee.methods import build as build
+    from unsee.scores import score as score
     from unsee.trainer import UnlearnConfig as UnlearnConfig
     from unsee.trainer import UnlearnTrainer as UnlearnTrainer
     from unsee.vlm import LoraOptions as LoraOptions
@@ -32,7 +32,7 @@ _HOME = {
     "load_examples": "unsee.data",
     "InputError": "unsee.errors",
     "measure": "unsee.evaluate",
-    "score": "unsee.evaluate",
+    "score": "unsee.scores",
     "build": "unsee.methods",
     "UnlearnConfig": "unsee.trainer",
     "UnlearnTrainer": "unsee.trainer",

@@ -16,13 +16,15 @@ from statistics import fmean
 from typing import Any, Final
 
 from unsee.data import Benchmark, Probe, load_examples, write_jsonl
-from unsee.evaluate import measure_all, read_records, score
+from unsee.evaluate import measure_all
 from unsee.files import write_json
 from unsee.folder import claim
 from unsee.methods import find
 from unsee.parallel import Job, run_all
+from unsee.records import read_records
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.run import Run, open_run, unlearn
+from unsee.scores import score
 from unsee.settings import parse
 from unsee.vlm import load
 from unsee.world import World

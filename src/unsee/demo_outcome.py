@@ -9,13 +9,13 @@ from typing import Any, cast
 
 from markupsafe import Markup
 
-from unsee.evaluate import Record, read_records
 from unsee.files import read_text
 from unsee.hallucination.calibration import Scored, read_scored
 from unsee.hallucination.histogram import histogram
 from unsee.hallucination.selection import Thresholds, read_thresholds
 from unsee.metrics.hallucination import Chair, chair, cut_words, parse_synonyms
 from unsee.metrics.pope import YesNo, official_answer, pope
+from unsee.records import Record, read_records
 from unsee.report.hallucination import ModelRow, Picture, Role, Said, pieces
 from unsee.report.photo import photo_data_uri
 from unsee.world.scene_captions import CaptionWorld

@@ -24,11 +24,13 @@ from transformers import set_seed
 from unsee import processes
 from unsee.data import Benchmark, Probe, check_sets, load_examples
 from unsee.errors import InputError
-from unsee.evaluate import Record, measure_all, read_records, score
+from unsee.evaluate import measure_all
 from unsee.files import read_json, write_json
 from unsee.folder import abandon_folder, check_folder, start_folder
 from unsee.methods import build
 from unsee.parts import PARTS
+from unsee.records import Record, read_records
+from unsee.scores import score
 from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part

@@ -10,7 +10,8 @@ import pytest
 
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
-from unsee.evaluate import candidate_scores, read_records
+from unsee.records import read_records
+from unsee.scores import candidate_scores
 
 QUICK = ("--max-new-tokens", 4)
 

@@ -23,10 +23,12 @@ from unsee import progress
 from unsee.bench.grids import Configuration, configuration
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
-from unsee.evaluate import Record, measure_all, read_records, score
+from unsee.evaluate import measure_all
 from unsee.files import read_json, write_json
 from unsee.methods import find
 from unsee.parallel import Job
+from unsee.records import Record, read_records
+from unsee.scores import score
 from unsee.vlm import LoadedModel
 from unsee.world.world import Request, World
 

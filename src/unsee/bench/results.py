@@ -13,7 +13,8 @@ from unsee.bench import statistics
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.select import FORGET_PROBES
 from unsee.bench.statistics import Estimate, Floats
-from unsee.evaluate import Record, known_to
+from unsee.records import Record
+from unsee.scores import known_to
 
 MARGIN = 0.05  # differences from gold below this are as good as none
 ALPHA = 0.05

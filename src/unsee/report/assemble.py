@@ -13,10 +13,10 @@ import torch
 
 from unsee import __version__
 from unsee.data import Example, Probe
-from unsee.evaluate import Record
 from unsee.files import write_text
 from unsee.folder import LIBRARIES
 from unsee.methods import find, hyper_parameters
+from unsee.records import Record
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
 from unsee.report.page import render
 from unsee.report.photo import photo_data_uri

@@ -20,11 +20,9 @@ from typing import Any
 from unsee.data.benchmarks.schemas import PERCENTAGES
 from unsee.data.benchmarks.sets import (
     alternate,
+    assembled,
     choices_among,
-    marked_probes,
     one_of,
-    shared_pictures,
-    spread,
     without_questions,
 )
 from unsee.data.benchmarks.source import Source, open_source, text, texts
@@ -103,17 +101,8 @@ def load_clear(
         forget, kept = ([] if request == "textual" else photos) + facts, photos_retained + facts_retained
         captions = {row.caption.answer for row in asked_photos}
         preserve = [row for row in photos if row.answer not in captions] if request == "textual" else []
-    pool = shared_pictures()
-    forget, kept, preserve = ([pool(row) for row in some] for some in (forget, kept, preserve))
-    rows = {name: [pool(row) for row in spread(some, probe_rows)] for name, some in rows.items()}
-    return Benchmark(
-        name=f"CLEAR {split}, {request} request",
-        forget=forget,
-        retain=kept,
-        preserve=preserve,
-        probes=marked_probes(rows, forget, kept),
-        request=request,
-    )
+    name = f"CLEAR {split}, {request} request"
+    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, probe_rows)
 
 
 @dataclass(frozen=True)

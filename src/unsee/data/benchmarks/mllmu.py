@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 from unsee.data.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES
-from unsee.data.benchmarks.sets import marked_probes, one_of, shared_pictures, spread, without_questions
+from unsee.data.benchmarks.sets import assembled, one_of, without_questions
 from unsee.data.benchmarks.source import Folder, Source, open_source, text
 from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
@@ -82,17 +82,8 @@ def load_mllmu(
     kept = photos_retained if request == "visual" else photos_retained + facts_retained
     preserve = {"visual": facts + facts_retained, "textual": photos, "both": []}[request]
     preserve = _without_evaluation(preserve, everything)
-    pool = shared_pictures()
-    forget, kept, preserve = ([pool(row) for row in some] for some in (forget, kept, preserve))
-    asked = {name: [pool(row) for row in spread(some, probe_rows)] for name, some in rows.items()}
-    return Benchmark(
-        name=f"MLLMU-Bench {split}, {request} request",
-        forget=forget,
-        retain=kept,
-        preserve=preserve,
-        probes=marked_probes(asked, forget, kept),
-        request=request,
-    )
+    name = f"MLLMU-Bench {split}, {request} request"
+    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, probe_rows)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
-from unsee.data.example import Example, Probe
+from unsee.data.example import Benchmark, Example, Probe
 from unsee.data.sets import repeats
 from unsee.errors import InputError, did_you_mean
 from unsee.metrics.answers import normalise
@@ -51,12 +51,24 @@ def without_questions(rows: Sequence[Example], asked: Sequence[Example]) -> list
     return [row for row in rows if row.image is not None or normalise(row.question) not in taken]
 
 
-def marked_probes(rows: Mapping[str, Sequence[Example]], *training: Sequence[Example]) -> list[Probe]:
-    """Probes, with those marked that ask what some training row asks."""
-    return [Probe(name, some, trained_on=repeats(some, training)) for name, some in rows.items()]
+def assembled(training: Benchmark, probes: Mapping[str, Sequence[Example]], probe_rows: int | None) -> Benchmark:
+    """A benchmark whose rows about one picture hold it once, and whose probes say whether they were trained on.
+
+    Args:
+        training: its name, request and training rows; no probes yet.
+        probes: rows by the name of their probe.
+        probe_rows: at most so many a probe; None keeps all.
+    """
+    pool = _shared_pictures()
+    forget, retain, preserve = (
+        [pool(row) for row in rows] for rows in (training.forget, training.retain, training.preserve)
+    )
+    asked = {name: [pool(row) for row in spread(rows, probe_rows)] for name, rows in probes.items()}
+    marked = [Probe(name, rows, trained_on=repeats(rows, (forget, retain))) for name, rows in asked.items()]
+    return replace(training, forget=forget, retain=retain, preserve=preserve, probes=marked)
 
 
-def shared_pictures() -> Callable[[Example], Example]:
+def _shared_pictures() -> Callable[[Example], Example]:
     """A function that lets all rows about the same picture hold one copy of its bytes."""
     pool: dict[bytes, bytes] = {}
 

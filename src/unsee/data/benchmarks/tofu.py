@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unsee.data.benchmarks.schemas import PERCENTAGES
-from unsee.data.benchmarks.sets import choices_among, marked_probes, one_of, spread
+from unsee.data.benchmarks.sets import assembled, choices_among, one_of
 from unsee.data.benchmarks.source import Source, open_source, text, texts
 from unsee.data.example import Benchmark, Example
 
@@ -41,13 +41,7 @@ def load_tofu(
     rows = {"forget_qa": _perturbed(opened, f"{split}_perturbed", authors)}
     rows["retain_qa"] = _perturbed(opened, "retain_perturbed", authors)
     rows |= {name: _options(opened, config, seed) for name, config in PROBES.items()}
-    return Benchmark(
-        name=f"TOFU {split}",
-        forget=forget,
-        retain=retain,
-        probes=marked_probes({name: spread(some, probe_rows) for name, some in rows.items()}, forget, retain),
-        request=request,
-    )
+    return assembled(Benchmark(f"TOFU {split}", forget, retain, request=request), rows, probe_rows)
 
 
 def _plain(source: Source, config: str) -> list[Example]:

@@ -1,0 +1,148 @@
+"""From records to numbers: pure functions, which no model has to be there for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import Any
+
+from unsee.metrics.answers import answer_probability, rouge
+from unsee.metrics.choices import most_likely_choice, strict_choice, tolerant_choice
+from unsee.metrics.interval import Score, bootstrap_mean
+from unsee.metrics.truth import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
+from unsee.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeScore:
+    """What one model scored on one probe.
+
+    Attributes:
+        accuracy: share of exact matches over what the base knew, with a 95 % bootstrap interval over subjects.
+        left_out: examples about facts that the base did not know.
+        ungated: share of exact matches over everything.
+        mean_answer_probability: mean of exp(log_prob / tokens) over what the base knew.
+        rouge_l_recall: mean ROUGE-L recall of what was said over what the base knew.
+        candidates: further means over what the base knew, each over the rows that have what it needs; what no row
+            has is not there. See `candidate_scores`.
+    """
+
+    accuracy: Score
+    left_out: int
+    ungated: float
+    mean_answer_probability: float
+    rouge_l_recall: float
+    candidates: dict[str, float] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, for JSON."""
+        return {
+            **self.accuracy.to_dict(),
+            "left_out": self.left_out,
+            "ungated": self.ungated,
+            "mean_answer_probability": self.mean_answer_probability,
+            "rouge_l_recall": self.rouge_l_recall,
+            **self.candidates,
+        }
+
+
+def known_to(base: Sequence[Record]) -> list[bool]:
+    """The knowledge gate: which records ask about a fact that the base knew.
+
+    A fact that was never known cannot be forgotten. A fact is a (subject, fact) pair, known when the base was right
+    in at least half of its records; a record without both stands for itself.
+    """
+    right: dict[Any, list[bool]] = defaultdict(list)
+    for record in base:
+        right[_fact_of(record)].append(record.correct)
+    return [2 * sum(right[_fact_of(record)]) >= len(right[_fact_of(record)]) for record in base]
+
+
+def _fact_of(record: Record) -> Any:
+    return (record.subject, record.fact) if record.subject and record.fact else record.index
+
+
+def _asked(record: Record) -> Any:
+    return record.question, record.expected, record.subject
+
+
+def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed: int = 0) -> ProbeScore:
+    """Score the records of one probe.
+
+    Args:
+        records: of the model to be scored.
+        base: records of the starting model on the same probe, for the knowledge gate; None scores everything.
+        seed: of the bootstrap.
+    """
+    if base is not None and [_asked(record) for record in base] != [_asked(record) for record in records]:
+        raise ValueError("base and model were not asked the same questions")
+    gate = known_to(base) if base is not None else [True] * len(records)
+    known = [record for record, passed in zip(records, gate, strict=True) if passed]
+    return ProbeScore(
+        accuracy=bootstrap_mean(
+            [float(record.correct) for record in known], [record.subject for record in known], seed=seed
+        ),
+        left_out=len(records) - len(known),
+        ungated=_mean(float(record.correct) for record in records),
+        mean_answer_probability=_mean(answer_probability(record.log_prob, record.tokens) for record in known),
+        rouge_l_recall=_mean(rouge(record.said, record.expected).rouge_l_recall for record in known),
+        candidates=candidate_scores(known),
+    )
+
+
+def candidate_scores(records: Sequence[Record]) -> dict[str, float]:
+    """Means that take more than the expected answer, each over the records that have what it needs.
+
+    With perturbed answers (TOFU's truth ratio R, wrong over right, where right is the mean over paraphrases and the
+    expected answer where there are none; all log-probabilities are means per token):
+
+    - `truth_ratio_forget`: min(R, 1/R), which rises as the truth is forgotten;
+    - `truth_ratio_retain`: max(0, 1 - R), which falls as the truth is forgotten;
+    - `probability_among_options`: of the expected answer among itself and the perturbed ones.
+
+    With choices, the share of right ones:
+
+    - `choice_by_sum` and `choice_by_mean`: the likeliest option by log-probability, summed or a mean per token;
+    - `choice_strict` and `choice_tolerant`: the letter that was said, as `unsee.metrics.choices` reads it.
+
+    Returns:
+        By name; without those that no record has data for.
+    """
+    found: dict[str, float] = {}
+    if rows := [record for record in records if record.perturbed_log_probs]:
+        wrong = [_per_token(row.perturbed_log_probs, row.perturbed_tokens) for row in rows]
+        ratio = log_truth_ratio([_mean(_truths(row)) for row in rows], wrong)
+        found["truth_ratio_forget"] = float(indistinguishability(ratio).mean())
+        found["truth_ratio_retain"] = float(truthfulness(ratio).mean())
+        expected = [row.log_prob / row.tokens for row in rows]
+        found["probability_among_options"] = float(probability_among_options(expected, wrong).mean())
+    if rows := [record for record in records if record.choices]:
+        chosen = {
+            "by_sum": [most_likely_choice(row.choice_log_probs) for row in rows],
+            "by_mean": [most_likely_choice(_per_token(row.choice_log_probs, row.choice_tokens)) for row in rows],
+            "strict": [strict_choice(row.chosen or "", len(row.choices)) for row in rows],
+            "tolerant": [tolerant_choice(row.chosen or "", row.choices) for row in rows],
+        }
+        for way, picks in chosen.items():
+            hits = [
+                pick is not None and row.choices[pick] == row.expected for row, pick in zip(rows, picks, strict=True)
+            ]
+            found[f"choice_{way}"] = _mean(map(float, hits))
+    return found
+
+
+def _truths(record: Record) -> list[float]:
+    """Mean log-probability per token of each wording that stands for the truth."""
+    said_otherwise = _per_token(record.paraphrased_log_probs, record.paraphrased_tokens)
+    return said_otherwise or [record.log_prob / record.tokens]
+
+
+def _per_token(log_probs: Sequence[float], tokens: Sequence[int]) -> list[float]:
+    return [log_prob / count for log_prob, count in zip(log_probs, tokens, strict=True)]
+
+
+def _mean(values: Iterable[float]) -> float:
+    values = list(values)
+    return fmean(values) if values else float("nan")
