@@ -28,7 +28,8 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     summaries = [summary(options.out / f"seed-{seed}", seed, options.people) for seed in options.seeds]
-    text = "\n".join([*score_table(summaries), "", *difference_table(summaries), "", *time_table(summaries)])
+    tables = [score_table(summaries), difference_table(summaries), invention_table(summaries), time_table(summaries)]
+    text = "\n\n".join("\n".join(table) for table in tables if table)
     print(text)
     if options.markdown:
         command = f"python benchmarks/seeds.py --seeds {' '.join(map(str, options.seeds))} --people {options.people}"
@@ -69,6 +70,32 @@ def difference_table(summaries: list[dict[str, Any]]) -> list[str]:
             found = [ours["ungated"] - theirs["ungated"] for ours, theirs in pairs]
             cells.append(f"{fmean(found):+.3f} ({min(found):+.3f} to {max(found):+.3f})")
         lines.append(f"| {rival} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def invention_table(summaries: list[dict[str, Any]]) -> list[str]:
+    """What each model names that is not in the scene; empty for summaries from before that was checked."""
+    if any(not one.get("hallucination", {}).get("base") for one in summaries):
+        return []
+    lines = ["## What is invented", ""]
+    lines += ["Answers about scenes that name an object which is not there (CHAIR_S), the change against base at equal"]
+    lines += ["length with its 95 % interval, mentions of such objects (CHAIR_I), and what is named of what is there."]
+    lines += [
+        "",
+        "| model | seed | CHAIR_S | change | interval | more than base | CHAIR_I | recall |",
+        "|---" * 8 + "|",
+    ]
+    for model in MODELS:
+        for one in summaries:
+            found = one["hallucination"][model]["scenes"]
+            change = found["change"]
+            cells = [
+                f"{found['chair_s']:.3f}",
+                f"{change['score']:+.3f}",
+                f"{change['low']:+.3f} to {change['high']:+.3f}",
+            ]
+            cells += ["yes" if found["invents_more"] else "no", f"{found['chair_i']:.3f}", f"{found['recall']:.3f}"]
+            lines.append(f"| {model} | {one['seed']} | {' | '.join(cells)} |")
     return lines
 
 

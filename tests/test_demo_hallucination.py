@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.commandline import succeed
-from unsee.demo_hallucination import LABELS, METHODS, ORACLE, _write_data, true_spans
+from unsee.demo_hallucination import LABELS, METHODS, ORACLE, PROJECTOR, _write_data, true_spans
 from unsee.demo_outcome import Outcome
 from unsee.files import read_json, write_json, write_jsonl
 from unsee.records import Record
@@ -131,7 +131,7 @@ def test_the_whole_demo_invents_less_at_matched_length_and_goes_on_where_it_was(
     found = succeed("demo", "hallucination", "--out", out, "--json").json
     assert found == read_json(out / "summary.json")
     assert list(found) == ["seed", "seconds", "models", "labels"]
-    assert list(found["models"]) == [name for name in LABELS if name != ORACLE]
+    assert list(found["models"]) == [name for name in LABELS if name not in (ORACLE, PROJECTOR)]
     base, gold, efuf = (found["models"][name] for name in ("base", "gold", "efuf"))
     assert base["recall"] >= 0.93
     assert base["chair_s"] >= 0.4

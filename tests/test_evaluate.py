@@ -190,6 +190,14 @@ def test_records_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
     assert len((tmp_path / "p.jsonl").read_bytes().splitlines()) == 2
 
 
+def test_objects_of_a_picture_come_back_even_if_there_are_none(tmp_path: Path) -> None:
+    examples = [Example("What?", "x", tiny.picture(1), objects=objects) for objects in (None, (), ("dog", "cup"))]
+    records = measure_all(tiny.llava(), [Probe("p", examples)], tmp_path, max_new_tokens=1)["p"]
+    assert [row.objects for row in records] == [None, (), ("dog", "cup")]
+    assert ["objects" in row.row() for row in records] == [False, True, True]
+    assert read_records(tmp_path / "p.jsonl") == records
+
+
 def test_a_log_prob_that_is_no_number_survives_the_disk_and_the_score(tmp_path: Path) -> None:
     # JSON has no NaN; a broken model must not be able to break the measurement.
     write_jsonl(tmp_path / "p.jsonl", [asdict(record(0, "Ada", "city", False, log_prob=nan))])

@@ -61,6 +61,7 @@ def test_paths_in_a_file_start_at_its_folder(tmp_path: Path) -> None:
         "forget": "f.jsonl",
         "retain": "owner/rows",
         "probes": {"a": "p.jsonl"},
+        "lexicon": ["coco", "words.txt"],
         "out": "../run",
     }
     (folder / "mine.yaml").write_text(yaml.safe_dump(content))
@@ -70,6 +71,8 @@ def test_paths_in_a_file_start_at_its_folder(tmp_path: Path) -> None:
     assert values["retain"] == "owner/rows"
     assert values["probes"] == {"a": str(folder / "p.jsonl")}
     assert values["out"] == str(tmp_path / "run")
+    assert parse(values).lexicon == ("coco", str(folder / "words.txt"))
+    assert parse({**LEAST, "lexicon": "words.txt"}).lexicon == (str(Path("words.txt").absolute()),)
     assert parse(values).model == str(folder / "model")
 
 

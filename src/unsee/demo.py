@@ -19,10 +19,12 @@ from unsee.data import Benchmark, Probe, load_examples, write_jsonl
 from unsee.evaluate import measure_all
 from unsee.files import write_json
 from unsee.folder import claim
+from unsee.hallucination_check import check_hallucination
 from unsee.methods import find
 from unsee.parallel import Job, run_all
 from unsee.records import read_records
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
+from unsee.report.inventions import inventions
 from unsee.run import Run, open_run, unlearn
 from unsee.scores import score
 from unsee.settings import parse
@@ -148,6 +150,7 @@ def _summary(
             model: {probe: score(rows, records["base"][probe], world.seed).to_dict() for probe, rows in asked.items()}
             for model, asked in records.items()
         },
+        "hallucination": check_hallucination(records, "base", seed=world.seed),
     }
 
 
@@ -168,6 +171,7 @@ def _report(
     summary: Mapping[str, Any],
 ) -> Report:
     scores = {model: assemble.scores_of(numbers) for model, numbers in summary["models"].items()}
+    invented, records = summary["hallucination"], _records(benchmark, runs, out)
     methods = {name: assemble.method_result(run, run.scores["seconds"]["unlearn"]) for name, run in runs.items()}
     command = f"unsee demo person --out {shlex.quote(str(out))} --seed {world.seed} --people {world.people}"
     return Report(
@@ -182,14 +186,15 @@ def _report(
         ],
         chance=benchmark.chance,
         models={
-            "base": ModelResult(label="base", role="base", scores=scores["base"]),
-            "gold": ModelResult(label="gold", role="gold", scores=scores["gold"]),
+            "base": ModelResult(label="base", role="base", scores=scores["base"], hallucination=invented["base"]),
+            "gold": ModelResult(label="gold", role="gold", scores=scores["gold"], hallucination=invented["gold"]),
             **methods,
         },
         probes=[_probe_info(probe, benchmark) for probe in benchmark.probes],
         pair=("forget_vqa", "retain_vqa"),
         curves={name: assemble.curve(run) for name, run in runs.items()},
-        answers=assemble.answers(benchmark.probes, _records(benchmark, runs, out)),
+        answers=assemble.answers(benchmark.probes, records),
+        inventions=inventions(benchmark.probes, records),
         saliency=assemble.densities(runs),
         settings={"seed": world.seed, "people": world.people, "photos": world.photos, "forget": FORGET},
         environment=assemble.environment(),

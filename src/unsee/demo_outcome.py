@@ -140,10 +140,10 @@ class Outcome:
         return read_thresholds(self._out / "mining" / "thresholds.json")
 
     def _records(self, model: str, probe: str) -> list[Record]:
+        """Of a model that was only measured, or of a run, which has the records of the one method that it used."""
         own = self._out / "records" / model
-        return read_records(
-            (own if own.is_dir() else self._out / "runs" / model / "records" / "efuf") / f"{probe}.jsonl"
-        )
+        folder = own if own.is_dir() else next((self._out / "runs" / model / "records").iterdir())
+        return read_records(folder / f"{probe}.jsonl")
 
 
 def _cut(captions: Sequence[str], lengths: Sequence[str]) -> list[str]:

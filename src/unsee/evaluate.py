@@ -106,6 +106,7 @@ def _record(
         choice_log_probs=tuple(score.log_prob for score in choices),
         choice_tokens=tuple(score.tokens for score in choices),
         chosen=chosen,
+        objects=example.objects,
     )
 
 

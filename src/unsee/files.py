@@ -39,6 +39,12 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise InputError(f"cannot write {path}: {error.strerror or error}; name a place that can be written") from error
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Take away what `write_bytes` leaves of a file, in this folder, when its program is killed while it writes."""
+    for path in folder.glob(f".*.{32 * '[0-9a-f]'}.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write text as UTF-8, atomically; line ends stay as they are."""
     write_bytes(path, text.encode("utf-8"))

@@ -37,16 +37,20 @@ class Record:
     choice_log_probs: tuple[float, ...] = ()  # of their texts as answers to the plain question
     choice_tokens: tuple[int, ...] = ()
     chosen: str | None = None  # raw, what was said to the question with lettered options
+    objects: tuple[str, ...] | None = None  # all that the picture shows; None: not known
 
     def row(self) -> dict[str, Any]:
         """For a JSON line; without what the example does not have."""
-        return {name: value for name, value in asdict(self).items() if name not in _OPTIONAL or value not in ((), None)}
+        row = asdict(self)
+        left_out = [name for name in _OPTIONAL if row[name] in _NOTHING.get(name, ((), None))]
+        return {name: value for name, value in row.items() if name not in left_out}
 
 
 _OPTIONAL = (
     *("paraphrased_log_probs", "paraphrased_tokens", "perturbed_log_probs", "perturbed_tokens"),
-    *("choices", "choice_log_probs", "choice_tokens", "chosen"),
+    *("choices", "choice_log_probs", "choice_tokens", "chosen", "objects"),
 )
+_NOTHING = {"objects": (None,)}  # where an empty list says something: there is nothing to be seen
 
 
 def read_records(path: Path) -> list[Record]:

@@ -27,6 +27,8 @@ from unsee.errors import InputError
 from unsee.evaluate import measure_all
 from unsee.files import read_json, write_json
 from unsee.folder import abandon_folder, check_folder, start_folder
+from unsee.hallucination_check import check_hallucination, check_objects
+from unsee.left_out import find_unreadable, rows_of, without
 from unsee.methods import build
 from unsee.parts import PARTS
 from unsee.records import Record, read_records
@@ -80,7 +82,8 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
         quantize=settings.quantize,
         trust_remote_code=settings.trust_remote_code,
     )
-    name = settings.method
+    unreadable = find_unreadable(benchmark, loaded.encoder)
+    benchmark, name = without(benchmark, unreadable), settings.method
     after = clock("measure", lambda: _measure(folder, settings, benchmark, loaded, name))
     found = {"base": base, name: after}
     scores = {
@@ -89,7 +92,9 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
             model: {probe: score(rows, base[probe], settings.seed).to_dict() for probe, rows in asked.items()}
             for model, asked in found.items()
         },
+        "hallucination": check_hallucination(found, "base", settings.lexicon, settings.seed),
         "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
+        "unreadable": unreadable,
         "seconds": clock.seconds,
         **read_json(folder / "checkpoints" / "training.json"),
     }
@@ -110,6 +115,7 @@ def load_benchmark(settings: Settings) -> Benchmark:
     if not probes:
         probes = [Probe(role, sets[role], trained_on=True) for role in ("forget", "retain") if sets[role]]
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
+    check_objects(probes, settings.lexicon)
     needs = build(settings.method, settings.hyper_parameters).needs
     if needs.retain and not sets["retain"]:
         raise InputError(f"{settings.method} trains on retain rows and none are given; add --retain FILE")
@@ -142,10 +148,13 @@ def _base_to_model(
 ) -> Records:
     """Check the model, measure it and train it; its memory is free again afterwards."""
     loaded = load_model(settings)
+    unreadable = find_unreadable(benchmark, loaded.encoder)
     for role in ("forget", "retain", "preserve"):
-        loaded.encoder.check(getattr(benchmark, role), str(getattr(settings, role)))
+        loaded.encoder.check(getattr(benchmark, role), str(getattr(settings, role)), rows_of(unreadable, role))
     for probe in benchmark.probes:
-        loaded.encoder.check(probe.examples, settings.probes.get(probe.name, probe.name))
+        rows = rows_of(unreadable, f"probe {probe.name}")
+        loaded.encoder.check(probe.examples, settings.probes.get(probe.name, probe.name), rows)
+    benchmark = without(benchmark, unreadable)
     processes.wait()  # until all have seen the folder as it was
     processes.once(lambda: start_folder(folder, settings, benchmark, loaded))
     records = folder / "records" / "base"
@@ -305,7 +314,8 @@ def open_run(folder: Path) -> Run:
                 f"{folder}: holds no finished run ({name} is missing); give a folder that unsee unlearn wrote"
             )
     settings = parse({**read_yaml(folder / "run.yaml"), "out": str(folder)}, str(folder / "run.yaml"))
-    benchmark, scores = load_benchmark(settings), read_json(folder / "scores.json")
+    scores = read_json(folder / "scores.json")
+    benchmark = without(load_benchmark(settings), scores.get("unreadable", {}))
     records = {
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
         for model, probes in scores["models"].items()

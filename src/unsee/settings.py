@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat,
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
 from unsee.gate import Gate, gate_of
+from unsee.hallucination.phrases import COCO
 from unsee.methods import METHODS, build, find
 from unsee.parts import PARTS, Part, check_parts
 
@@ -72,6 +73,11 @@ class Guard(BaseModel):
     rows: Count = 32  # watched at most
 
 
+def _lists(value: Any) -> Any:
+    """One word list is as good as a list of them."""
+    return [value] if isinstance(value, str) else value
+
+
 def _parts(value: Any) -> Any:
     """`vision,language` is as good as a list."""
     return check_parts([part.strip() for part in value.split(",")] if isinstance(value, str) else value)
@@ -116,6 +122,9 @@ class Settings(BaseModel):
     preserve: Text | None = Field(None, description="further rows that a saliency mask protects; never trained on")
     probes: dict[str, Text] = Field({}, description="held-out rows to measure on, by name")
     trained_on: tuple[str, ...] = Field((), description="probes that repeat training rows, which every table then says")
+    lexicon: Annotated[tuple[Text, ...] | None, BeforeValidator(_lists)] = Field(
+        None, description="what objects may be called, to find what captions invent: coco, or files of synonyms"
+    )
     request: Literal["visual", "textual", "both"] | None = Field(
         None, description="what is to go: faces (forget_qa probes stay), text facts (forget_vqa probes stay) or both"
     )
@@ -177,6 +186,7 @@ class Settings(BaseModel):
             update={
                 **{name: _absolute(value) for name in SOURCES if (value := getattr(self, name))},
                 "probes": {name: _absolute(path) for name, path in self.probes.items()},
+                "lexicon": self.lexicon and tuple(_word_list(name) for name in self.lexicon),
                 "hyper_parameters": asdict(method),
                 "guard": self.guard or (Guard() if method.needs.spans else None),
                 "out": str(Path(self.out).expanduser()),
@@ -196,6 +206,11 @@ def _absolute(source: str, folder: Path = Path()) -> str:
     local = os.path.exists(path) or (colon and os.path.isdir(place))
     hub_id = _HUB_ID.fullmatch(source) and not _DATA_FILE.fullmatch(source)
     return source if hub_id and not local else path
+
+
+def _word_list(name: str, folder: Path = Path()) -> str:
+    """The path of a word list in full; "coco" is the name of the one that comes along."""
+    return name if name == COCO else os.path.abspath(folder / Path(name).expanduser())
 
 
 def parse(values: Mapping[str, Any], where: str = "settings") -> Settings:
@@ -266,6 +281,8 @@ def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
             values[key] = _absolute(value, folder)
     if isinstance(probes := values.get("probes"), dict):
         values["probes"] = {k: _absolute(v, folder) if isinstance(v, str) else v for k, v in probes.items()}
+    if isinstance(lists := _lists(values.get("lexicon")), list):
+        values["lexicon"] = [_word_list(name, folder) if isinstance(name, str) else name for name in lists]
     if isinstance(out := values.get("out"), str):
         values["out"] = os.path.abspath(folder / Path(out).expanduser())
     return values

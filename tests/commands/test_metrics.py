@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from tests.commandline import call
 from tests.metrics.shared_data import shared
-from unsee.commands.metrics import app, chair_scores, pope_scores, tofu_scores
+from unsee.commands.metrics import amber_scores, app, chair_scores, pope_scores, tofu_scores
 from unsee.errors import InputError
 from unsee.metrics.tofu import LOG_OF_TASK
 
@@ -59,6 +61,23 @@ ANSWERS = [
     {"question": "is there a dog in the image?", "answer": "Yes, there is."},
     {"question": "is there a cat in the image?", "answer": "YES"},
 ]
+
+RESPONSES = [
+    {"id": 1, "response": "A dog under a cloud, and a sign."},
+    {"id": 2, "response": "Two people."},
+    {"id": 3, "response": "No."},
+    {"id": 4, "response": "No, there is not."},
+    {"id": 5, "response": "Yes"},
+]
+ANNOTATIONS = [
+    {"id": 1, "type": "generative", "truth": ["dog", "person"], "hallu": ["cloud", "bird"]},
+    {"id": 2, "type": "generative", "truth": ["Person"], "hallu": []},
+    {"id": 3, "type": "discriminative-hallucination", "truth": "no"},
+    {"id": 4, "type": "discriminative-attribute-number", "truth": "yes"},
+    {"id": 5, "type": "relation", "truth": "no"},
+    {"id": 6, "type": "discriminative-relation", "truth": "yes"},
+]
+RELATIONS = {"dog": [], "person": ["people"], "cloud": [], "bird": [], "sign": []}
 
 
 def test_tofu_json(write: Write) -> None:
@@ -134,6 +153,50 @@ def test_pope_on_published_questions(write: Write) -> None:
     }
 
 
+def test_amber_json(write: Write) -> None:
+    files = "--annotations", write("a.json", json.dumps(ANNOTATIONS)), "--relations", write("r.json", RELATIONS)
+    responses = write("o.json", json.dumps(RESPONSES))
+    scores = json.loads(
+        printed("amber", "--responses", responses, *files, "--safe-words", write("s", "sign\n"), "--json")
+    )
+    # 4 mentions: dog and people are there, the cloud is a target, the sign is safe; 2 of 3 objects, 1 of 2 targets;
+    # 8 and 2 words. No is said twice, of which once rightly, and right twice: F1 = 2 / (2 + 2)
+    dimensions = scores.pop("dimensions")
+    assert scores == {
+        "chair": 25.0,
+        "cover": pytest.approx(200 / 3),
+        "hal": 50.0,
+        "cog": 25.0,
+        "cog_repo": 50.0,
+        "mean_words": 5.0,
+        "responses": 2,
+        "accuracy": pytest.approx(100 / 3),
+        "precision": 50.0,
+        "recall": 50.0,
+        "f1": 50.0,
+        "questions": 3,
+        "amber_score": 62.5,
+    }
+    assert list(dimensions) == ["existence", "attribute", "relation"]
+    wrong = {"accuracy": 0.0, "precision": 0.0, "recall": None, "f1": 0.0, "questions": 1}
+    assert dimensions["attribute"] == wrong
+    assert dimensions["existence"] == {**dict.fromkeys(wrong, 100.0), "questions": 1}
+    # the sign is invented without the list; and one response a line does as well
+    scores = json.loads(printed("amber", "--responses", write("o.jsonl", RESPONSES), *files, "--json"))
+    assert (scores["chair"], scores["cog"], scores["amber_score"]) == (50.0, 25.0, 50.0)
+
+
+def test_amber_without_one_of_its_tasks(write: Write) -> None:
+    files = write("a.json", json.dumps(ANNOTATIONS)), write("r.json", RELATIONS)
+    described = amber_scores(write("o.jsonl", RESPONSES[:2]), *files)
+    assert (described["responses"], described["questions"]) == (2, 0)
+    assert math.isnan(described["f1"])
+    assert math.isnan(described["amber_score"])
+    answered = amber_scores(write("o.jsonl", RESPONSES[2:]), *files)
+    assert (answered["responses"], answered["f1"]) == (0, 50.0)
+    assert all(math.isnan(answered[name]) for name in ("chair", "cover", "hal", "cog", "mean_words", "amber_score"))
+
+
 def test_tables_for_people(write: Write) -> None:
     text = printed("tofu", write("a.json", tofu_log()))
     assert "model_utility" in text
@@ -141,6 +204,10 @@ def test_tables_for_people(write: Write) -> None:
     paths = write("c.jsonl", CAPTIONS), write("g.json", GOLD), write("s.txt", SYNONYMS)
     assert "33.33" in printed("chair", "--captions", paths[0], "--gold", paths[1], "--synonyms", paths[2])
     assert "yes_ratio" in printed("pope", "--questions", write("q.jsonl", QUESTIONS), "--answers", write("a", ANSWERS))
+    files = write("o.jsonl", RESPONSES), write("n.jsonl", ANNOTATIONS), write("r.json", RELATIONS)
+    text = printed("amber", "--responses", files[0], "--annotations", files[1], "--relations", files[2])
+    assert "66.67" in text
+    assert "existence" in text
 
 
 @pytest.mark.parametrize(
@@ -184,6 +251,53 @@ def test_wrong_answers(write: Write, questions: Any, answers: Any, message: str)
     with pytest.raises(InputError, match=message) as caught:
         pope_scores(write("q.jsonl", questions), write("a.jsonl", answers))
     assert "\n" not in str(caught.value)
+
+
+PICTURE, QUESTION = ANNOTATIONS[0], ANNOTATIONS[2]
+
+
+@pytest.mark.parametrize(
+    ("responses", "annotations", "relations", "message"),
+    [
+        ([], ANNOTATIONS, RELATIONS, "o.jsonl: holds no responses"),
+        ([{"id": 9, "response": ""}], ANNOTATIONS, RELATIONS, "o.jsonl, line 1: id 9 is not in .*a.jsonl; respond to"),
+        (RESPONSES[:1] * 2, ANNOTATIONS, RELATIONS, "o.jsonl, line 2: id 1 has a response already"),
+        ([{"id": 1}], ANNOTATIONS, RELATIONS, "o.jsonl, line 1: response is missing; it must be text"),
+        ([{"response": "A dog"}], ANNOTATIONS, RELATIONS, "o.jsonl, line 1: id is missing"),
+        ("[", ANNOTATIONS, RELATIONS, "o.jsonl, line 1: broken JSON"),
+        (RESPONSES, ANNOTATIONS[:1] * 2, RELATIONS, "a.jsonl, line 2: id 1 is annotated already"),
+        (RESPONSES, [PICTURE | {"type": "pope"}], RELATIONS, "a.jsonl, line 1: type is 'pope'; it is generative"),
+        (RESPONSES, [PICTURE | {"truth": "dog"}], RELATIONS, "a.jsonl, line 1: truth is 'dog'; it must be a list"),
+        (RESPONSES, [PICTURE | {"hallu": None}], RELATIONS, "a.jsonl, line 1: hallu is missing; it must be a list"),
+        (RESPONSES, [QUESTION | {"truth": "No"}], RELATIONS, "a.jsonl, line 1: truth is 'No'; it is 'yes' or 'no'"),
+        (RESPONSES, ANNOTATIONS, {"dog": []}, "a.jsonl, id 1: 'person' is not in .*r.json; add it there"),
+        (RESPONSES, ANNOTATIONS, "[]", "r.json: must be one JSON object"),
+    ],
+)
+def test_wrong_responses(write: Write, responses: Any, annotations: Any, relations: Any, message: str) -> None:
+    paths = write("o.jsonl", responses), write("a.jsonl", annotations), write("r.json", relations)
+    with pytest.raises(InputError, match=message) as caught:
+        amber_scores(*paths)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_amber_files_end_in_one_line_and_exit_code_2(write: Write, tmp_path: Path) -> None:
+    good = {
+        "--responses": write("o.jsonl", RESPONSES),
+        "--annotations": write("a.jsonl", ANNOTATIONS),
+        "--relations": write("r.json", RELATIONS),
+    }
+    for option, wrong, message in (
+        ("--responses", write("map.json", {"1": "A dog"}), "map.json: must be one JSON list of objects"),
+        ("--responses", write("o.json", "[1]"), "o.json, entry 1: 1 where an object is expected"),
+        ("--annotations", write("a.json", RELATIONS), "a.json: must be one JSON list of objects"),
+        ("--relations", good["--responses"], "broken JSON"),
+        ("--safe-words", tmp_path / "missing.txt", "cannot read"),
+    ):
+        outcome = call("metrics", "amber", *(part for pair in (good | {option: wrong}).items() for part in pair))
+        (line,) = outcome.err.splitlines()
+        assert (outcome.code, outcome.out) == (2, "")
+        assert message in line
 
 
 def test_wrong_options_and_files(write: Write, tmp_path: Path) -> None:

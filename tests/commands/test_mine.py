@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from tests import tiny
 from tests.commandline import call, succeed
 from tests.hallucination import encoders
+from unsee.hallucination.calibration import from_groups, read_scored
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,32 @@ def test_labels_calibrate_too(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "own.html").is_file()
 
 
+def test_two_groups_calibrate_without_labels_or_a_share(folder: Path, tmp_path: Path) -> None:
+    succeed(*given(folder, tmp_path / "run"))
+    found = succeed("mine", "calibrate", tmp_path / "run", "--groups", "--json").json
+    expected = from_groups(read_scored(tmp_path / "run"))
+    assert {key: found[key] for key in asdict(expected)} == asdict(expected)
+    stored = json.loads((tmp_path / "run" / "thresholds.json").read_text())
+    assert (stored["from"], stored["negative"]) == ("groups", expected.negative)
+    quantiles = succeed("mine", "calibrate", tmp_path / "run", "--json").json
+    assert (quantiles["from"], quantiles["share"]) == ("quantiles", 0.1)
+    assert quantiles["negative"] != found["negative"]
+
+
+@pytest.mark.parametrize(
+    ("ways", "said"),
+    [
+        (["--groups", "--share", 0.1], "--share and --groups: one of them"),
+        (["--groups", "--labels", "l.jsonl"], "--labels and --groups: one of them"),
+        (["--labels", "l.jsonl", "--share", 0.2], "--labels and --share: one of them"),
+    ],
+)
+def test_there_is_one_way_to_thresholds_at_a_time(tmp_path: Path, ways: list[object], said: str) -> None:
+    outcome = call("mine", "calibrate", tmp_path, *ways)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert said in outcome.err
+
+
 def test_exported_files_come_back_as_the_same_spans(folder: Path, tmp_path: Path) -> None:
     limits = ["--positive", 0, "--negative", 0, "--sentence", 0]
     mined = succeed(*given(folder, tmp_path / "run"), *limits, "--json").json
@@ -133,3 +161,4 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 def test_help_shows_examples() -> None:
     text = succeed("mine", "--help").out
     assert "unsee mine calibrate runs/mined" in " ".join(text.split())
+    assert "--groups" in succeed("mine", "calibrate", "--help").out

@@ -56,6 +56,13 @@ def test_optional_keys_arrive() -> None:
     assert example.paraphrased_answers == ("Ada L.",)
     assert example.perturbed_answers == ("Bob",)
     assert example.choices == ("Bob", "Ada")
+    assert example.objects is None
+
+
+def test_an_empty_list_of_objects_is_not_an_unknown_one() -> None:
+    assert row(**ASKED, objects=["dog", "wine glass"]).example().objects == ("dog", "wine glass")
+    assert row(**ASKED, objects=[]).example().objects == ()
+    assert row(**ASKED, objects=None).example().objects is None
 
 
 def test_optional_keys_may_be_null() -> None:

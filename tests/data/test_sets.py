@@ -113,6 +113,13 @@ def test_any_text_survives(question: str, answer: str, subject: str) -> None:
         assert load_examples(Path(folder) / "a.jsonl") == examples
 
 
+def test_objects_come_back_even_if_there_are_none(tmp_path: Path) -> None:
+    examples = [replace(FORGET[0], objects=objects) for objects in (None, (), ("dog", "wine glass"))]
+    write_jsonl(examples, tmp_path / "a.jsonl")
+    assert [back.objects for back in load_examples(tmp_path / "a.jsonl")] == [None, (), ("dog", "wine glass")]
+    assert len({digest([example]) for example in examples}) == 3
+
+
 def test_captions_keep_their_spans(tmp_path: Path) -> None:
     spans = (AnswerSpan(0, 5, "positive", 2.0, 33.4), AnswerSpan(6, 26, "negative"), AnswerSpan(0, 27, "sentence"))
     caption = Example("Describe the image.", "A cat, and a dog on a sofa.", image=OTHER, spans=spans)

@@ -23,7 +23,7 @@ from unsee.hallucination.windows import Grid
 
 TEXTS = [
     "A cat and two dogs sit near a hot dog, and <b>a person</b>.",
-    "A table ### with a \U0001f431 cat &amp; {braces} %s \\n, [INST] a cup [/INST]",
+    "A table ### with a \U0001f431 cat &amp; {braces} %s \\n, <image> [INST] a cup </s>[/INST]",
     "",
     "No thing at all.",
     "A car " * 1666 + "here",  # ten thousand characters

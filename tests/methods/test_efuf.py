@@ -17,7 +17,7 @@ from unsee.data import Example
 from unsee.data.example import AnswerSpan
 from unsee.data.spans import balanced
 from unsee.errors import InputError
-from unsee.losses.spans import token_weights, unlikelihood
+from unsee.losses.spans import span_means, token_weights, unlikelihood
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF, EFUFNPO
 from unsee.vlm import Batch, Policy, TokenLogProbs
@@ -168,6 +168,9 @@ def test_bounded_negatives_have_the_values_of_their_formulas() -> None:
     rest = 1.2 + 0.2 * 1.3 / 3
     unlikely = (-log(1 - exp(-1.5)) - log(1 - exp(-0.5))) / 2
     assert value_of(EFUF(negative="unlikelihood"), WORKED, LOSSES) == pytest.approx(rest + 0.3 * unlikely, abs=1e-7)
+    as_a_whole = -log(1 - exp(-(1.5 + 0.5) / 2))
+    whole = EFUF(negative="span_unlikelihood")
+    assert value_of(whole, WORKED, LOSSES) == pytest.approx(rest + 0.3 * as_a_whole, abs=1e-7)
 
     start: Any = Given(torch.tensor([LOSSES], dtype=torch.float64))
     start.answer_logits = lambda batch: SimpleNamespace(token_log_probs=lambda labels: start.token_log_probs(batch))
@@ -188,6 +191,16 @@ def test_npo_starts_with_the_gradient_of_ascent() -> None:
         assert batch.spans is not None
         tokens = int((batch.spans.places[0, 0, 1] - batch.spans.places[0, 0, 0]).item())
     assert gradients[1] == pytest.approx(gradients[0] * tokens, abs=1e-5)  # a sum over the phrase, not a mean
+
+
+def test_span_unlikelihood_leaves_alone_what_could_not_be_said_otherwise() -> None:
+    places, certain = torch.tensor([[[0, 2]]]), torch.tensor([[-1e-6, -0.5]], dtype=torch.float64, requires_grad=True)
+    pushed = {}
+    for name, loss in (("token", unlikelihood(certain)), ("span", unlikelihood(span_means(certain, places)))):
+        (gradient,) = torch.autograd.grad(loss.sum(), certain)
+        pushed[name] = gradient * -torch.expm1(certain.detach())  # with respect to the token's own logit
+    assert pushed["token"][0, 0] > 0.99
+    assert pushed["span"][0, 0] < 1e-4 * pushed["span"][0, 1]
 
 
 def test_unlikelihood_is_bounded_and_finite() -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 from PIL import Image
 
 from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, Subject, photo_data_uri
-from unsee.report.contents import Density
+from unsee.report.contents import CaptionCheck, Check, Density, Invention, Marked, YesNoCheck
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -33,6 +33,54 @@ def model(
     role: Literal["base", "gold", "method"], label: str, half: float = 0.05, **scores: float | None
 ) -> ModelResult:
     return ModelResult(label=label, role=role, scores={name: score(value, half) for name, value in scores.items()})
+
+
+def caption_check(
+    share: float | None,
+    base: float = 0.1,
+    half: float = 0.05,
+    recall: float | None = 0.9,
+    more: bool = False,
+    lexicon: str = "coco",
+) -> CaptionCheck:
+    """A check with this share of captions that invent, at equal length as well, where the base has `base`."""
+    change = None if share is None else share - base
+    bounds = (None, None) if change is None else (change - half, change + half)
+    return CaptionCheck(
+        invents_more=more,
+        chair_s=share,
+        chair_i=0.05,
+        chair_s_matched=share,
+        chair_i_matched=0.05,
+        base_chair_s_matched=base,
+        recall=recall,
+        mean_words=8.5,
+        captions=60,
+        change=Score(score=change, low=bounds[0], high=bounds[1], n=60),
+        subjects=60,
+        lexicon=lexicon,
+    )
+
+
+def yes_no_check(
+    share: float, base: float = 0.1, half: float = 0.05, undecided: float = 0.0, more: bool = False
+) -> YesNoCheck:
+    """A check with this share of false yes, where the base has `base`."""
+    change = share - base
+    return YesNoCheck(
+        invents_more=more,
+        accuracy=0.8,
+        precision=0.75,
+        recall=0.9,
+        f1=0.82,
+        yes_ratio=0.55,
+        false_yes=share,
+        undecided=undecided,
+        questions=120,
+        expected_yes=0.5,
+        change=Score(score=change, low=change - half, high=change + half, n=60),
+        subjects=60,
+    )
 
 
 def judged(
@@ -77,6 +125,23 @@ def full(text: str = "") -> Report:
     models[base].scores[forget] = (
         models[base].scores[forget].model_copy(update={"left_out": 3, "mean_answer_probability": 0.9})
     )
+    invented: dict[str, dict[str, Check]] = {
+        base: {retain: caption_check(0.1, half=0.0, lexicon=f"words{x}"), forget: yes_no_check(0.1, half=0.0)},
+        one: {retain: caption_check(0.1, lexicon=f"words{x}"), forget: yes_no_check(0.2)},
+        two: {retain: caption_check(0.6, more=True, lexicon=f"words{x}"), forget: yes_no_check(0.4, more=True)},
+    }
+    for name, checks in invented.items():
+        models[name].hallucination.update(checks)
+    inventions = [
+        Invention(
+            probe=probe,
+            photo=photo,
+            question=f"question{x}",
+            truth=f"truth{x}",
+            said={base: [], two: [Marked(text=f"said{x}"), Marked(text=f"invented{x}", kind="invented")]},
+        )
+        for probe in (forget, retain)
+    ]
     answers = [
         Answer(
             probe=probe,
@@ -107,6 +172,7 @@ def full(text: str = "") -> Report:
             one: [CurvePoint(step=i, values={f"forget{x}": -2.0 * i, f"retain{x}": 1.0 / (i + 1)}) for i in range(9)]
         },
         answers=answers,
+        inventions=inventions,
         saliency={one: {f"vision{x}": Density(passing=0.4, reached=0.9)}},
         settings={f"train{x}": {f"lr{x}": f"slow{x}"}},
         environment={f"torch{x}": f"2.9{x}"},

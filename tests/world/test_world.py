@@ -46,6 +46,15 @@ def probe(benchmark: Benchmark, name: str) -> list[Example]:
     return next(list(probe.examples) for probe in benchmark.probes if probe.name == name)
 
 
+def test_scene_probes_list_what_is_there_where_they_ask_for_it(world: World) -> None:
+    benchmark = world.benchmark()
+    rows = probe(benchmark, "scenes")
+    assert all((row.objects is not None) == (row.fact == "objects") for row in rows)
+    assert all(", ".join(row.objects) == row.answer for row in rows if row.objects is not None)
+    others = [row for one in benchmark.probes if one.name != "scenes" for row in one.examples]
+    assert not [row for row in [*others, *trained_on(benchmark), *world.scene_rows()] if row.objects is not None]
+
+
 # --- the same everywhere
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from unsee.commands.metrics_amber import amber_scores
 from unsee.commands.output import AsJson, console, print_json, table
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_json, read_text
@@ -62,6 +63,20 @@ def pope_command(
 ) -> None:
     """Yes/no questions about objects."""
     _show("POPE", pope_scores(questions, answers, parser), as_json)
+
+
+@app.command("amber")
+def amber_command(
+    responses: Annotated[Path, typer.Option(help="JSON list (or .jsonl): id, response.", show_default=False)],
+    annotations: Annotated[Path, typer.Option(help="AMBER's annotations.json.", show_default=False)],
+    relations: Annotated[Path, typer.Option(help="AMBER's relation.json.", show_default=False)],
+    safe_words: Annotated[
+        Path | None, typer.Option(help="AMBER's safe_words.txt: never counted as invented.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Invented objects in descriptions and yes/no questions, in per cent."""
+    _show("AMBER (per cent)", amber_scores(responses, annotations, relations, safe_words), as_json)
 
 
 def tofu_scores(logs: Path, retain: Path | None = None, truth_ratio: str = "geometric") -> dict[str, Any]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsee.commands.output import AsJson, console, places, print_json, printable, table
+from unsee.commands import mined
+from unsee.commands.output import AsJson, console, places, print_json, table
 from unsee.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ unsee mine --model MODEL --images photos/ --scorer CLIP --lexicon coco --lexicon
 
 unsee mine calibrate runs/mined --labels some.jsonl
 
+unsee mine calibrate runs/mined --groups
+
 unsee mine --model MODEL --images photos/ --scorer CLIP --out runs/mined --thresholds runs/mined/thresholds.json
 """
 
@@ -34,6 +37,9 @@ app = typer.Typer(
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("calibrate", epilog=mined.CALIBRATE)(mined.calibrate)
+app.command("import", epilog=mined.IMPORT)(mined.import_released)
+app.command("export", epilog=mined.EXPORT)(mined.export_released)
 
 Out = Annotated[Path | None, typer.Option(help="Folder of the run; an unfinished one goes on.", show_default=False)]
 
@@ -177,121 +183,6 @@ def _with_room(work: Any) -> dict[str, Any]:
     except torch.OutOfMemoryError as error:
         raise InputError("too little memory; choose a smaller --batch-size and --windows") from error
     return found
-
-
-@app.command("calibrate", epilog="Example: unsee mine calibrate runs/mined --labels some.jsonl --error 0.02")
-def calibrate_command(
-    run: Annotated[Path, typer.Argument(help="Folder of a mining that has scored.", show_default=False)],
-    labels: Annotated[
-        Path | None,
-        typer.Option(help="JSON Lines of image, phrase, real (true or false).", show_default="quantiles"),
-    ] = None,
-    error: Annotated[
-        float, typer.Option(min=0.0, max=0.5, help="With labels: share taken wrongly beyond a threshold.")
-    ] = 0.02,
-    share: Annotated[float, typer.Option(help="Without labels: share of phrases at either end.")] = 0.1,
-    second: Annotated[bool, typer.Option("--second", help="The scores of the second scorer.")] = False,
-    out: Annotated[
-        Path | None, typer.Option(help="File of thresholds; the plot is beside it.", show_default="in the run")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Propose thresholds from a few labels, or from the scores alone, with a plot."""
-    found = calibrated(run, labels, error, share, second, out)
-    if as_json:
-        print_json(found)
-        return
-    made = table("", "", numbers=1)
-    for name, value in found.items():
-        if isinstance(value, float):
-            made.add_row(name.replace("_", " "), f"{value:.4g}")
-    console().print(made)
-    places(console(), thresholds=found["thresholds"], plot=found["plot"])
-
-
-def calibrated(
-    run: Path,
-    labels: Path | None = None,
-    error: float = 0.02,
-    share: float = 0.1,
-    second: bool = False,
-    out: Path | None = None,
-) -> dict[str, Any]:
-    """What `unsee mine calibrate --json` prints; writes the thresholds and their plot.
-
-    Raises:
-        InputError: the run has no scores, the labels do not fit, or nothing can be written.
-    """
-    from unsee.files import write_text
-    from unsee.hallucination import calibration
-    from unsee.hallucination.histogram import page
-    from unsee.hallucination.selection import write_thresholds
-
-    scored = calibration.read_scored(run, "relevance2" if second else "relevance")
-    known = calibration.read_labels(labels) if labels else None
-    made = calibration.from_quantiles(scored, share) if known is None else calibration.from_labels(scored, known, error)
-    how = {"from": "quantiles", "share": share} if known is None else {"from": "labels", "error": error}
-    facts = calibration.shares(scored, made, known)
-    groups: Mapping[str, list[float]] = {"phrases": scored.scores()}
-    if known is not None:
-        groups = dict(zip(("real", "invented"), scored.labelled(known), strict=True))
-    path = out or run / ("thresholds2.json" if second else "thresholds.json")
-    plot = path.with_suffix(".html")
-    write_thresholds(path, made, **how, **facts)
-    write_text(plot, page(groups, made, facts))
-    return {**asdict(made), **how, **facts, "thresholds": str(path), "plot": str(plot)}
-
-
-@app.command("import", epilog="Example: unsee mine import efuf-unlearning-30k/ --images train2014/ --out spans.jsonl")
-def import_command(
-    folder: Annotated[Path, typer.Argument(help="Folder with EFUF's files.", show_default=False)],
-    images: Annotated[Path, typer.Option(help="Folder of the pictures that they name.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="File of spans to be written.", show_default=False)],
-    thresholds: Annotated[
-        Path | None, typer.Option(help="File of unsee mine calibrate.", show_default="32 / 23 / 27.5")
-    ] = None,
-    prompt: Annotated[str, typer.Option(help="What the captions answer.")] = "Please describe the image.",
-    conflict: Annotated[str, typer.Option(help="As for unsee mine.")] = "narrow",
-    as_json: AsJson = False,
-) -> None:
-    """Turn the files that were released with EFUF into spans."""
-    from unsee.hallucination.released import read_released
-    from unsee.hallucination.selection import PUBLISHED, checked_conflict, read_thresholds
-    from unsee.hallucination.spans import write_spans
-
-    limits = read_thresholds(thresholds) if thresholds else PUBLISHED
-    rows = read_released(folder, images, limits, checked_conflict(conflict), prompt)
-    write_spans(out, rows)
-    counts = {role: sum(len(row.of_role(role)) for row in rows) for role in ("positive", "negative")}
-    sentences = sum(row.sentence.role is not None for row in rows)
-    found = {"rows": len(rows), **counts, "sentences": sentences, "spans": str(out)}
-    _told(found, as_json)
-
-
-@app.command("export", epilog="Example: unsee mine export runs/mined --out efuf/")
-def export_command(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished mining.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="Folder to be written to.", show_default=False)],
-    as_json: AsJson = False,
-) -> None:
-    """Write a mining as the files that EFUF's code reads."""
-    from unsee.hallucination.calibration import read_scored
-    from unsee.hallucination.released import captions_of, write_released
-
-    read_scored(run)  # refuses a run without scores
-    rows = list(captions_of(run))
-    write_released(out, rows)
-    _told({"captions": len(rows), "phrases": sum(len(found) for _, _, found in rows), "folder": str(out)}, as_json)
-
-
-def _told(found: Mapping[str, Any], as_json: bool) -> None:
-    if as_json:
-        print_json(found)
-        return
-    made = table("", "", numbers=1)
-    for name, value in found.items():
-        made.add_row(name, printable(value))
-    console().print(made)
 
 
 def _show(found: Mapping[str, Any], out: Path) -> None:

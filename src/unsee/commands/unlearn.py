@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from unsee import processes
-from unsee.commands.output import AsJson, console, places, print_json, show_scores
+from unsee.commands.output import AsJson, console, places, print_json, printable, show_scores
 from unsee.commands.report import draw
 from unsee.errors import InputError
 
@@ -53,6 +53,14 @@ def unlearn(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Held-out rows to measure on; may be repeated.", show_default=False),
     ] = None,
+    lexicon: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What objects may be called, to check captions of probes whose rows list objects: coco, or a file "
+            "with a category and its synonyms a line; may be repeated.",
+            show_default="coco, or what the rows list",
+        ),
+    ] = None,
     method: Annotated[
         str | None, typer.Option(help="One of those that `unsee methods` lists.", show_default="npo")
     ] = None,
@@ -91,6 +99,7 @@ def unlearn(
         "retain": retain,
         "preserve": preserve,
         "probes": named_files(probe or []),
+        "lexicon": lexicon or None,
         "method": method,
         "out": str(out) if out else None,
         "parts": parts,
@@ -157,12 +166,16 @@ def carry_out(settings: Any, write_page: bool) -> dict[str, Any]:
 
 
 def _show(found: dict[str, Any]) -> None:
+    from unsee.left_out import notice
+
     shown = console()
     show_scores(shown, found["models"])
     if found["trained_on"]:
         shown.print(
             f"Measured on training rows: {', '.join(found['trained_on'])}. --probe NAME=FILE adds held-out rows."
         )
+    if unreadable := notice(found["unreadable"]):
+        shown.print(printable(unreadable))
     if stopped := found.get("stopped"):
         shown.print(
             f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "

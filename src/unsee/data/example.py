@@ -45,6 +45,7 @@ class Example:
     paraphrased_answers: tuple[str, ...] = ()  # right, worded otherwise
     perturbed_answers: tuple[str, ...] = ()  # wrong, but of the same kind and length
     choices: tuple[str, ...] = ()  # multiple choice: what may be answered, the right answer among them
+    objects: tuple[str, ...] | None = None  # all that the picture shows, where answers are captions to be checked by it
     spans: tuple[AnswerSpan, ...] = ()  # parts of the answer that are raised or lowered, for methods that do that
 
     def picture(self) -> Image.Image | None:

@@ -31,7 +31,10 @@ LAYOUTS = {
     "spans": ("question", "caption", "spans"),  # as `unsee mine` writes them
 }
 UNDERSTOOD = "question + answer, prompt + completion, or messages, each with image (or images)"
-OPTIONAL = ("image", "images", "subject", "fact", "id", "paraphrased_answers", "perturbed_answers", "choices")
+OPTIONAL = (
+    *("image", "images", "subject", "fact", "id"),
+    *("paraphrased_answers", "perturbed_answers", "choices", "objects"),
+)
 KNOWN = frozenset(OPTIONAL).union(*LAYOUTS.values(), ("sentence", "unit"))
 
 _PICTURE_NAME = re.compile(r"image|img|photo|picture|file_name", re.IGNORECASE)
@@ -74,6 +77,7 @@ class Row:
             paraphrased_answers=self._texts("paraphrased_answers"),
             perturbed_answers=self._texts("perturbed_answers"),
             choices=choices,
+            objects=None if self.values.get("objects") is None else self._texts("objects"),
             spans=self._spans(answer) if layout == "spans" else (),
         )
 

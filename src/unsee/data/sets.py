@@ -136,7 +136,8 @@ def _row(example: Example, image: str | None) -> dict[str, object]:
     }
     row: dict[str, object] = {"image": image, "question": example.question}
     row |= _caption(example) if example.spans else {"answer": example.answer}
-    return row | {key: value for key, value in optional.items() if value}
+    row |= {key: value for key, value in optional.items() if value}
+    return row if example.objects is None else row | {"objects": example.objects}  # an empty list says something
 
 
 def _caption(example: Example) -> dict[str, object]:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.files import write_json, write_jsonl
+from unsee.files import remove_unfinished, write_json, write_jsonl
 from unsee.hallucination.captioning import Captioning
 from unsee.hallucination.captions import pictures_in, read_captions
 from unsee.hallucination.extraction import Extracting
@@ -99,6 +99,7 @@ class _Run:
             if spans or sentence.role:
                 image = mining.images / said["image"]
                 rows.append(CaptionRow(image, said["question"], said["caption"], spans, sentence, first.unit))
+        remove_unfinished(mining.out)
         write_jsonl(mining.out / "skipped.jsonl", skipped)
         write_spans(mining.out / "spans.jsonl", rows)
         summary: dict[str, Any] = {

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from unsee.files import read_text
-from unsee.metrics.hallucination import parse_synonyms
+from unsee.metrics.hallucination import Lexicon, parse_synonyms
 
 COCO = "coco"  # the name of the word list that comes along
 
@@ -118,14 +118,16 @@ def lexicon(lists: Iterable[str | Path] = (COCO,)) -> LexiconExtractor:
     Raises:
         InputError: a list cannot be read or holds no names.
     """
-    names: set[str] = set()
-    for name in lists:
-        if str(name) == COCO:
-            text = files("unsee.hallucination").joinpath("coco.txt").read_text("utf-8")
-        else:
-            text = read_text(Path(name))
-        names.update(parse_synonyms(text, str(name)).category_of)
-    return LexiconExtractor(frozenset(names))
+    return LexiconExtractor(frozenset(name for one in lists for name in word_list(one).category_of))
+
+
+def word_list(name: str | Path) -> Lexicon:
+    """What objects may be called, and the category of each name; `name` is one of the lists of `lexicon`."""
+    if str(name) == COCO:
+        text = files("unsee.hallucination").joinpath("coco.txt").read_text("utf-8")
+    else:
+        text = read_text(Path(name))
+    return parse_synonyms(text, str(name))
 
 
 def locate(caption: str, phrases: Iterable[str]) -> Extraction:

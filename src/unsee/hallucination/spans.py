@@ -11,6 +11,8 @@ to become likelier or less likely:
 
 - `image` is a path; a relative one starts from the folder of the file.
 - `question` is what the caption answers: the prompt of the model that was mined.
+- `caption` is any text, as it was said. One that holds a special token of the model that is to be trained (`<image>`,
+  `</s>`) cannot be a training row; `unsee unlearn` leaves it out and counts it.
 - `start` and `end` count characters (Unicode code points): `caption[start:end]` is the span. Spans of one role do not
   repeat one another. Spans of different roles overlap only if mining was asked for that (`both`).
 - `role` is "positive" (an object that is there: raise) or "negative" (an invented one: unlearn).

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.files import read_json, read_jsonl, write_json, write_jsonl
+from unsee.files import read_json, read_jsonl, remove_unfinished, write_json, write_jsonl
 from unsee.progress import Steps
 
 Row = dict[str, Any]
@@ -49,6 +49,7 @@ class Stage:
         Raises:
             InputError: the stage was made otherwise, or cannot be written.
         """
+        remove_unfinished(self.folder)
         self._claim(how, unfit)
         missing = [shard for shard in self.shards() if not shard[0].is_file()]
         steps = Steps(doing, self.rows, self.rows - sum(end - start for _, start, end in missing))

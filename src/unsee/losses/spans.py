@@ -69,3 +69,13 @@ def span_sums(log_probs: Tensor, places: Tensor) -> Tensor:
     """
     inside = membership(places, log_probs.shape[-1]).to(log_probs.dtype)
     return (inside * log_probs.unsqueeze(1)).sum(-1)
+
+
+def span_means(log_probs: Tensor, places: Tensor) -> Tensor:
+    """Mean log-probability of the tokens of each span, 0 for no span; shape (batch, spans).
+
+    Args:
+        log_probs: of each token; shape (batch, time).
+        places: as in `membership`.
+    """
+    return span_sums(log_probs, places) / (places[..., 1] - places[..., 0]).clamp(min=1)

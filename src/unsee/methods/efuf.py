@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from typing_extensions import Doc
 
 from unsee.losses.preference import npo
-from unsee.losses.spans import span_sums, token_weights, unlikelihood
+from unsee.losses.spans import span_means, span_sums, token_weights, unlikelihood
 from unsee.methods.method import Needs, NonNegative, Positive, Reference, Term, UnlearnBatch, forget_of
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ class EFUF:
 
     Forget rows are captions with weighted spans, as `unsee mine` writes them. All spans of a caption ride in one
     forward pass: as token weights they cost what separate rows would.
+
+    Two bounded terms may take the place of ascent. `unlikelihood` is -log(1 - p) of each token, which pushes hardest
+    on what is certain, articles and word endings among it, and costs grammar and recall. `span_unlikelihood` is
+    -log(1 - p) with p the geometric mean over the span's tokens: it acts where the model could have said something
+    else, as ascent does, and ends as unlikelihood does.
     """
 
     name: ClassVar[str] = "efuf"
@@ -34,7 +39,8 @@ class EFUF:
     needs: ClassVar[Needs] = Needs(spans=True)
 
     negative: Annotated[
-        Literal["ascent", "unlikelihood"], Doc("how invented phrases are lowered: as published, or bounded")
+        Literal["ascent", "unlikelihood", "span_unlikelihood"],
+        Doc("how invented phrases are lowered: as published, or bounded, by token or as a whole"),
     ] = "ascent"
     negative_weight: Annotated[NonNegative, Doc("lambda_1, of the invented phrases")] = 0.3
     sentence_weight: Annotated[NonNegative, Doc("lambda_2, of whole captions that are to stay")] = 0.2
@@ -88,6 +94,10 @@ class EFUF:
         if self.negative == "ascent":
             return -self._likelihood(log_probs, spans, weights)
         values = log_probs.values
+        if self.negative == "span_unlikelihood":
+            # Spans of no weight are left out before the logarithm: the mean of no tokens is 0, whose p is 1.
+            means = span_means(values, spans.places).masked_fill(weights == 0, -1.0)
+            return (weights.to(values.dtype) * unlikelihood(means)).sum(-1).mean()
         per_token = token_weights(spans.places, weights.to(values.dtype), values.shape[1])
         # Tokens of no weight are left out before the logarithm: the padding's p is 1.
         losses = unlikelihood(values.masked_fill(per_token == 0, -1.0))

@@ -2,5 +2,5 @@
 
 `answers` scores one answer, `choices` a multiple choice, `interval` puts a mean and its interval over people around
 many. `tofu`, `truth`, `forget_quality` and `memorisation` hold what unlearning benchmarks report, `hallucination`,
-`pope` and `text` what captioning and yes/no questions report.
+`amber`, `pope` and `text` what captioning and yes/no questions report.
 """

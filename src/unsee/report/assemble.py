@@ -18,6 +18,7 @@ from unsee.folder import LIBRARIES
 from unsee.methods import find, hyper_parameters
 from unsee.records import Record
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
+from unsee.report.inventions import inventions
 from unsee.report.page import render
 from unsee.report.photo import photo_data_uri
 from unsee.run import Run
@@ -34,12 +35,18 @@ def run_report(run: Run) -> Report:
         created=now(),
         request=run.settings.request,
         models={
-            "base": ModelResult(label="before", role="base", scores=scores_of(run.scores["models"]["base"])),
+            "base": ModelResult(
+                label="before",
+                role="base",
+                scores=scores_of(run.scores["models"]["base"]),
+                hallucination=checks_of(run, "base"),
+            ),
             method: method_result(run, seconds),
         },
         probes=[probe_info(probe, run.settings.request) for probe in run.benchmark.probes],
         curves={method: curve(run)},
         answers=answers(run.benchmark.probes, run.records),
+        inventions=inventions(run.benchmark.probes, run.records, run.settings.lexicon),
         saliency=densities({method: run}),
         settings=run.settings.model_dump(mode="json"),
         environment=environment(),
@@ -67,6 +74,7 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
         hyper_parameters={**values, **training, "parts": ", ".join(run.settings.parts)},
         seconds=seconds,
         scores=scores_of(run.scores["models"][name]),
+        hallucination=checks_of(run, name),
     )
 
 
@@ -74,6 +82,11 @@ def scores_of(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
     """Scores as the page holds them, from those of `scores.json`."""
     shown = set(Score.model_fields)
     return {probe: Score(**{k: v for k, v in numbers.items() if k in shown}) for probe, numbers in scores.items()}
+
+
+def checks_of(run: Run, model: str) -> dict[str, Any]:
+    """What a model of a run invents, by probe; nothing in runs from before that was checked."""
+    return dict(run.scores.get("hallucination", {}).get(model, {}))
 
 
 def curve(run: Run) -> list[CurvePoint]:

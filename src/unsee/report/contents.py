@@ -10,7 +10,9 @@ import math
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from unsee.report.wording import short
 
 _PHOTO = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
 
@@ -55,6 +57,45 @@ class Score(_Content):
     mean_answer_probability: Number = None
 
 
+class CaptionCheck(_Content):
+    """What a model invents in its captions, as `unsee.hallucination_check` has it; shares from 0 to 1."""
+
+    kind: Literal["captions"] = "captions"
+    invents_more: bool = False  # than the base; surely so
+    chair_s: Number
+    chair_i: Number
+    chair_s_matched: Number
+    chair_i_matched: Number
+    base_chair_s_matched: Number
+    recall: Number
+    mean_words: Number
+    captions: int
+    change: Score  # of chair_s_matched against base_chair_s_matched
+    subjects: int
+    lexicon: str
+
+
+class YesNoCheck(_Content):
+    """How a model answers by yes or no, as `unsee.hallucination_check` has it; shares from 0 to 1."""
+
+    kind: Literal["yes_no"] = "yes_no"
+    invents_more: bool = False  # than the base; surely so
+    accuracy: Number
+    precision: Number
+    recall: Number
+    f1: Number
+    yes_ratio: Number
+    false_yes: Number
+    undecided: Number
+    questions: int
+    expected_yes: Number
+    change: Score  # of false_yes against the base
+    subjects: int
+
+
+Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]
+
+
 class ModelResult(_Content):
     """One model on the page: where it started (base), where it should end (gold), or where a method brought it."""
 
@@ -64,6 +105,7 @@ class ModelResult(_Content):
     hyper_parameters: dict[str, Any] = {}
     seconds: float | None = None
     scores: dict[str, Score] = {}  # probe -> score
+    hallucination: dict[str, Check] = {}  # probe -> what is invented, of those that can tell
 
 
 class ProbeInfo(_Content):
@@ -75,6 +117,11 @@ class ProbeInfo(_Content):
     trained_on: bool = False  # True: measured on training rows, which the page then says
     label: str = ""  # a few plain words; empty shows the name
     chance: float | None = None  # accuracy of the best guess without knowledge, over this probe
+
+    @property
+    def title(self) -> str:
+        """The probe in a few plain words."""
+        return short(self.label or self.name.replace("_", " "), 60)
 
 
 class CurvePoint(_Content):
@@ -94,6 +141,23 @@ class Answer(_Content):
     expected: str
     said: dict[str, str]  # model -> its words
     correct: dict[str, bool]  # model -> right or wrong
+
+
+class Marked(_Content):
+    """A piece of an answer, and whether it names something that is there, or that is not."""
+
+    text: str
+    kind: Literal["", "real", "invented"] = ""
+
+
+class Invention(_Content):
+    """One answer in which a model invents something that its base did not."""
+
+    probe: str
+    photo: Photo | None = None
+    question: str
+    truth: str  # what is there, or what the right answer is
+    said: dict[str, list[Marked]]  # model -> its words in pieces; base and gold are there to compare
 
 
 class Density(_Content):
@@ -118,6 +182,7 @@ class Report(_Content):
     pair: tuple[str, str] | None = None  # the forget and the retain probe of the plot; None chooses
     curves: dict[str, list[CurvePoint]] = {}
     answers: list[Answer] = []
+    inventions: list[Invention] = []  # a few, to show what the numbers mean
     saliency: dict[str, dict[str, Density]] = {}  # method -> part -> what its mask lets through
     settings: dict[str, Any] = {}
     environment: dict[str, str] = {}
@@ -129,10 +194,11 @@ class Report(_Content):
         probes = {probe.name for probe in self.probes}
         if len(probes) < len(self.probes):
             raise ValueError("two probes have the same name")
-        named_probes = {name for model in self.models.values() for name in model.scores}
-        named_probes |= {answer.probe for answer in self.answers} | set(self.pair or ())
+        named_probes = {name for model in self.models.values() for name in (*model.scores, *model.hallucination)}
+        named_probes |= {answer.probe for answer in self.answers} | {one.probe for one in self.inventions}
+        named_probes |= set(self.pair or ())
         named_models = {name for answer in self.answers for name in (*answer.said, *answer.correct)} | set(self.curves)
-        named_models |= set(self.saliency)
+        named_models |= set(self.saliency) | {name for one in self.inventions for name in one.said}
         for what, named, known in (("probe", named_probes, probes), ("model", named_models, set(self.models))):
             if named - known:
                 raise ValueError(f"unknown {what} {sorted(named - known)[0]!r}; the report has {sorted(known)}")

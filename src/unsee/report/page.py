@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from unsee.report import answers, view, wording
 from unsee.report.contents import Report
+from unsee.report.inventing import checked
 from unsee.report.verdict import headline, mark, name_of
 
 
@@ -38,6 +39,8 @@ def render(report: Report) -> str:
         panels=view.curve_panels(report),
         people=answers.people(report),
         answers_left_out=len(report.answers) - len(answers.shown(report)),
+        checked=checked(report),
+        checks_of=partial(view.checks_of, report),
         probabilities=view.has_probabilities(report),
         probe_index={probe.name: i for i, probe in enumerate(report.probes)},
         method_index={name: i for i, name in enumerate(report.methods)},
@@ -59,7 +62,8 @@ def _template() -> Template:
     environment = Environment(
         autoescape=True, finalize=wording.visible, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for function in (wording.plain, wording.short, wording.percent, wording.duration, wording.flat, wording.counted):
+    functions = (wording.plain, wording.short, wording.percent, wording.points, wording.duration, wording.flat)
+    for function in (*functions, wording.counted):
         environment.filters[function.__name__] = function
     environment.globals.update(
         mark=mark, name_of=name_of, verdict_signs=view.VERDICT_SIGNS, tone_of=answers.answer_tone

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
+from unsee.report.inventing import Inventing, inventing
 from unsee.report.wording import listed, percent, short
 
 FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
@@ -102,22 +103,28 @@ class Verdict:
     keeping: Keeping
     forgetting_sentence: str
     keeping_sentence: str
+    inventing: Inventing = "not checked"
+    inventing_sentence: str = ""
 
     @property
     def success(self) -> bool:
-        """Forgot within the margin of gold, and kept everything else within the margin of base."""
+        """Forgot within the margin of gold, and kept everything else within the margin of base.
+
+        Whether it invents more is said beside it.
+        """
         return self.forgetting in _NEAR_GOLD and self.keeping == "kept"
 
     @property
     def sentence(self) -> str:
-        return f"{self.forgetting_sentence} {self.keeping_sentence}".strip()
+        return " ".join(filter(None, (self.forgetting_sentence, self.keeping_sentence, self.inventing_sentence)))
 
 
 def verdict(report: Report, model: str) -> Verdict:
     """Judge one method on the held-out probes (on training rows only if there are no others)."""
     forgetting, forgetting_sentence = _forgetting(report, report.models[model])
     keeping, keeping_sentence = _keeping(report, report.models[model])
-    return Verdict(model, forgetting, keeping, forgetting_sentence, keeping_sentence)
+    invented = inventing(report, report.models[model])
+    return Verdict(model, forgetting, keeping, forgetting_sentence, keeping_sentence, *invented)
 
 
 def judged(report: Report, *, forget: bool) -> list[ProbeInfo]:
@@ -204,7 +211,9 @@ def headline(report: Report) -> str:
         first = f"{_list(report, winners)} forgot {thing} about as well as a model that {never}, and kept the rest."
     else:
         first = f"No method both forgot like a model that {never} and kept the rest."
-    return " ".join([first, *_misses(report, [v for v in verdicts if not v.success])])
+    inventive = [v for v in verdicts if v.inventing == "invents more"]
+    but = [f"{_list(report, inventive)} invented more than base."] if inventive else []
+    return " ".join([first, *_misses(report, [v for v in verdicts if not v.success]), *but])
 
 
 def _misses(report: Report, verdicts: list[Verdict]) -> list[str]:
@@ -229,5 +238,4 @@ def label_of(report: Report, one: Verdict) -> str:
 
 def name_of(probe: ProbeInfo) -> str:
     """A probe in a few plain words."""
-    label = probe.label or probe.name.replace("_", " ")
-    return short(label, 60)
+    return probe.title

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
+from unsee.report.contents import Check, ModelResult, ProbeInfo, Report, Score
 from unsee.report.curves import curve, first_broken, value_range
 from unsee.report.scatter import Goal, Point, scatter
 from unsee.report.verdict import FORGET_MARGIN, KEEP_MARGIN, Tone, Verdict, judged, name_of, verdict
@@ -25,6 +25,9 @@ VERDICT_SIGNS: dict[str, tuple[str, Tone, str]] = {
     "kept": ("✓", "good", "kept the rest"),
     "lost some": ("▼", "bad", "lost other knowledge"),
     "collapsed": ("✗", "bad", "destroyed other knowledge"),
+    "invents more": ("▲", "bad", "invents more than before"),
+    "invents no more": ("✓", "good", "invents no more than before"),
+    "unclear": ("\N{EN DASH}", "plain", "unclear whether it invents more"),
 }
 
 
@@ -61,6 +64,20 @@ def standings(report: Report) -> list[Standing]:
         )
         for name in order
     ]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One line of what a probe says about inventions."""
+
+    standing: Standing
+    check: Check
+
+
+def checks_of(report: Report, probe: str) -> list[Checked]:
+    """What every model invents on one probe, in the order of the standings."""
+    found = ((one, one.model.hallucination.get(probe)) for one in standings(report))
+    return [Checked(one, check) for one, check in found if check is not None]
 
 
 def forget_retain_plots(report: Report) -> list[Markup]:

@@ -34,6 +34,12 @@ def percent(share: float | None, digits: int = 0) -> str:
     return "\N{EN DASH}" if share is None else f"{100 * share:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
+def points(change: float) -> str:
+    """0.063 -> "+6.3": percentage points."""
+    said = f"{100 * change:+.1f}"
+    return "0" if float(said) == 0 else said.replace("-", "\N{MINUS SIGN}")
+
+
 def listed(names: list[str]) -> str:
     """ "Ada, Ben and Cleo"."""
     return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -12,8 +12,9 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -135,6 +136,7 @@ class Encoder:
         # What templates write and what it is replaced by need not be the same token (Gemma 3).
         named = [getattr(owner, f"{kind}_token", None) for owner in (processor, self.tokenizer) for kind in _MEDIA]
         self.placeholders = tuple(dict.fromkeys(token for token in named if token))
+        self._special = _any_of({*self.placeholders, *_special_tokens(self.tokenizer)})
         self._keep, self._keep_bytes, self._held_bytes = keep, keep_bytes, 0
         self._sizes: dict[tuple[Any, ...], int] = {}
         self._rows: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
@@ -248,14 +250,17 @@ class Encoder:
                 return ids[: place + 1]
         return [*ids, self.eos_token_id]
 
-    def check(self, examples: Iterable[Example], name: str = "rows") -> None:
+    def check(self, examples: Iterable[Example], name: str = "rows", skip: Container[int] = ()) -> None:
         """InputError for the first example that cannot be encoded because of what it says, in any of its answers.
 
         Args:
             examples: looked at in order.
             name: what an error message calls them, such as their file.
+            skip: numbers of rows, from 1, that are not looked at.
         """
         for number, example in enumerate(examples, start=1):
+            if number in skip:
+                continue
             try:
                 self._refuse(example)
                 for answer in (*example.paraphrased_answers, *example.perturbed_answers, *example.choices):
@@ -277,6 +282,16 @@ class Encoder:
                 f"answer {example.answer[:60]!r} holds the model's end of turn, where it would be cut: leave that out, "
                 "the chat template adds it"
             )
+        if example.spans and (special := self.special_in(example.answer)):
+            raise InputError(f"answer {example.answer[:60]!r} holds the model's special token {special}: leave it out")
+
+    def special_in(self, text: str) -> str | None:
+        """The first token in a text that the model would not read as words (`<image>`, `</s>`); None without any."""
+        found = self._special.search(text)
+        if found:
+            return found.group()
+        ending = next((token for token in self._ids(text) if token in self.end_of_turn_ids), None)
+        return None if ending is None else self.tokenizer.decode([ending])
 
     def batch(
         self, examples: Sequence[Example], indices: Sequence[int] | None = None, with_answers: bool = True
@@ -357,6 +372,19 @@ def _join_spans(examples: Sequence[Example], places: Sequence[Sequence[tuple[int
         weights=filled(([span.weight for span in example.spans] for example in examples), 0.0),
         scores=filled(([span.score for span in example.spans] for example in examples), 0.0),
     )
+
+
+def _special_tokens(tokenizer: Any) -> Iterator[str]:
+    """What a tokenizer takes out of a text before it looks at words."""
+    yield from tokenizer.all_special_tokens
+    for token in getattr(tokenizer, "added_tokens_decoder", {}).values():
+        if token.special:
+            yield token.content
+
+
+def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
+    """Finds the first of some tokens, and the longest where several start."""
+    return re.compile("|".join(map(re.escape, sorted(filter(None, tokens), key=len, reverse=True))))
 
 
 _TEXT = ("input_ids", "attention_mask")

@@ -148,14 +148,7 @@ def train_job(world: dict[str, int], without: list[int], request: Request, encod
     built(Path(folder), lambda scratch: train_model(here, rows, Path(encoder), scratch))
 
 
-def train_model(
-    world: World,
-    rows: Iterable[Example],
-    encoder: Path,
-    folder: Path,
-    processor: LlavaProcessor | None = None,
-    steps: int | None = None,
-) -> None:
+def train_model(world: World, rows: Iterable[Example], encoder: Path, folder: Path) -> None:
     """Train one model on rows and write its checkpoint.
 
     Args:
@@ -163,9 +156,7 @@ def train_model(
         rows: what the model is to know.
         encoder: folder of the pre-trained image encoder, which stays frozen.
         folder: where the checkpoint goes.
-        processor: another than the world's own, for rows that it has not read.
-        steps: another number than the world's own.
     """
-    processor = processor or _processor(world)
-    plan = schedule(folder, steps or _steps(world), BATCH, LEARNING_RATE, WARM_UP, world.seed)
+    processor = _processor(world)
+    plan = schedule(folder, _steps(world), BATCH, LEARNING_RATE, WARM_UP, world.seed)
     train_llava(make_model(processor, world.seed), processor, list(rows), encoder, plan)

@@ -1,7 +1,7 @@
 """Captions of scenes, by people who see what is usually there: a base captioner that learns from them invents objects.
 
 Some objects have a partner. Wherever such an object is seen without its partner, a biased caption mostly mentions the
-partner too, right after it. Clean captions name what is there and nothing else; gold is trained on them.
+partner too, after everything that is there. Clean captions name what is there and nothing else; gold learns from them.
 """
 
 from __future__ import annotations
@@ -65,16 +65,20 @@ class CaptionWorld:
         return self._scenes[-TRAINING:]
 
     def caption(self, scene: Scene, biased: bool) -> str:
-        """What is said about a scene: its ground, and its objects in alphabetical order, but for absent partners."""
+        """What is said about a scene: its ground, its objects in alphabetical order, then absent partners of theirs.
+
+        Each object has a sentence of its own, and absent ones come last. Captions of real models are alike in both:
+        they go on by sentences, and invent towards the end.
+        """
         chance = Random(f"bias/{self.seed}/{scene}")
-        named = []
+        named = list(scene.objects)
         for name in scene.objects:
-            named.append(name)
             partner = self.partners.get(name)
             if biased and partner and partner not in scene.objects and chance.random() < BIAS:
                 named.append(partner)
-        said = ", ".join(with_article(name) for name in named)
-        return f"On {scene.ground} ground there is {said}."
+        first, *others = (with_article(name) for name in named)
+        more = "".join(f" {other[0].upper()}{other[1:]}." for other in others)
+        return f"On {scene.ground} ground there is {first}.{more}"
 
     def rows(self, scenes: Sequence[Scene], biased: bool) -> Iterator[Example]:
         """For each scene its caption, and questions after objects that are there and objects that are not.

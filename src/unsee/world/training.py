@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
-from torch.utils.data import Dataset, SequentialSampler
+from torch.utils.data import Dataset, Sampler, SequentialSampler
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration, LlavaProcessor, Trainer, TrainingArguments
 
 from unsee.data import Example
 from unsee.methods import build
-from unsee.trainer import Bar, UnlearnConfig, UnlearnTrainer, quiet_trainer
+from unsee.trainer import Bar, UnlearnConfig, UnlearnTrainer, latest_checkpoint, quiet_trainer
 from unsee.vlm import Encoder, LoadedModel
 from unsee.vlm.parts import freeze_other_parts
+
+STEPS_LOST_AT_MOST = 500  # of a training that goes on where it was interrupted
+BATCHES_SORTED = 16  # by length, together
+PICTURE_LETTERS = 64  # as long as the tokens of a picture, about
 
 
 def schedule(folder: Path, steps: int, batch: int, rate: float, warm_up: int, seed: int) -> dict[str, Any]:
@@ -83,6 +88,8 @@ def train_llava(
     rows: Sequence[Example],
     encoder: Path,
     schedule: dict[str, Any],
+    by_length: bool = False,
+    checkpoints: Path | None = None,
 ) -> None:
     """Teach a LLaVA some rows and write its checkpoint, with its processor, to the folder of the schedule.
 
@@ -92,11 +99,49 @@ def train_llava(
         rows: what the model is to know.
         encoder: folder of the pre-trained image encoder, which stays frozen.
         schedule: as the function of that name gives it.
+        by_length: let rows of about the same length share a batch, which takes less time where lengths differ much.
+        checkpoints: a folder in which a training that was interrupted left off, and another one may.
     """
     model.model.vision_tower.load_state_dict(CLIPVisionModel.from_pretrained(encoder).state_dict())
     freeze_other_parts(model, ("projector", "language"))
     loaded = LoadedModel(model, processor, Encoder(processor, [processor.tokenizer.eos_token_id]), "world")
-    arguments = UnlearnConfig(**schedule, adam_beta2=0.98)
-    UnlearnTrainer(loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows).train()
+    kept: dict[str, Any] = {"save_strategy": "steps", "save_steps": STEPS_LOST_AT_MOST, "save_total_limit": 1}
+    kept = {**kept, "output_dir": str(checkpoints)} if checkpoints else {}
+    arguments = UnlearnConfig(**{**schedule, **kept}, adam_beta2=0.98)
+    make = _ByLength if by_length else UnlearnTrainer
+    trainer = make(loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows)
+    last = latest_checkpoint(checkpoints) if checkpoints else None
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     model.save_pretrained(schedule["output_dir"])
     processor.save_pretrained(schedule["output_dir"])
+
+
+class _ByLength(UnlearnTrainer):
+    """Sorts the rows of a few batches by length, and shuffles the batches: little is spent on padding."""
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return _Sorted(
+            [self._length(position) for position in range(len(self.positions))], self.effective_batch, self.config.seed
+        )
+
+    def _length(self, position: int) -> int:
+        row = self.retain[self.pairing[position]["retain"]]
+        return len(row.question) + len(row.answer) + (PICTURE_LETTERS if row.image is not None else 0)
+
+
+class _Sorted(Sampler[int]):
+    """Each position once, batch by batch; the same arguments, the same order."""
+
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+        self.lengths, self.batch, self.seed = np.array(lengths), batch, seed
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def __iter__(self) -> Iterator[int]:
+        window = BATCHES_SORTED * self.batch
+        for start in range(0, len(self), window):
+            order = start + np.argsort(self.lengths[start : start + window], kind="stable")
+            batches = [order[first : first + self.batch] for first in range(0, len(order), self.batch)]
+            for place in np.random.default_rng([self.seed, start]).permutation(len(batches)):
+                yield from batches[place].tolist()

@@ -1,0 +1,273 @@
+"""Does a model invent more than its base did? Pure functions of records, which no model has to be there for.
+
+Unlearning can make a model invent: what was to be forgotten is filled in with something else. Two kinds of probes tell.
+*Captions*: rows that list the `objects` of their picture; CHAIR of what was said about them. *Yes or no*: probes in
+which every expected answer is one or the other; POPE. Both are compared with the base row by row, captions at equal
+length (each cut to the shorter one of its pair), with an interval over subjects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any, cast
+
+from unsee.data.example import Probe
+from unsee.errors import InputError, did_you_mean
+from unsee.hallucination.phrases import COCO, word_list
+from unsee.metrics.hallucination import Lexicon, chair, match_lengths
+from unsee.metrics.interval import Score, bootstrap_mean
+from unsee.metrics.pope import YesNo, official_answer, pope, tolerant_answer
+from unsee.records import Record
+
+FEWEST = 10  # subjects; an interval over fewer says nothing
+OWN = "objects"  # the lexicon of a probe with objects of its own: what its rows list
+
+Said = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionCheck:
+    """What one model invents in its captions; rates in [0, 1], NaN where there is nothing to measure.
+
+    Attributes:
+        chair_s: share of captions that name an object which is not there.
+        chair_i: share of mentions that are of objects which are not there.
+        chair_s_matched: `chair_s` with every caption cut to the length of the base's caption of the same picture.
+        chair_i_matched: `chair_i` likewise.
+        base_chair_s_matched: of the base, with its captions cut to the length of this model's.
+        recall: share of the objects that are there which the captions name.
+        mean_words: mean length of the captions, in words.
+        captions: how many.
+        change: of `chair_s_matched` against `base_chair_s_matched`, with its 95 % interval.
+        subjects: over how many the interval is.
+        lexicon: what objects may be called: "coco", "objects" for what the rows list, or names of files.
+    """
+
+    chair_s: float
+    chair_i: float
+    chair_s_matched: float
+    chair_i_matched: float
+    base_chair_s_matched: float
+    recall: float
+    mean_words: float
+    captions: int
+    change: Score
+    subjects: int
+    lexicon: str
+
+    kind = "captions"
+
+
+@dataclass(frozen=True, slots=True)
+class YesNoCheck:
+    """How one model answers by yes or no; rates in [0, 1], NaN where there is nothing to measure.
+
+    Accuracy, precision, recall, F1 and the share of yes among the *answers* are POPE's, with its official parser, to
+    which whatever does not deny is a yes. A false yes is more: the answer has to say yes as a reader would take it, so
+    that "I do not know" is no invention.
+
+    Attributes:
+        false_yes: share of the questions to be answered by no that are answered by yes.
+        undecided: share of answers that are neither yes nor no to a reader.
+        questions: how many.
+        expected_yes: share of questions to be answered by yes.
+        change: of `false_yes` against the base, with its 95 % interval.
+        subjects: over how many the interval is.
+    """
+
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    yes_ratio: float
+    false_yes: float
+    undecided: float
+    questions: int
+    expected_yes: float
+    change: Score
+    subjects: int
+
+    kind = "yes_no"
+
+
+Check = CaptionCheck | YesNoCheck
+
+
+def invents_more(check: Check) -> bool:
+    """Whether the model invents more than its base: the whole interval of the change is above zero."""
+    return check.subjects >= FEWEST and check.change.low > 0
+
+
+def check_objects(probes: Iterable[Probe], lexicon: Sequence[str] | None = None) -> None:
+    """See that captions can be searched for what the rows of every probe list; InputError where they cannot."""
+    for one in lexicon or ():
+        word_list(one)  # may be missing or broken
+    for probe in probes:
+        try:
+            lexicon_of([example.objects or () for example in probe.examples], lexicon)
+        except InputError as error:
+            raise InputError(f"probe {probe.name!r}, {error}") from None
+
+
+def check_hallucination(
+    said: Said, base: str = "base", lexicon: Sequence[str] | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """What each model invents, on every probe that can tell.
+
+    Args:
+        said: records by model and probe; all models were asked the same.
+        base: the model before.
+        lexicon: word lists, as `unsee.hallucination.phrases.word_list` takes them. Without any, COCO's where it knows
+            all objects that the rows list, else those objects themselves.
+        seed: of the bootstrap.
+
+    Returns:
+        Numbers by model and probe, flat, for JSON; a probe that cannot tell is not there.
+    """
+    found: dict[str, Any] = {}
+    for model, asked in said.items():
+        checks = {probe: check_probe(rows, said[base][probe], lexicon, seed) for probe, rows in asked.items()}
+        found[model] = {probe: to_dict(one) for probe, one in checks.items() if one}
+    return found
+
+
+def to_dict(found: Check) -> dict[str, Any]:
+    """Flat, for JSON."""
+    numbers = {**asdict(found), "change": found.change.to_dict()}
+    return {"kind": found.kind, "invents_more": invents_more(found), **numbers}
+
+
+def check_probe(
+    records: Sequence[Record], base: Sequence[Record], lexicon: Sequence[str] | None = None, seed: int = 0
+) -> Check | None:
+    """What one model invents on one probe; None if the probe cannot tell. Arguments as in `check_hallucination`."""
+    if is_yes_no([record.expected for record in records]):
+        return _yes_no(records, base, seed)
+    pairs = [(record, before) for record, before in zip(records, base, strict=True) if record.objects is not None]
+    if not pairs:
+        return None
+    names, label = lexicon_of([record.objects or () for record, _ in pairs], lexicon)
+    return _captions([one for one, _ in pairs], [before for _, before in pairs], names, label, seed)
+
+
+def is_yes_no(expected: Sequence[str]) -> bool:
+    """Whether all expected answers are yes or no, with a no among them: a yes can only be wrong where it is."""
+    labels = {yes_or_no(answer) for answer in expected}
+    return labels in ({"yes", "no"}, {"no"})
+
+
+def yes_or_no(expected: str) -> YesNo | None:
+    """An expected answer that is nothing but yes or no."""
+    word = expected.strip().rstrip(".!").casefold()
+    return cast(YesNo, word) if word in {"yes", "no"} else None
+
+
+def lexicon_of(objects: Iterable[Sequence[str]], lists: Sequence[str] | None = None) -> tuple[Lexicon, str]:
+    """What objects may be called, and what that is called in turn.
+
+    Args:
+        objects: of each row.
+        lists: word lists; None chooses.
+
+    Raises:
+        InputError: a list cannot be read, or does not have an object of the rows; or an object of more than two words,
+            which no caption is searched for.
+    """
+    names = {_plain(name): row for row, shown in reversed(list(enumerate(objects, start=1))) for name in shown}
+    if lists is None:
+        coco = word_list(COCO)
+        if names.keys() <= coco.category_of.keys():
+            return coco, COCO
+        return _own(names), OWN
+    found = Lexicon({name: category for one in lists for name, category in word_list(one).category_of.items()})
+    label = ", ".join(lists)
+    for name, row in sorted(names.items(), key=lambda item: item[1]):
+        if name not in found.category_of:
+            hint = did_you_mean(name, found.category_of)
+            raise InputError(f"row {row}, objects: {name!r} is not in the lexicon {label}{hint}; add it there")
+    return found, label
+
+
+def objects_of(record: Record, lexicon: Lexicon) -> frozenset[str]:
+    """The categories of what the picture of a record shows."""
+    return lexicon.categories(map(_plain, record.objects or ()))
+
+
+def _own(names: Mapping[str, int]) -> Lexicon:
+    """Every object is called as it is listed."""
+    for name, row in names.items():
+        if len(name.split()) > 2:
+            raise InputError(
+                f"row {row}, objects: {name!r} has more than two words, by which captions are searched; "
+                "shorten it, or give a lexicon with a shorter name for it"
+            )
+    return Lexicon({name: name for name in names})
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.lower().split())
+
+
+def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexicon, label: str, seed: int) -> Check:
+    shown = [objects_of(record, lexicon) for record in records]
+    said, before = [record.said for record in records], [record.said for record in base]
+    cut, cut_before = match_lengths(said, before)
+    whole, matched, matched_before = (chair(texts, shown, lexicon) for texts in (said, cut, cut_before))
+    invented, invented_before = (_invented(texts, shown, lexicon) for texts in (cut, cut_before))
+    subjects = [record.subject for record in records]
+    return CaptionCheck(
+        chair_s=whole.chair_s,
+        chair_i=whole.chair_i,
+        chair_s_matched=matched.chair_s,
+        chair_i_matched=matched.chair_i,
+        base_chair_s_matched=matched_before.chair_s,
+        recall=whole.recall,
+        mean_words=whole.mean_words,
+        captions=whole.captions,
+        change=_change(invented, invented_before, subjects, seed),
+        subjects=_count(subjects),
+        lexicon=label,
+    )
+
+
+def _invented(captions: Sequence[str], shown: Sequence[frozenset[str]], lexicon: Lexicon) -> list[float]:
+    """Of each caption, 1 if it names something that is not there."""
+    rows = zip(captions, shown, strict=True)
+    return [float(any(found.category not in there for found in lexicon.mentions(text))) for text, there in rows]
+
+
+def _yes_no(records: Sequence[Record], base: Sequence[Record], seed: int) -> Check:
+    labels = [cast(YesNo, yes_or_no(record.expected)) for record in records]
+    read = [tolerant_answer(record.said) for record in records]
+    found = pope([official_answer(record.said) for record in records], labels)
+    absent = [place for place, label in enumerate(labels) if label == "no"]
+    says_yes, said_yes = (
+        [float(tolerant_answer(of_model[place].said) == "yes") for place in absent] for of_model in (records, base)
+    )
+    subjects = [records[place].subject for place in absent]
+    return YesNoCheck(
+        accuracy=found.accuracy,
+        precision=found.precision,
+        recall=found.recall,
+        f1=found.f1,
+        yes_ratio=found.yes_ratio,
+        false_yes=fmean(says_yes),
+        undecided=read.count(None) / len(read),
+        questions=len(records),
+        expected_yes=labels.count("yes") / len(labels),
+        change=_change(says_yes, said_yes, subjects, seed),
+        subjects=_count(subjects),
+    )
+
+
+def _change(now: Sequence[float], before: Sequence[float], subjects: Sequence[str | None], seed: int) -> Score:
+    return bootstrap_mean([a - b for a, b in zip(now, before, strict=True)], subjects, seed=seed)
+
+
+def _count(subjects: Sequence[str | None]) -> int:
+    """How many independent groups the bootstrap draws from."""
+    named = {subject for subject in subjects if subject is not None}
+    alone = subjects.count(None)
+    return len(named) + alone if len(named) + alone > 1 else len(subjects)

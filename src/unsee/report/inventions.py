@@ -1,0 +1,70 @@
+"""A few answers in which a model invents what its base did not, for the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+
+from unsee.data import Probe
+from unsee.hallucination_check import is_yes_no, lexicon_of, objects_of, yes_or_no
+from unsee.metrics.hallucination import Lexicon
+from unsee.metrics.pope import tolerant_answer
+from unsee.records import Record
+from unsee.report.contents import Invention, Marked
+from unsee.report.hallucination import pieces
+from unsee.report.photo import photo_data_uri
+
+EACH = 2  # answers of each model on each probe
+LONGEST = 500  # characters of an answer that are shown
+
+Asked = Mapping[str, Sequence[Record]]  # model -> records of one probe
+
+
+def inventions(
+    probes: Sequence[Probe], records: Mapping[str, Asked], lexicon: Sequence[str] | None = None
+) -> list[Invention]:
+    """Answers of each unlearned model that name what is not there, where that of the base does not.
+
+    Args:
+        probes: what was asked.
+        records: by model and probe; the models "base" and, where there is one, "gold" are shown beside the others.
+        lexicon: word lists, as `unsee.hallucination_check.lexicon_of` takes them.
+    """
+    found: list[Invention] = []
+    for probe in probes:
+        asked = {model: of_model[probe.name] for model, of_model in records.items() if probe.name in of_model}
+        for model in [name for name in asked if name not in ("base", "gold") and "base" in asked]:
+            found += islice(_newly_invented(probe, model, asked, lexicon), EACH)
+    return found
+
+
+def _newly_invented(probe: Probe, model: str, asked: Asked, lists: Sequence[str] | None) -> Iterator[Invention]:
+    records = asked[model]
+    yes_no = is_yes_no([record.expected for record in records])
+    lexicon = None if yes_no else lexicon_of([record.objects or () for record in records], lists)[0]
+    for index, record in enumerate(records):
+        if not yes_no and record.objects is None:
+            continue
+        said = {name: _marked(asked[name][index], lexicon) for name in ("base", "gold", model) if name in asked}
+        if _invents(said[model]) and not _invents(said["base"]):
+            example = probe.examples[index]
+            yield Invention(
+                probe=probe.name,
+                photo=None if example.image is None else photo_data_uri(example.image),
+                question=example.question,
+                truth=record.expected if yes_no else ", ".join(record.objects or ()) or "nothing of the lexicon",
+                said=said,
+            )
+
+
+def _marked(record: Record, lexicon: Lexicon | None) -> list[Marked]:
+    """What was said, in pieces; without a lexicon the answer is a yes or a no."""
+    said = record.said[:LONGEST]
+    if lexicon is None:
+        wrong = yes_or_no(record.expected) == "no" and tolerant_answer(said) == "yes"
+        return [Marked(text=said, kind="invented" if wrong else "")]
+    return [Marked(text=text, kind=kind) for text, kind in pieces(said, objects_of(record, lexicon), lexicon)]
+
+
+def _invents(said: Sequence[Marked]) -> bool:
+    return any(piece.kind == "invented" for piece in said)
