@@ -68,6 +68,7 @@ LABELS = {
     PROJECTOR: ("EFUF, projector", "the published loss; trains the projector, as the paper does"),
     ORACLE: ("EFUF, bounded, perfect labels", "an upper bound: told by the truth, not by CLIP"),
 }
+CONTROL = ("Base, merely shorter", "every caption loses the same share of its words, to the mean length of EFUF's")
 
 
 def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
@@ -228,10 +229,12 @@ def true_spans(world: CaptionWorld, out: Path) -> Iterator[CaptionRow]:
 
 
 def _report(outcome: Outcome, captioners: Captioners, clock: _Clock, out: Path, seed: int) -> HallucinationReport:
+    rows = [outcome.row(name, label, note) for name, (label, note) in LABELS.items()]
+    rows.insert(1, outcome.control("efuf", *CONTROL))
     return HallucinationReport(
         title="Taking from a captioner what it invents",
         created=assemble.now(),
-        rows=[outcome.row(name, label, note) for name, (label, note) in LABELS.items()],
+        rows=rows,
         pictures=outcome.pictures({name: LABELS[name][0] for name in ("base", "efuf", "efuf_unlikelihood", "gold")}),
         plot=outcome.plot(),
         mined=outcome.mined(),

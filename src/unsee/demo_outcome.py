@@ -45,9 +45,21 @@ class Outcome:
 
     def numbers(self, model: str) -> dict[str, float]:
         """The figures of a model, as `summary.json` has them; shares in [0, 1]."""
-        said = self.captions(model)
+        return self._numbers(self.captions(model), model)
+
+    def merely_shorter(self, model: str) -> dict[str, float]:
+        """The figures of the base if all its captions lost the same share of their words, and so got a model's length.
+
+        A method that only made captions shorter would look like this. Questions are answered as by the base.
+        """
+        base, words = self.captions("base"), [len(text.split()) for text in self.captions("base")]
+        share = sum(len(text.split()) for text in self.captions(model)) / sum(words)
+        said = [cut_words(text, round(share * count)) for text, count in zip(base, words, strict=True)]
+        return self._numbers(said, "base")
+
+    def _numbers(self, said: Sequence[str], answering: str) -> dict[str, float]:
         plain, matched = self._chair(said), self._chair(_cut(said, self.captions("base")))
-        asked = self._read(model, "questions")
+        asked = self._read(answering, "questions")
         answers = pope([official_answer(row.said) for row in asked], [cast(YesNo, row.expected) for row in asked])
         return {
             "chair_s": plain.chair_s,
@@ -95,9 +107,11 @@ class Outcome:
 
     def row(self, model: str, label: str, note: str) -> ModelRow:
         """A model's row in the page's table."""
-        role = ROLES.get(model, "method")
-        as_short = self._chair(_cut(self.captions("base"), self.captions(model)))
-        return ModelRow(model, label, note, role, base_chair_s=as_short.chair_s, **self.numbers(model))
+        return ModelRow(model, label, note, ROLES.get(model, "method"), **self.numbers(model))
+
+    def control(self, model: str, label: str, note: str) -> ModelRow:
+        """The row of the base, merely made as short as a model."""
+        return ModelRow("base_cut", label, note, "control", **self.merely_shorter(model))
 
     def pictures(self, labels: Mapping[str, str]) -> list[Picture]:
         """Some pictures with what each model says: where the base invents, and where the first method still errs."""

@@ -13,8 +13,8 @@ from unsee.report.hallucination import HallucinationReport, ModelRow, Picture, S
 
 WORDS = Lexicon({"cat": "cat", "dog": "dog", "puppy": "dog"})
 PHOTO = "data:image/png;base64,AA=="
-BASE = ModelRow("base", "Base", "before", "base", 0.5, 0.25, 0.5, 0.25, 0.5, 0.96, 11.0, 0.99)
-METHOD = ModelRow("efuf", "EFUF", "after", "method", 0.1, 0.05, 0.1, 0.05, 0.4, 0.95, 9.5, 0.99)
+BASE = ModelRow("base", "Base", "before", "base", 0.5, 0.25, 0.5, 0.25, 0.96, 11.0, 0.99)
+METHOD = ModelRow("efuf", "EFUF", "after", "method", 0.1, 0.05, 0.1, 0.05, 0.95, 9.5, 0.99)
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',

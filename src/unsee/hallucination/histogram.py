@@ -10,7 +10,8 @@ from markupsafe import Markup
 from unsee.hallucination.selection import Thresholds
 from unsee.report.svg import drawing, element
 
-_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 380, 12, 34, 330
+_WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 400, 12, 20, 350
+_LABELS = 36  # of the limits, above the bars
 _BARS = 48
 _COLOURS = {"phrases": "#5B7DB1", "real": "#2E8B57", "invented": "#D1495B"}
 _CSS = """
@@ -60,7 +61,7 @@ def _bars(counts: Mapping[str, np.ndarray]) -> Iterator[Markup]:
     width = (_WIDTH - 2 * _LEFT) / _BARS
     for name, found in counts.items():
         for place, count in enumerate(found):
-            height = (_BOTTOM - _TOP) * int(count) / tallest
+            height = (_BOTTOM - _TOP - _LABELS) * int(count) / tallest
             if count:
                 yield element(
                     "rect",
@@ -82,9 +83,15 @@ def _axis(edges: np.ndarray) -> Iterator[Markup]:
 def _limits(limits: Mapping[str, float], edges: np.ndarray) -> Iterator[Markup]:
     for place, (name, value) in enumerate(limits.items()):
         x = _x(value, edges)
-        yield element("path", d=f"M{x:.1f} {_TOP}V{_BOTTOM}", class_="limit")
-        anchor = "end" if name.endswith("<") else "start"
-        yield element("text", f"{name} {value:.4g}", x=x, y=_TOP + 14.0 * place, text_anchor=anchor)
+        yield element("path", d=f"M{x:.1f} {_TOP - 10 + 14.0 * place:.1f}V{_BOTTOM}", class_="limit")
+        left = name.endswith("<") or x > _WIDTH - 100  # a label stays within the picture
+        yield element(
+            "text",
+            f"{name} {value:.4g}",
+            x=x + (-4.0 if left else 4.0),
+            y=_TOP + 14.0 * place,
+            text_anchor="end" if left else "start",
+        )
 
 
 def _key(groups: Mapping[str, Sequence[float]]) -> Iterator[Markup]:

@@ -18,7 +18,7 @@ from unsee.report import wording
 from unsee.report.page import _file
 
 Kind = Literal["", "real", "invented"]
-Role = Literal["base", "gold", "method"]
+Role = Literal["base", "gold", "control", "method"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,6 @@ class ModelRow:
     chair_i: float
     chair_s_matched: float  # captions cut to the base's length
     chair_i_matched: float
-    base_chair_s: float  # of the base's captions, cut to this model's length
     recall: float
     mean_words: float
     pope_f1: float
