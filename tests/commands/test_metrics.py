@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from tests.commandline import call
 from tests.metrics.shared_data import shared
 from unsee.commands.metrics import amber_scores, app, chair_scores, pope_scores, tofu_scores
+from unsee.commands.metrics_text import text_scores
 from unsee.errors import InputError
 from unsee.metrics.tofu import LOG_OF_TASK
 
@@ -128,6 +129,35 @@ def test_chair_json(write: Write) -> None:
     # cut to 2 and 3 words: "A dog", "A dog here" and "A dog", "A cat in"
     assert (scores["chair_s_matched"], scores["chair_i_matched"]) == (0.0, 0.0)
     assert (scores["other_chair_s_matched"], scores["other_chair_i_matched"]) == (50.0, 50.0)
+
+
+def test_text_json(write: Write) -> None:
+    captions = write("c.jsonl", CAPTIONS)
+    varied = json.loads(printed("text", "--captions", captions, "--json"))
+    # a dog and a cat a dog here: 8 words, 5 different; 6 pairs, "a dog" twice
+    assert varied == {"captions": 2, "mean_words": 4.0, "distinct_1": 5 / 8, "distinct_2": 5 / 6}
+    references = {"1": ["A bird", "A dog and a cat!"], "2": "a dog here"}
+    arguments = ["text", "--captions", captions, "--references"]
+    same = json.loads(printed(*arguments, write("r.json", references), "--json"))
+    assert [same[name] for name in ("bleu_1", "bleu_4", "rouge_1_f1", "rouge_l_f1")] == pytest.approx([1.0] * 4)
+    other = json.loads(printed(*arguments, write("o.json", {"1": ["A dog"], "2": ["rain"]}), "--json"))
+    assert other["rouge_1_f1"] == pytest.approx((2 * (2 / 5) / (7 / 5) + 0) / 2)  # precision 2/5, recall 1; and nothing
+    assert other["bleu_1"] == pytest.approx(2 / 8)
+
+
+@pytest.mark.parametrize(
+    ("captions", "references", "said"),
+    [
+        ([{"image_id": 1}], {"1": ["x"]}, "c.jsonl, line 1: a row is"),
+        ([], {"1": ["x"]}, "holds no captions"),
+        (CAPTIONS, {"1": ["x"]}, "has no reference for image '2'"),
+        (CAPTIONS, {"1": ["x"], "2": []}, "image '2' has no list of texts"),
+        (CAPTIONS, [{"1": "x"}], "must be one JSON object"),
+    ],
+)
+def test_wrong_texts_are_refused(write: Write, captions: Any, references: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        text_scores(write("c.jsonl", captions), write("r.json", json.dumps(references)))
 
 
 def test_pope_json(write: Write) -> None:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from unsee.commands.metrics_amber import amber_scores
+from unsee.commands.metrics_text import text_scores
 from unsee.commands.output import AsJson, console, print_json, table
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_json, read_text
@@ -63,6 +64,18 @@ def pope_command(
 ) -> None:
     """Yes/no questions about objects."""
     _show("POPE", pope_scores(questions, answers, parser), as_json)
+
+
+@app.command("text")
+def text_command(
+    captions: Annotated[Path, typer.Option(help="JSON Lines: image_id, caption.", show_default=False)],
+    references: Annotated[
+        Path | None, typer.Option(help="JSON: {image_id: [text, ...]}, for BLEU and ROUGE.", show_default=False)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Length and variety of captions, and their closeness to references, over words."""
+    _show("Text", text_scores(captions, references), as_json)
 
 
 @app.command("amber")
