@@ -198,10 +198,38 @@ def _groups(rows: Sequence[int], answers: Sequence[Sequence[int]], most: int) ->
 def _branch(past: DynamicCache, index: Tensor, rows: int) -> DynamicCache:
     """The past of some rows, to go on from; the given one stays as it is."""
     branch = copy.copy(past)
+    in_order = torch.arange(rows, device=index.device)
+    each, over = divmod(len(index), rows)
+    alike = not over and bool((index == in_order.repeat_interleave(each)).all())
+    if alike and all(type(layer) is DynamicLayer for layer in past.layers):
+        branch.layers = [_Joined(cast(DynamicLayer, layer), each) for layer in past.layers]
+        return branch
     branch.layers = [copy.copy(layer) for layer in past.layers]
-    if len(index) != rows or bool((index != torch.arange(rows, device=index.device)).any()):
+    if each != 1 or not alike:
         branch.reorder_cache(cast(torch.LongTensor, index))  # faster than `batch_select_indices`
     return branch
+
+
+class _Joined(DynamicLayer):
+    """A layer's past under as many answers for every row, which are joined to it without copying it first."""
+
+    def __init__(self, layer: DynamicLayer, each: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.is_initialized, self.dtype, self.device = True, layer.dtype, layer.device
+        assert layer.keys is not None
+        assert layer.values is not None
+        self.keys = layer.keys.unsqueeze(1).expand(-1, each, -1, -1, -1)
+        self.values = layer.values.unsqueeze(1).expand(-1, each, -1, -1, -1)
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """The past and what is new; shape (answers, heads, time, width)."""
+        assert self.keys is not None
+        assert self.values is not None
+        joined = []
+        for past, new in ((self.keys, key_states), (self.values, value_states)):
+            joined.append(torch.cat([past, new.unflatten(0, past.shape[:2])], dim=-2).flatten(0, 1))
+        self.keys, self.values = joined[0].unsqueeze(1), joined[1].unsqueeze(1)  # should more follow
+        return joined[0], joined[1]
 
 
 def _log_probs(logits: Tensor, words: Tensor) -> Tensor:
