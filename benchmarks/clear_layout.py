@@ -7,7 +7,9 @@ of CLEAR writes forget, retain, preserve and probes as files, runs read those, a
 records. Every stage leaves files behind and is passed over where they are there. About half an hour of two cores at 200
 people, most of it base and gold.
 
-Nothing is tuned here: which methods and which configurations is read from the leaderboard's own CSV files.
+Nothing is tuned here: which methods and which configurations is read from the leaderboard's own CSV files. Each runs for
+as many steps as there, and for a multiple: where 20 people are to go instead of 4, five times as many steps are as many
+a person.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -67,6 +69,21 @@ class Chosen:
     distance: float  # on the leaderboard
     configuration: Configuration
 
+    @property
+    def name(self) -> str:
+        """The row and how long it is trained."""
+        return f"{self.row}, {self.configuration.max_steps} steps"
+
+    @property
+    def folder(self) -> str:
+        """Of its run."""
+        return f"{self.row}-{self.configuration.max_steps}-steps"
+
+    def longer(self, times: int) -> Chosen:
+        """The same with so many times the steps."""
+        chosen = self.configuration
+        return replace(self, configuration=replace(chosen, max_steps=times * chosen.max_steps))
+
 
 @dataclass(frozen=True)
 class Found:
@@ -87,16 +104,17 @@ def main() -> None:
     parser.add_argument("--split", default="forget10")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--methods", type=int, default=5, help="how many of the leaderboard's best")
-    parser.add_argument("--steps", type=int, help="of every method, instead of those of the leaderboard")
+    parser.add_argument("--times", type=int, nargs="+", default=[1, 5], help="multiples of the leaderboard's steps")
     parser.add_argument("--probe-rows", type=int, help="measure at most so many rows a probe")
     parser.add_argument("--leaderboard", type=Path, default=Path(__file__).parents[1] / "docs" / "leaderboard")
     parser.add_argument("--markdown", type=Path, help="where the page goes; CSV files go into a folder beside it")
     options = parser.parse_args()
     best = best_methods(options.leaderboard, options.methods)
+    runs = [one.longer(times) for times in options.times for one in best]
     data, models = prepared(options.out, options.people, options.seed, options.split, options.probe_rows)
-    unlearn_all(options.out, best, data, models, options.seed, options.steps)
-    found = read_all(options.out, best, options.steps)
-    page = markdown(found, best, read_json(options.out / "sizes.json"), options)
+    unlearn_all(options.out, runs, data, models, options.seed)
+    found = read_all(options.out, runs)
+    page = markdown(found, runs, read_json(options.out / "sizes.json"), options)
     print(page)
     if options.markdown:
         write_text(options.markdown, page)
@@ -160,13 +178,11 @@ def prepared(out: Path, people: int, seed: int, split: str, probe_rows: int | No
     return data / SETTINGS, found
 
 
-def unlearn_all(
-    out: Path, best: Sequence[Chosen], data: Path, models: Mapping[str, str], seed: int, steps: int | None
-) -> None:
+def unlearn_all(out: Path, runs: Sequence[Chosen], data: Path, models: Mapping[str, str], seed: int) -> None:
     """The runs that are not finished, one folder each."""
     jobs, missing = [], 0
-    for one in best:
-        chosen, folder = one.configuration, run_folder(out, one.row, steps)
+    for one in runs:
+        chosen, folder = one.configuration, out / "runs" / one.folder
         if (folder / "scores.json").is_file():
             continue
         values = {
@@ -178,7 +194,7 @@ def unlearn_all(
             "parts": list(chosen.parts),
             "lora": {"rank": chosen.lora, "alpha": chosen.lora} if chosen.lora else None,
             "learning_rate": chosen.learning_rate,
-            "max_steps": steps or chosen.max_steps,
+            "max_steps": chosen.max_steps,
             "batch_size": chosen.batch_size,
             "saliency_batch_size": chosen.batch_size,
             "eval_batch_size": EVAL_BATCH,
@@ -186,34 +202,27 @@ def unlearn_all(
             "seed": seed,
             "out": str(folder),
         }
-        missing += steps or chosen.max_steps
+        missing += chosen.max_steps
         jobs.append(Job("unsee.demo:unlearn_job", {"values": values, "base_records": str(out / "records" / BASE)}))
     if jobs:
-        run_all(jobs, f"unlearning by {len(jobs)} methods", missing)
-
-
-def run_folder(out: Path, row: str, steps: int | None) -> Path:
-    """Where the run of a row is."""
-    return out / "runs" / (f"{row}-{steps}-steps" if steps else row)
+        run_all(jobs, f"{len(jobs)} runs", missing)
 
 
 # --- numbers
 
 
-def read_all(out: Path, best: Sequence[Chosen], steps: int | None) -> list[Found]:
+def read_all(out: Path, runs: Sequence[Chosen]) -> list[Found]:
     """Base, gold and the methods in the order of the leaderboard."""
     gold = read_folder(out / "records" / GOLD)
     found = [
         measured(BASE, "nothing done", read_folder(out / "records" / BASE), gold, {}),
         measured(GOLD, "trained without the photographs of the forgotten", gold, gold, {}),
     ]
-    for one in best:
-        folder = run_folder(out, one.row, steps)
+    for one in runs:
+        folder = out / "runs" / one.folder
         seconds = read_json(folder / "scores.json")["seconds"]
-        label = one.configuration.label.replace(
-            f"{one.configuration.max_steps} steps", f"{steps or one.configuration.max_steps} steps"
-        )
-        found.append(measured(one.row, label, read_folder(folder / "records" / one.method), gold, seconds))
+        records = read_folder(folder / "records" / one.method)
+        found.append(measured(one.name, one.configuration.label, records, gold, seconds))
     return found
 
 
@@ -298,19 +307,19 @@ def clear_lines(found: Sequence[Found]) -> list[Sequence[Any]]:
 # --- the page
 
 
-def markdown(found: Sequence[Found], best: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> str:
+def markdown(found: Sequence[Found], runs: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> str:
     """Everything as GitHub shows it."""
     base, gold = found[:2]
     parts = [
         ["# The leaderboard's best on the layout of CLEAR"],
-        _lead(best, sizes, options),
+        _lead(runs, sizes, options),
         ["## Right answers", _right_table(found)],
         _reading(base, sizes),
         ["## CLEAR's numbers", _clear_table(found), CLEAR_NOTE],
         ["### Captions, in CLEAR's three numbers", _task_table(found, SPLITS["forget"][:1] + SPLITS["retain"][:1])],
         ["### Names", _task_table(found, SPLITS["forget"][1:] + SPLITS["retain"][1:])],
         ["### Real faces, real world and questions in words", _task_table(found, (*SPLITS["real"], *TEXTUAL))],
-        ["## What was run", _run_table(found, best, base, gold)],
+        ["## What was run", _run_table(found, runs, base, gold)],
         ["## What the numbers do not show", LIMITS],
     ]
     return "\n\n".join(block for part in parts for block in part) + "\n"
@@ -329,16 +338,15 @@ LIMITS = """\
 - Models begin with random weights and are tiny: nothing here says how a method fares on a published checkpoint."""
 
 
-def _lead(best: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> list[str]:
-    more = [f" --steps {options.steps}"] if options.steps else []
-    more += [f" --probe-rows {options.probe_rows}"] if options.probe_rows else []
-    ranking = ", ".join(f"{one.row} ({one.distance:.3f})" for one in best)
+def _lead(runs: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> list[str]:
+    more = f" --probe-rows {options.probe_rows}" if options.probe_rows else ""
     rows = sizes["forget"]
-    seen = sorted(
-        {(options.steps or one.configuration.max_steps) * one.configuration.batch_size / rows for one in best}
+    best = list({one.row: one for one in runs}.values())
+    ranking = ", ".join(f"{one.row} ({one.distance:.3f})" for one in best)
+    trained = list(dict.fromkeys((one.configuration.max_steps, one.configuration.batch_size) for one in runs))
+    passes = " and ".join(
+        f"{steps} ({steps * batch / rows:.1f} passes over the forget set)" for steps, batch in trained
     )
-    passes = " to ".join(dict.fromkeys(f"{one:.1f}" for one in (seen[0], seen[-1])))
-    steps = f"{options.steps} for all" if options.steps else "the leaderboard's"
     return [
         f"{options.people} people, exported in the layout of CLEAR. {sizes['forgotten']} of them are to be forgotten "
         f"by sight ({options.split}): {rows} photographs with captions are the forget set, {sizes['retain']} the "
@@ -346,9 +354,10 @@ def _lead(best: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> list[s
         "preserve set, which masks protect and no method trains on. Both modalities are measured.",
         f"The {len(best)} methods that come nearest to gold on the [leaderboard](leaderboard.md), each in the row in "
         f"which it does, with the configuration that was selected there: {ranking}. Nothing was tuned on this world. "
-        f"The number of steps is {steps}: {passes} passes over the forget set.",
+        f"Steps are the leaderboard's times {' and '.join(map(str, options.times))}: {passes}. There 4 people were to "
+        f"go, so that {sizes['forgotten'] / 4:g} times the steps are as many for each.",
         f"    python benchmarks/clear_layout.py --out DIR --people {options.people} --split {options.split} "
-        f"--seed {options.seed} --methods {options.methods}{''.join(more)}",
+        f"--seed {options.seed} --methods {options.methods} --times {' '.join(map(str, options.times))}{more}",
     ]
 
 
@@ -400,8 +409,8 @@ def _task_table(found: Sequence[Found], probes: Sequence[str]) -> str:
     return _table(head, rows)
 
 
-def _run_table(found: Sequence[Found], best: Sequence[Chosen], base: Found, gold: Found) -> str:
-    there = {one.row: f"{one.distance:.3f}" for one in best}
+def _run_table(found: Sequence[Found], runs: Sequence[Chosen], base: Found, gold: Found) -> str:
+    there = {one.name: f"{one.distance:.3f}" for one in runs}
     head = ["row", "configuration", "distance on the leaderboard", "distance here", "s of unlearning", "s of measuring"]
     rows = [
         [

@@ -32,7 +32,7 @@ from unsee.errors import InputError
 from unsee.gate import Gate
 from unsee.losses import cross_entropy
 from unsee.parts import Part
-from unsee.vlm.encoding import Batch
+from unsee.vlm.batch import Batch
 from unsee.vlm.parts import part_of_parameters
 from unsee.vlm.policy import Policy
 

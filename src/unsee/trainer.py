@@ -46,8 +46,9 @@ from unsee.methods.method import Finishes, Prepares
 from unsee.progress import Steps, progress
 from unsee.saliency import SaliencyMask
 from unsee.vlm.adapters import LowRank, moving_adapters
+from unsee.vlm.batch import Batch
 from unsee.vlm.change import WeightChange
-from unsee.vlm.encoding import Batch, Encoder
+from unsee.vlm.encoding import Encoder
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.policy import Policy
 from unsee.vlm.reference import (

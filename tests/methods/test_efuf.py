@@ -21,7 +21,7 @@ from unsee.losses.spans import span_means, token_weights, unlikelihood
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF, EFUFNPO
 from unsee.vlm import Batch, Policy, TokenLogProbs
-from unsee.vlm.encoding import Spans
+from unsee.vlm.batch import Spans
 from unsee.vlm.reference import FrozenReference
 
 CAPTION = "Ada Byron lives in London, Oslo is red, blue and green Lima"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from unsee.errors import InputError
-from unsee.metrics.amber import Amber, Discriminative, amber, amber_score, dimension, discriminative
+from unsee.metrics.amber import Amber, amber, amber_score, dimension, discriminative
 from unsee.metrics.amber_words import Vocabulary, parse_relations
 from unsee.metrics.pope import YesNo
 
@@ -195,7 +195,7 @@ def test_no_is_the_positive_class() -> None:
     # to be denied: 3, of which 2 are; no is said 3 times; right: 2 no and 1 yes of 5
     answers: list[YesNo | None] = ["no", "no", "yes", "no", "yes"]
     result = discriminative(answers, ["no", "no", "no", "yes", "yes"])
-    assert result == Discriminative(questions=5, right=3, said_no=3, to_be_denied=3, denied=2)
+    assert result.n == 5
     assert result.accuracy == 0.6
     assert result.precision == pytest.approx(2 / 3, abs=1e-15)
     assert result.recall == pytest.approx(2 / 3, abs=1e-15)

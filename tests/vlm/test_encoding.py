@@ -14,7 +14,7 @@ from tests.families import SPACE_FIRST, Build, every_family, family_of
 from unsee.data import Example
 from unsee.errors import InputError
 from unsee.vlm import IGNORED, Encoder
-from unsee.vlm.encoding import Encoded, join
+from unsee.vlm.batch import Encoded, join
 
 HOSTILE_ANSWERS = ["São Paulo", "東京 🙂", "a\nb", "\u200b", "Where", "person", "end", "im", "|", "USER:", "assistant"]
 

@@ -93,7 +93,7 @@ def _questions(answered: Sequence[tuple[str, _Question]]) -> dict[str, Any]:
         [tolerant_answer(response) for response, _ in answered], [question.label for _, question in answered]
     )
     rates = {name: 100 * getattr(result, name) for name in ("accuracy", "precision", "recall", "f1")}
-    return rates | {"questions": result.questions}
+    return rates | {"questions": result.n}
 
 
 def _check_listed(picture: _Picture, vocabulary: Vocabulary, where: str, relations: Path) -> None:

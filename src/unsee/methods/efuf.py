@@ -15,7 +15,7 @@ from unsee.methods.method import Needs, NonNegative, Positive, Reference, Term, 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from unsee.vlm.encoding import Spans
+    from unsee.vlm.batch import Spans
     from unsee.vlm.policy import Policy, TokenLogProbs
 
 THRESHOLDS = 32.0 + 23.0  # of positive and negative phrases together: the released code's weights count from it

@@ -11,8 +11,8 @@ from annotated_types import Ge, Gt, Le
 if TYPE_CHECKING:  # methods can be listed, and their hyper-parameters checked, without the seconds that torch takes
     from torch import Tensor
 
+    from unsee.vlm.batch import Batch
     from unsee.vlm.change import WeightChange
-    from unsee.vlm.encoding import Batch
     from unsee.vlm.policy import AnswerLogits, HiddenStates, Policy
 
 Positive = Annotated[float, Gt(0)]

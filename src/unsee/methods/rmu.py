@@ -14,7 +14,7 @@ from unsee.methods.method import Fraction, Needs, NonNegative, Reference, Term, 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from unsee.vlm.encoding import Batch
+    from unsee.vlm.batch import Batch
     from unsee.vlm.policy import HiddenStates, Policy
 
 

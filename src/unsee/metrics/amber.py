@@ -30,10 +30,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from unsee.metrics.amber_words import Similar, Vocabulary
-from unsee.metrics.pope import YesNo
+from unsee.metrics.pope import Pope, YesNo, pope
 
 Dimension = Literal["existence", "attribute", "relation"]
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
+_EXCHANGED: dict[YesNo, YesNo] = {"yes": "no", "no": "yes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,39 +134,8 @@ def _count(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Discriminative:
-    """Counts over yes/no questions, and the rates that follow from them, each in [0, 1]; "no" is positive."""
-
-    questions: int
-    right: int
-    said_no: int
-    to_be_denied: int  # questions to which no is right
-    denied: int  # of these, answered by no
-
-    @property
-    def accuracy(self) -> float:
-        """Share of right answers; an undecided answer is wrong. NaN without questions."""
-        return _rate(self.right, self.questions)
-
-    @property
-    def precision(self) -> float:
-        """Share of no answers that are right; NaN if the model never says no."""
-        return _rate(self.denied, self.said_no)
-
-    @property
-    def recall(self) -> float:
-        """Share of questions to be denied that are; NaN if there are none."""
-        return _rate(self.denied, self.to_be_denied)
-
-    @property
-    def f1(self) -> float:
-        """2 TP / (2 TP + FP + FN), which is 0 for a model that never says no; NaN if nothing is no on either side."""
-        return _rate(2 * self.denied, self.said_no + self.to_be_denied)
-
-
-def discriminative(answers: Sequence[YesNo | None], labels: Sequence[YesNo]) -> Discriminative:
-    """AMBER's discriminative scores.
+def discriminative(answers: Sequence[YesNo | None], labels: Sequence[YesNo]) -> Pope:
+    """AMBER's scores of yes/no questions: those of POPE with yes and no exchanged.
 
     Args:
         answers: of the model, parsed; None where it decided nothing.
@@ -174,17 +144,7 @@ def discriminative(answers: Sequence[YesNo | None], labels: Sequence[YesNo]) -> 
     Raises:
         ValueError: lengths differ.
     """
-    if len(answers) != len(labels):
-        raise ValueError(f"{len(answers)} answers to {len(labels)} questions; give one answer for each")
-    pairs = list(zip(answers, labels, strict=True))
-    denied = pairs.count(("no", "no"))
-    return Discriminative(
-        questions=len(pairs),
-        right=denied + pairs.count(("yes", "yes")),
-        said_no=list(answers).count("no"),
-        to_be_denied=list(labels).count("no"),
-        denied=denied,
-    )
+    return pope([_EXCHANGED[answer] if answer else None for answer in answers], [_EXCHANGED[label] for label in labels])
 
 
 def dimension(kind: str) -> Dimension | None:

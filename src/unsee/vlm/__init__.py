@@ -1,7 +1,8 @@
 """Everything that touches a transformers model."""
 
 from unsee.parts import PARTS, Part, check_parts
-from unsee.vlm.encoding import IGNORED, Batch, Encoder
+from unsee.vlm.batch import IGNORED, Batch
+from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import answers
 from unsee.vlm.load import LoadedModel, LoraOptions, load, outline
 from unsee.vlm.parts import part_of_parameters, trainable_per_part

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from unsee.vlm.encoding import IGNORED, Batch
+from unsee.vlm.batch import IGNORED, Batch
 
 
 class TokenLogProbs(NamedTuple):

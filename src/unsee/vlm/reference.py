@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from unsee.data.example import Example
 from unsee.progress import progress
 from unsee.vlm.adapters import low_rank_pairs
-from unsee.vlm.encoding import Batch, Encoder
+from unsee.vlm.batch import Batch
+from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import AnswerLogits, HiddenStates, Policy, innermost
 from unsee.vlm.stored import read_tensors, write_tensors
 

@@ -18,7 +18,7 @@ from transformers import CLIPVisionModel, LlavaProcessor
 
 from unsee.data.pictures import decode
 from unsee.progress import progress
-from unsee.vlm.encoding import IGNORED
+from unsee.vlm.batch import IGNORED
 from unsee.world.architecture import IMAGE_SIZE, PATCH_SIZE, VISION_WIDTH, vision_config
 from unsee.world.portraits import unrelated_portraits
 from unsee.world.scenes import GROUNDS, OBJECTS, distinct_scenes, draw_scene
