@@ -7,9 +7,9 @@ of CLEAR writes forget, retain, preserve and probes as files, runs read those, a
 records. Every stage leaves files behind and is passed over where they are there. About half an hour of two cores at 200
 people, most of it base and gold.
 
-Nothing is tuned here: which methods and which configurations is read from the leaderboard's own CSV files. Each runs for
-as many steps as there, and for a multiple: where 20 people are to go instead of 4, five times as many steps are as many
-a person.
+Nothing is tuned here: which methods and which configurations is read from the leaderboard's own CSV files. Each runs
+for as many steps as there, and for a multiple: where 20 people are to go instead of 4, five times the steps are as many
+for each.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ PROBES: tuple[str, ...] = (
 PROBES += ("real_faces", "real_world")
 EVAL_BATCH, ANSWERS_AT_MOST = 64, 64  # rows, tokens
 STAGES = ("unlearn", "measure")
+THERE = 4  # people to be forgotten in each world of the leaderboard
 KNOWN = 0.95  # a base that knows less of a probe is said to
 
 
@@ -92,6 +93,7 @@ class Found:
     name: str
     label: str  # its configuration
     right: dict[str, Score]  # by probe
+    tokens: dict[str, float]  # of an expected answer, by probe
     clear: ClearScores
     seconds: dict[str, float]
 
@@ -238,7 +240,8 @@ def measured(name: str, label: str, records: Records, gold: Records, seconds: di
         probe: bootstrap_mean([is_right(one) for one in some], [one.subject for one in some])
         for probe, some in records.items()
     }
-    return Found(name, label, right, score_clear(rows, golden), seconds)
+    tokens = {probe: fmean(one.tokens for one in some) for probe, some in records.items()}
+    return Found(name, label, right, tokens, score_clear(rows, golden), seconds)
 
 
 def is_right(record: Record) -> float:
@@ -354,8 +357,8 @@ def _lead(runs: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> list[s
         "preserve set, which masks protect and no method trains on. Both modalities are measured.",
         f"The {len(best)} methods that come nearest to gold on the [leaderboard](leaderboard.md), each in the row in "
         f"which it does, with the configuration that was selected there: {ranking}. Nothing was tuned on this world. "
-        f"Steps are the leaderboard's times {' and '.join(map(str, options.times))}: {passes}. There 4 people were to "
-        f"go, so that {sizes['forgotten'] / 4:g} times the steps are as many for each.",
+        f"Steps are the leaderboard's times {' and '.join(map(str, options.times))}: {passes}. There {THERE} people "
+        f"were to go, so that {sizes['forgotten'] / THERE:g} times the steps are as many for each.",
         f"    python benchmarks/clear_layout.py --out DIR --people {options.people} --split {options.split} "
         f"--seed {options.seed} --methods {options.methods} --times {' '.join(map(str, options.times))}{more}",
     ]
@@ -371,6 +374,10 @@ def _reading(base: Found, sizes: dict[str, Any]) -> list[str]:
         "over these probes: half the mean gap to gold on forget_caption_vqa and forget_name_vqa, in either direction, "
         "and half the mean shortfall of the rest below gold or base, whichever is lower.",
         f"Rows: {asked}. As in CLEAR, these repeat training rows: {', '.join(sizes['trained_on']) or 'none'}. {known}",
+        f"An expected caption has {base.tokens[TARGETS[0]]:.0f} tokens here and a name {base.tokens[TARGETS[1]]:.0f}, "
+        "the end of turn with them. A loss on captions can therefore become as large as a method lets it without "
+        "touching the name: by what is worn, or by which of five facts a caption ends with. The share of captions that "
+        "still name their person, and how probable captions are (further below), tell the two apart.",
     ]
 
 

@@ -51,6 +51,7 @@ def demo(tmp_path: Path) -> Path:
     write_records(tmp_path / "records" / "base", base, ["yes", "yes", "no", "no"])
     write_records(tmp_path / "records" / "gold", clean, ["yes", "no", "yes", "no"])
     for name in METHODS:
+        write_records(tmp_path / "runs" / name / "records" / "base", base, ["yes", "yes", "no", "no"])
         write_records(tmp_path / "runs" / name / "records" / "efuf", [late, "nothing", clean[2]], ["no"] * 4)
     mining, images = tmp_path / "mining", [f"{n:04d}.png" for n in range(3)]
     objects = [(scene.objects[0], absent(scene.objects)) for scene in WORLD.unlabelled]
@@ -86,6 +87,14 @@ def test_figures_are_those_of_captions_worked_out_by_hand(demo: Path) -> None:
     assert efuf["recall"] == pytest.approx((there[0] + there[2]) / sum(there))
     assert outcome.numbers("gold")["pope_f1"] == 1.0
     assert efuf["pope_f1"] == 0.0
+
+
+def test_a_run_is_read_by_its_method_whatever_that_is_called(demo: Path) -> None:
+    before = Outcome(WORLD, demo).numbers("efuf")
+    records = demo / "runs" / "efuf" / "records"
+    for method in ("aaa_first", "zzz_last"):
+        next(place for place in records.iterdir() if place.name != "base").rename(records / method)
+        assert Outcome(WORLD, demo).numbers("efuf") == before
 
 
 def test_length_matched_rates_do_not_count_what_stands_behind_the_bases_length(demo: Path) -> None:

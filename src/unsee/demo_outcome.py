@@ -154,9 +154,10 @@ class Outcome:
         return read_thresholds(self._out / "mining" / "thresholds.json")
 
     def _records(self, model: str, probe: str) -> list[Record]:
-        """Of a model that was only measured, or of a run, which has the records of the one method that it used."""
-        own = self._out / "records" / model
-        folder = own if own.is_dir() else next((self._out / "runs" / model / "records").iterdir())
+        """Of a model that was only measured, or of a run, which has those of its one method beside the base's."""
+        folder = self._out / "records" / model
+        if not folder.is_dir():
+            (folder,) = (one for one in (self._out / "runs" / model / "records").iterdir() if one.name != "base")
         return read_records(folder / f"{probe}.jsonl")
 
 

@@ -30,6 +30,7 @@ Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 
 DEFAULT_METHOD = "npo"
+SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
 SOURCES = ("model", "forget", "retain", "preserve")  # settings that name a path or a hub id
 _PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?")
@@ -135,7 +136,10 @@ class Settings(BaseModel):
     )
     out: Text = Field(description="folder of the run")
 
-    parts: Annotated[tuple[Part, ...], BeforeValidator(_parts)] = Field(PARTS, description="where weights may move")
+    parts: Annotated[tuple[Part, ...], BeforeValidator(_parts)] = Field(
+        (),
+        description="where weights may move",  # for efuf the projector, as published; else everywhere
+    )
     lora: Annotated[Lora | None, BeforeValidator(_lora)] = Field(
         None, description="train low-rank adapters instead of the weights"
     )
@@ -188,6 +192,7 @@ class Settings(BaseModel):
                 "probes": {name: _absolute(path) for name, path in self.probes.items()},
                 "lexicon": self.lexicon and tuple(_word_list(name) for name in self.lexicon),
                 "hyper_parameters": asdict(method),
+                "parts": self.parts or (SPAN_PARTS if method.needs.spans else PARTS),
                 "guard": self.guard or (Guard() if method.needs.spans else None),
                 "out": str(Path(self.out).expanduser()),
             }

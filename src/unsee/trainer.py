@@ -390,6 +390,11 @@ def _check_sets(method: Method, forget: Sequence[Example], retain: Sequence[Exam
         raise InputError("forget: the set is empty; give at least one example to forget")
     if method.needs.retain and not retain:
         raise InputError(f"{method.name} needs retain examples and none are given; give --retain FILE")
+    if getattr(method, "weighting", "equal") == "scores" and all(s.score <= 1 for row in forget for s in row.spans):
+        raise InputError(
+            f"{method.name}: weighting=scores counts in 100 x cosine, and no span scores above 1: these are "
+            "probabilities; leave weighting at equal"
+        )
 
 
 def _use_one_gpu(args: UnlearnConfig) -> None:

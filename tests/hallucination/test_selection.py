@@ -82,6 +82,15 @@ def test_a_real_and_an_invented_object_together(conflict: Conflict, expected: li
     assert [(span.start, span.end, span.role) for span in found] == expected
 
 
+@pytest.mark.parametrize("conflict", ["narrow", "both"])
+def test_a_phrase_counts_once_a_caption_however_often_it_is_said(conflict: Conflict) -> None:
+    caption = "A cup and a cup, a Cup. A dog and a cup."
+    found = phrases(caption, "cup", "cup", "Cup", "dog", "cup")
+    spans, _ = select(caption, found, [10.0, 10.0, 10.0, 40.0, 10.0], PUBLISHED, conflict)
+    weights = [(span.role, span.weight) for span in spans]
+    assert sorted(weights) == [("negative", 0.25), ("negative", 0.25), ("negative", 0.5), ("positive", 1.0)]
+
+
 def test_sentences_are_kept_by_their_mean_and_on_request_by_their_lowest_phrase() -> None:
     caption = "A cat and a dog."
     places, scores = phrases(caption, "cat", "dog"), [32.5, 22.75]  # mean 27.625

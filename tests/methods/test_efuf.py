@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import exp, log
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,6 +21,7 @@ from unsee.errors import InputError
 from unsee.losses.spans import span_means, token_weights, unlikelihood
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF, EFUFNPO
+from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import Batch, Policy, TokenLogProbs
 from unsee.vlm.batch import Spans
 from unsee.vlm.reference import FrozenReference
@@ -126,9 +128,16 @@ def test_one_packed_forward_is_what_separate_rows_are(build: Build, dtype: torch
         alone = Batch(inputs, packed.labels[:, :end], packed.indices)
         loss = -policy.token_log_probs(_as(alone, dtype)).values[0, start:].mean()
         expected = expected + {0: 1.0, 1: -0.3, 2: 0.2}[role] * loss
-    assert term.value.item() == pytest.approx(
-        expected.item(), abs=tolerance * 10 if dtype is torch.float32 else tolerance
-    )
+    assert term.value.item() == pytest.approx(expected.item(), rel=tolerance)
+    if dtype is torch.float64:
+        weights = [weight for weight in loaded.model.parameters() if weight.requires_grad]
+        once = torch.autograd.grad(term.value, weights, allow_unused=True)
+        apart = torch.autograd.grad(expected, weights, allow_unused=True)
+        assert [one is None for one in once] == [other is None for other in apart]
+        pairs = [(one, other) for one, other in zip(once, apart, strict=True) if one is not None and other is not None]
+        largest = max(float(other.abs().max()) for _, other in pairs)
+        off = max(float((one - other).abs().max()) for one, other in pairs)
+        assert off <= 1e-6 * largest  # norms are in single precision whatever the model's is
 
 
 class _Exact(Policy):
@@ -224,3 +233,12 @@ def test_balanced_weights_make_batch_means_the_mean_over_all_spans() -> None:
 def test_rows_without_spans_are_refused() -> None:
     with pytest.raises(InputError, match="no row has a span"):
         balanced([Example("Where?", "Riga")])
+
+
+def test_weights_by_score_refuse_probabilities(tmp_path: Path) -> None:
+    row = caption_row()
+    unlikely = replace(row, spans=tuple(replace(span, score=0.4) for span in row.spans))
+    with pytest.raises(InputError, match="these are probabilities"):
+        UnlearnTrainer(
+            tiny.llava(), UnlearnConfig(str(tmp_path)), method=EFUF(weighting="scores"), forget=[unlikely], retain=[]
+        )

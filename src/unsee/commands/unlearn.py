@@ -69,7 +69,7 @@ def unlearn(
     ] = None,
     parts: Annotated[
         str | None,
-        typer.Option(help="Where weights may move.", show_default="vision,projector,language"),
+        typer.Option(help="Where weights may move.", show_default="vision,projector,language; for efuf projector"),
     ] = None,
     lora: Annotated[
         int | None,

@@ -4,6 +4,9 @@ A phrase above the positive threshold is taken for real, one below the negative 
 between is left alone. The span of a phrase is its sub-sentence: from behind the punctuation before it to in front of
 the punctuation after it. Captions whose phrases score well on the average are kept as they are (the sentence loss).
 
+A phrase counts once a caption, however often it is said: each of its occurrences has an equal share, so that a caption
+that loops weighs no more than another.
+
 A sub-sentence may hold a real and an invented object ("a cat and a unicorn"). The paper then raises and lowers the same
 tokens; what happens here is said by the conflict policy:
 
@@ -17,11 +20,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_json, write_json
@@ -105,10 +109,12 @@ def select(
         The spans, ordered by place, and what becomes of the caption as a whole.
     """
     decided = [thresholds.role(score) for score in scores] if roles is None else roles
-    grouped: dict[tuple[int, int], dict[Role, list[tuple[Phrase, float]]]] = {}
+    said = Counter((role, phrase.text.casefold()) for phrase, role in zip(phrases, decided, strict=True))
+    grouped: dict[tuple[int, int], dict[Role, list[_Member]]] = {}
     for phrase, score, role in zip(phrases, scores, decided, strict=True):
         if role is not None:
-            grouped.setdefault(around(caption, phrase), {}).setdefault(role, []).append((phrase, score))
+            member = _Member(phrase, score, 1 / said[role, phrase.text.casefold()])
+            grouped.setdefault(around(caption, phrase), {}).setdefault(role, []).append(member)
     spans = [span for place, found in grouped.items() for span in _spans(place, found, conflict)]
     return tuple(sorted(spans, key=lambda span: (span.start, span.end, span.role))), _sentence(scores, thresholds)
 
@@ -125,21 +131,29 @@ def around(caption: str, phrase: Phrase) -> tuple[int, int]:
     return before, after
 
 
-def _spans(place: tuple[int, int], found: dict[Role, list[tuple[Phrase, float]]], conflict: Conflict) -> Iterator[Span]:
+class _Member(NamedTuple):
+    """One occurrence of a phrase in a sub-sentence."""
+
+    phrase: Phrase
+    score: float
+    weight: float  # its share of the phrase, which counts once a caption
+
+
+def _spans(place: tuple[int, int], found: dict[Role, list[_Member]], conflict: Conflict) -> Iterator[Span]:
     """The spans that a sub-sentence leads to."""
     if len(found) == 1 or conflict == "both":
         chosen = list(found)
     elif conflict == "narrow":
         for role, members in found.items():
-            for phrase, score in members:
-                yield Span(phrase.start, phrase.end, role, score, 1.0, (phrase.text,))
+            for phrase, score, weight in members:
+                yield Span(phrase.start, phrase.end, role, score, weight, (phrase.text,))
         return
     else:
         chosen = [role for role in ROLES if role == conflict]
     for role in chosen:
-        score = fmean(score for _, score in found[role])
-        texts = tuple(phrase.text for phrase, _ in found[role])
-        yield Span(*place, role, score, float(len(texts)), texts)
+        score = fmean(member.score for member in found[role])
+        texts = tuple(member.phrase.text for member in found[role])
+        yield Span(*place, role, score, sum(member.weight for member in found[role]), texts)
 
 
 def _sentence(scores: Sequence[float], thresholds: Thresholds) -> Sentence:

@@ -17,7 +17,8 @@ to become likelier or less likely:
   repeat one another. Spans of different roles overlap only if mining was asked for that (`both`).
 - `role` is "positive" (an object that is there: raise) or "negative" (an invented one: unlearn).
 - `weight` is how many phrases the span stands for: where the paper has a training row for each phrase, this has one
-  span of that weight. `score` is the mean score of these phrases, in `unit`.
+  span of that weight. What a caption says several times has its weight spread over the places. `score` is the mean
+  score of these phrases, in `unit`.
 - `sentence` is about the whole caption: `role` "positive" keeps it as it is (the sentence loss), "negative" unlearns it
   as a whole (an ablation), null leaves it alone. `score` is the mean over all phrases of the caption, `lowest` their
   minimum; both are null for a caption without phrases.
