@@ -139,6 +139,10 @@ def groups() -> dict[str, list[Variant]]:
         for rate in rates
         for name, (method, hyper) in NEGATIVES.items()
     ]
+    longer = [
+        Variant(f"{name}, {5 * demo.STEPS} steps", hyper, method, "language", RATES["language"][-2], 5 * demo.STEPS)
+        for name, (method, hyper) in NEGATIVES.items()
+    ]
     ablation = [
         Variant("whole captions", {"negative": "ascent"}, change=_whole),
         Variant("without sentence loss", {"negative": "ascent", "sentence_weight": 0.0}),
@@ -163,6 +167,7 @@ def groups() -> dict[str, list[Variant]]:
     ]
     return {
         "How invented phrases are lowered, and where": negatives,
+        f"Five times as long, language, rate {RATES['language'][-2]:g}": longer,
         "What the objective needs (Table 3 of the paper)": ablation,
         "The weights": weights,
         "The thresholds": thresholds,

@@ -28,6 +28,7 @@ from unsee.evaluate import measure_all
 from unsee.files import read_json, write_json
 from unsee.folder import abandon_folder, check_folder, start_folder
 from unsee.hallucination_check import check_hallucination, check_objects
+from unsee.judged import check_judged
 from unsee.left_out import find_unreadable, rows_of, without
 from unsee.methods import build
 from unsee.parts import PARTS
@@ -93,6 +94,7 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
             for model, asked in found.items()
         },
         "hallucination": check_hallucination(found, "base", settings.lexicon, settings.seed),
+        "judged": check_judged(benchmark.probes, found, "base"),
         "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
         "unreadable": unreadable,
         "seconds": clock.seconds,
@@ -226,6 +228,8 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     }
     if watch:
         facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
+    elif settings.guard:
+        facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.watch.UNWATCHED`
     if trainer.is_world_process_zero():
         write_json(checkpoints / "training.json", facts)
         partial = folder / ".model.partial"
@@ -320,6 +324,8 @@ def open_run(folder: Path) -> Run:
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
         for model, probes in scores["models"].items()
     }
+    if "judged" not in scores:  # of a run from before that was checked
+        scores["judged"] = check_judged(benchmark.probes, records, "base")
     return Run(folder, settings, benchmark, records, scores)
 
 

@@ -14,6 +14,11 @@ from unsee.data.example import Example
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy, answer_scores
 
+UNWATCHED = (
+    "The guard had nothing to watch: no caption is to be held as a whole and there are no retain rows, so a divergence "
+    "would not have been noticed. --retain FILE gives it rows."
+)
+
 
 @dataclass(frozen=True)
 class Stopped:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import tiny
-from tests.commandline import call, succeed
+from tests.commandline import Outcome, call, succeed
 from tests.hallucination import encoders
 from unsee.hallucination.calibration import from_groups, read_scored
+from unsee.hallucination.released import write_released
 
 
 @pytest.fixture(scope="module")
@@ -19,6 +22,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("mine")
     encoders.clip(made / "clip")
     encoders.siglip(made / "siglip")
+    encoders.owl(made / "owl")
+    encoders.llama(made / "llama")
+    tiny.save(tiny.llava(), made / "llava")
+    for of, name, lost in (
+        ("clip", "weightless", "*.safetensors"),
+        ("clip", "wordless", "tokenizer*"),
+        ("clip", "blind", "*processor*"),
+        ("owl", "wordless_owl", "tokenizer*"),
+        ("llama", "wordless_llama", "tokenizer*"),
+    ):
+        shutil.copytree(made / of, made / name, ignore=shutil.ignore_patterns(lost))
     (made / "photos").mkdir()
     texts = ["A cat, a dog and a bus.", "Two cups on a table.", "A person."]
     for number in range(3):
@@ -148,6 +162,105 @@ def test_mistakes_end_in_one_line(folder: Path, tmp_path: Path, change: list[str
     assert said in outcome.err
     assert outcome.err.count("\n") == 1
     assert outcome.out == ""
+
+
+@pytest.mark.parametrize(
+    ("given_as", "name", "said"),
+    [
+        ("--model", "none", "no such model folder"),
+        ("--model", "clip", "'clip' does not generate text"),
+        ("--model", "llama", "text-only"),
+        ("--model", "weightless", "weightless: 'clip'"),
+        ("--scorer", "llava", "'llava' is no dual encoder"),
+        ("--scorer", "llama", "'llama' is no dual encoder"),
+        ("--scorer", "weightless", "holds no weights"),
+        ("--scorer", "wordless", "tokenizer"),
+        ("--scorer", "wordless_owl", "tokenizer"),
+        ("--scorer", "blind", "cannot load its image processor"),
+        ("--second-scorer", "llava", "'llava' is no dual encoder"),
+        ("--extractor-model", "clip", "'clip' does not generate text"),
+        ("--extractor-model", "none", "no such model folder"),
+        ("--extractor-model", "wordless_llama", "tokenizer"),
+    ],
+)
+def test_a_model_of_the_wrong_kind_is_refused_before_anything_is_written(
+    folder: Path, tmp_path: Path, given_as: str, name: str, said: str
+) -> None:
+    models = {"--model": "llava", "--scorer": "clip", "--extractor-model": "llama", given_as: name}
+    words = [word for option, model in models.items() for word in (option, folder / model)]
+    command = ("mine", "--images", folder / "photos", *words, "--extractor", "llm", "--out", tmp_path / "run")
+    outcome = call(*command, "--max-new-tokens", 2)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1), outcome.err
+    assert f"{folder / name}: " in outcome.err
+    assert said in outcome.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_finished_captions_need_no_model_any_more(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    inputs = ("--images", folder / "photos", "--model", folder / "llava", "--scorer", folder / "clip", *GRID)
+    command = ("mine", *inputs, "--max-new-tokens", 2, "--out", tmp_path / "run", "--json")
+    found = succeed(*command).json
+    assert (found["captions"], found["skipped"]) == (3, 1)
+    monkeypatch.setattr("unsee.vlm.load", None)
+    assert succeed(*command).json == found
+
+
+@pytest.mark.parametrize("key", ["caption", "question"])
+def test_captions_that_no_file_can_hold_are_refused_by_their_line(folder: Path, tmp_path: Path, key: str) -> None:
+    rows = [
+        {"image": "0.png", "caption": "A \U0001f431."},
+        {"image": "1.png", "caption": "A cat.", key: "A \ud800 cat."},
+    ]
+    (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    outcome = call(*given(folder, tmp_path / "run"), "--captions", tmp_path / "said.jsonl")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"said.jsonl, line 2: {key}: half a surrogate pair at character 3" in outcome.err
+    assert not (tmp_path / "run").exists()
+
+
+def test_import_skips_pictures_that_are_not_there_and_refuses_a_wrong_folder(folder: Path, tmp_path: Path) -> None:
+    captions = [(f"{name}.png", "A cat.", [(2, 5, 33.0)]) for name in (0, 1, "none")]
+    write_released(tmp_path / "efuf", captions)
+
+    def read(images: Path) -> Outcome:
+        return call("mine", "import", tmp_path / "efuf", "--images", images, "--out", tmp_path / "s.jsonl", "--json")
+
+    (tmp_path / "empty").mkdir()
+    for images, said in ((tmp_path / "no", "no such folder"), (tmp_path / "empty", "none of the pictures is in it")):
+        outcome = read(images)
+        assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+        assert f"--images {images}: {said}" in outcome.err
+        assert not (tmp_path / "s.jsonl").exists()
+    found = read(folder / "photos").json
+    assert (found["rows"], found["positive"], found["skipped"]) == (2, 2, 1)
+    assert len((tmp_path / "s.jsonl").read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"positive": "x"}, "positive is 'x' where a number"),
+        ({"positive": 3, "negative": 2, "sentence": 2.5}, "unit is None"),
+    ],
+)
+def test_a_file_of_thresholds_is_blamed_for_what_is_wrong_first(
+    folder: Path, tmp_path: Path, values: dict[str, object], said: str
+) -> None:
+    (tmp_path / "t.json").write_text(json.dumps(values))
+    outcome = call(*given(folder, tmp_path / "run"), "--thresholds", tmp_path / "t.json")
+    assert outcome.code == 2
+    assert f"t.json: {said}" in outcome.err
+
+
+def test_calibration_tells_what_share_is_reached_when_scores_are_the_same(folder: Path, tmp_path: Path) -> None:
+    rows = [{"image": "0.png", "caption": text} for text in ("A cat.", "A cat.", "A cat.", "A dog.")]
+    (tmp_path / "said.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    succeed(*given(folder, tmp_path / "run"), "--captions", tmp_path / "said.jsonl")
+    told = succeed("mine", "calibrate", tmp_path / "run", "--share", 0.25).out
+    lines = {" ".join(line.split()) for line in told.splitlines()}
+    assert "share asked for 0.25" in lines
+    reached = sorted(line for line in lines if line.startswith(("positive share", "negative share")))
+    assert [line.split()[-1] for line in reached] in (["0", "0.25"], ["0.25", "0"])  # three score the same
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:

@@ -190,7 +190,7 @@ def test_captions_with_spans_as_mining_writes_them() -> None:
     example = Row(SPANS, "spans.jsonl, row 1", Path()).example()
     assert (example.question, example.answer) == (SPANS["question"], SPANS["caption"])
     assert example.spans == (
-        AnswerSpan(0, 5, "positive", 2.0, 33.4),
+        AnswerSpan(0, 5, "positive", 2.0, 33.4, ("cat",)),
         AnswerSpan(6, 26, "negative", 1.0, 21.9),
         AnswerSpan(0, 27, "sentence", 1.0, 27.65),
     )
@@ -209,6 +209,10 @@ def test_captions_with_spans_as_mining_writes_them() -> None:
             "number 1: weight 'x' where a number is expected",
         ),
         ([{"start": 0, "end": 5, "role": "negative"}], "number 1: score None where a number is expected"),
+        (
+            [{"start": 0, "end": 5, "role": "negative", "score": 1.0, "phrases": "cat"}],
+            "number 1: phrases 'cat' where a list of strings is expected",
+        ),
         ([{"start": 5, "end": 5, "role": "negative", "score": 1.0}], r"number 1: \[5, 5\) is no range"),
     ],
 )

@@ -121,9 +121,11 @@ def test_objects_come_back_even_if_there_are_none(tmp_path: Path) -> None:
 
 
 def test_captions_keep_their_spans(tmp_path: Path) -> None:
-    spans = (AnswerSpan(0, 5, "positive", 2.0, 33.4), AnswerSpan(6, 26, "negative"), AnswerSpan(0, 27, "sentence"))
+    said = AnswerSpan(0, 5, "positive", 2.0, 33.4, ("cat",))
+    spans = (said, AnswerSpan(6, 26, "negative"), AnswerSpan(0, 27, "sentence"))
     caption = Example("Describe the image.", "A cat, and a dog on a sofa.", image=OTHER, spans=spans)
     write_jsonl([caption], tmp_path / "spans.jsonl")
     (back,) = load_examples(tmp_path / "spans.jsonl")
     assert back.spans == spans
     assert digest([back]) == digest([caption]) != digest([replace(caption, spans=spans[:2])])
+    assert digest([caption]) != digest([replace(caption, spans=(replace(said, phrases=("dog",)), *spans[1:]))])

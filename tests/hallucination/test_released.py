@@ -112,6 +112,47 @@ def test_samples_alone_can_be_imported(tmp_path: Path) -> None:
         read_released(tmp_path / "none", tmp_path, PUBLISHED)
 
 
+SEVERAL = [
+    ("1.jpg", "A cat sleeps.", [(2, 5, 33.0)]),
+    ("1.jpg", "A dog sleeps.", [(2, 5, 20.0)]),
+    ("2.jpg", "A bus.", [(2, 5, 33.0)]),
+]
+
+
+def test_several_captions_of_one_picture_keep_their_own_phrases(tmp_path: Path) -> None:
+    write_released(tmp_path, SEVERAL)
+    rows = read_released(tmp_path, tmp_path, PUBLISHED)
+    assert [(row.image.name, row.caption, [span.phrases for span in row.spans]) for row in rows] == [
+        ("1.jpg", "A cat sleeps.", [("cat",)]),
+        ("1.jpg", "A dog sleeps.", [("dog",)]),
+        ("2.jpg", "A bus.", [("bus",)]),
+    ]
+
+
+def test_captions_in_another_order_are_found_by_their_picture(tmp_path: Path) -> None:
+    write_released(tmp_path, SEVERAL[1:])
+    (tmp_path / "captions.txt").write_text("3.jpg ### No.\n2.jpg ### A bus.\n1.jpg ### A dog sleeps.\n")
+    assert [row.caption for row in read_released(tmp_path, tmp_path, PUBLISHED)] == ["A dog sleeps.", "A bus."]
+
+
+@pytest.mark.parametrize(
+    "captions",
+    ["2.jpg ### A bus.\n1.jpg ### A cat sleeps.\n1.jpg ### A dog sleeps.\n", "1.jpg ### A cat.\n2.jpg ### A bus.\n"],
+)
+def test_captions_that_cannot_be_told_apart_are_refused(tmp_path: Path, captions: str) -> None:
+    write_released(tmp_path, SEVERAL)
+    (tmp_path / "captions.txt").write_text(captions)
+    with pytest.raises(InputError, match=r"objects\.txt, line 1: 1\.jpg comes 2 times here and \d times in captions"):
+        read_released(tmp_path, tmp_path, PUBLISHED)
+
+
+@pytest.mark.parametrize(("image", "caption"), [("\ud800.jpg", "A cat."), ("1.jpg", "A \ud800 cat.")])
+def test_text_that_no_file_can_hold_is_not_exported(tmp_path: Path, image: str, caption: str) -> None:
+    with pytest.raises(InputError, match="half a surrogate pair"):
+        write_released(tmp_path / "efuf", [(image, caption, [])])
+    assert not (tmp_path / "efuf").exists()
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from transformers import AutoModel, AutoProcessor
 from tests.hallucination.test_windows import noise
 from unsee.errors import InputError
 from unsee.hallucination.detector import detector, is_detector
-from unsee.hallucination.scorer import DualEncoder, dual_encoder, unit_of
+from unsee.hallucination.scorer import DualEncoder, dual_encoder, outline, unit_of
 from unsee.hallucination.windows import Grid
 
 PHRASES = ["Riga", "San Francisco", "green ground", "Lima Oslo London"]
@@ -39,7 +41,8 @@ def test_a_picture_of_one_window_scores_what_the_model_itself_says(
     scorer = dual_encoder(str(checkpoints / family), SMALL, device="cpu")
     (found,) = scorer.scores([(picture, PHRASES)])
     assert found == pytest.approx(theirs(checkpoints / family, picture, padding).tolist(), abs=2e-4)
-    assert scorer.unit == unit_of(str(checkpoints / family)) == {"clip": "cosine_100", "siglip": "probability"}[family]
+    known = unit_of(outline(str(checkpoints / family)))  # without weights
+    assert scorer.unit == known == {"clip": "cosine_100", "siglip": "probability"}[family]
 
 
 def test_the_aggregator_sees_every_window(checkpoints: Path) -> None:
@@ -90,6 +93,24 @@ def test_detectors_score_each_phrase_with_a_probability(checkpoints: Path, famil
     assert all(0 < score < 1 for row in found for score in row)
     assert found[0][0] == found[0][3]
     assert len(set(found[0])) == 3
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("num_attention_heads", 5, r"clip: cannot load its config\.json"),  # of 32 dimensions
+        ("hidden_act", "none", r"clip: its config\.json describes no model that can be built"),
+    ],
+)
+def test_a_dual_encoder_that_cannot_be_built_is_refused_in_one_line(
+    checkpoints: Path, tmp_path: Path, key: str, value: object, said: str
+) -> None:
+    shutil.copytree(checkpoints / "clip", tmp_path / "clip")
+    config = json.loads((tmp_path / "clip" / "config.json").read_text())
+    config["text_config"][key] = value
+    (tmp_path / "clip" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=said):
+        outline(str(tmp_path / "clip"))
 
 
 def test_what_is_no_dual_encoder_is_refused(checkpoints: Path) -> None:

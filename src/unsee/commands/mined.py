@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -56,7 +57,8 @@ def calibrate(
     made = table("", "", numbers=1)
     for name, value in found.items():
         if isinstance(value, float):
-            made.add_row(name.replace("_", " "), f"{value:.4g}")
+            said = {"share": "share asked for"}.get(name, name.replace("_", " "))  # others say what is reached
+            made.add_row(said, f"{value:.4g}")
     console().print(made)
     places(console(), thresholds=found["thresholds"], plot=found["plot"])
 
@@ -111,17 +113,23 @@ def import_released(
     conflict: Annotated[str, typer.Option(help="As for unsee mine.")] = "narrow",
     as_json: AsJson = False,
 ) -> None:
-    """Turn the files that were released with EFUF into spans."""
+    """Turn the files that were released with EFUF into spans; captions of pictures that are not there are skipped."""
     from unsee.hallucination.released import read_released
     from unsee.hallucination.selection import PUBLISHED, checked_conflict, read_thresholds
     from unsee.hallucination.spans import write_spans
 
+    if not images.is_dir():
+        raise InputError(f"--images {images}: no such folder")
     limits = read_thresholds(thresholds) if thresholds else PUBLISHED
-    rows = read_released(folder, images, limits, checked_conflict(conflict), prompt)
+    named = read_released(folder, images, limits, checked_conflict(conflict), prompt)
+    rows = [row for row in named if os.path.isfile(row.image)]
+    if named and not rows:
+        raise InputError(f"--images {images}: none of the pictures is in it; {named[0].image.name} is the first")
     write_spans(out, rows)
     counts = {role: sum(len(row.of_role(role)) for row in rows) for role in ("positive", "negative")}
     sentences = sum(row.sentence.role is not None for row in rows)
-    found = {"rows": len(rows), **counts, "sentences": sentences, "spans": str(out)}
+    skipped = len(named) - len(rows)  # their pictures are not there
+    found = {"rows": len(rows), **counts, "sentences": sentences, "skipped": skipped, "spans": str(out)}
     _told(found, as_json)
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from unsee import processes
-from unsee.commands.output import AsJson, console, places, print_json, printable, show_scores
+from unsee.commands.output import AsJson, console, places, print_json, printable, show_scores, table
 from unsee.commands.report import draw
 from unsee.errors import InputError
 
@@ -167,9 +167,10 @@ def carry_out(settings: Any, write_page: bool) -> dict[str, Any]:
 
 def _show(found: dict[str, Any]) -> None:
     from unsee.left_out import notice
+    from unsee.watch import UNWATCHED
 
     shown = console()
-    show_scores(shown, found["models"])
+    _show_scores(found)
     if found["trained_on"]:
         shown.print(
             f"Measured on training rows: {', '.join(found['trained_on'])}. --probe NAME=FILE adds held-out rows."
@@ -182,6 +183,42 @@ def _show(found: dict[str, Any]) -> None:
             f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats a token). The model is that of step "
             f"{stopped['kept']}."
         )
+    if found.get("watched") == []:
+        shown.print(UNWATCHED)
     if "verdict" in found:
         shown.print(found["verdict"])
     places(shown, **{name: found[name] for name in ("model", "report") if name in found})
+
+
+def _show_scores(found: dict[str, Any]) -> None:
+    """Right answers, and what captions still say of what was judged: to these there is no right answer."""
+    shown, judged = console(), found["judged"]
+    answered = {
+        model: {probe: score for probe, score in scores.items() if probe not in judged[model]}
+        for model, scores in found["models"].items()
+    }
+    if any(answered.values()):
+        show_scores(shown, answered)
+    for probe in judged["base"]:
+        made = table(
+            "model",
+            "judged invented,\nstill said",
+            "at equal\nlength",
+            "judged real,\nstill named",
+            "at equal\nlength",
+            "words",
+            numbers=5,
+        )
+        for model, checks in judged.items():
+            tallies = (checks[probe]["invented"], checks[probe]["real"])
+            cells = [cell for tally in tallies for cell in _cells(tally, model == "base")]
+            made.add_row(printable(model), *cells, f"{checks[probe]['mean_words']:.1f}")
+        shown.print(f"What captions still say, by the scorer's labels: {printable(probe)}", style="bold")
+        shown.print(made)
+        shown.print()
+
+
+def _cells(tally: dict[str, int], is_base: bool) -> tuple[str, str]:
+    """How many are said, as they stand and at equal length, where the base is beside it."""
+    matched = "" if is_base else f"{tally['said_matched']:,} (base {tally['base_said_matched']:,})"
+    return f"{tally['said']:,} of {tally['judged']:,}", matched

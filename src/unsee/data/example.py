@@ -27,6 +27,7 @@ class AnswerSpan:
     role: Literal["positive", "negative", "sentence"]  # to be raised; to be lowered; the whole answer, to be held
     weight: float = 1.0
     score: float = 1.0  # how well the picture shows it, in the unit of whoever judged that
+    phrases: tuple[str, ...] = ()  # the objects that it names, as the answer writes them; empty where nobody said
 
 
 SPAN_ROLES = ("positive", "negative", "sentence")

@@ -131,7 +131,10 @@ class Row:
         for key, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise self.fail("spans", f"number {number}: {key} {value!r} where a number is expected")
-        return AnswerSpan(start, end, role, float(numbers["weight"]), float(numbers["score"]))
+        phrases = values.get("phrases") or ()
+        if not (isinstance(phrases, (list, tuple)) and all(isinstance(phrase, str) for phrase in phrases)):
+            raise self.fail("spans", f"number {number}: phrases {phrases!r} where a list of strings is expected")
+        return AnswerSpan(start, end, role, float(numbers["weight"]), float(numbers["score"]), tuple(phrases))
 
     def _image(self) -> ImageSource | None:
         image, images = self.values.get("image"), self.values.get("images")

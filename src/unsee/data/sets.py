@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from unsee.data.example import Example, Probe
+from unsee.data.example import AnswerSpan, Example, Probe
 from unsee.data.pictures import extension, image_hash
 from unsee.errors import InputError
 from unsee.files import write_bytes
@@ -143,6 +143,10 @@ def _row(example: Example, image: str | None) -> dict[str, object]:
 def _caption(example: Example) -> dict[str, object]:
     """The answer of an example with spans, in the layout of captions."""
     whole = next((span for span in example.spans if span.role == "sentence"), None)
-    spans = [asdict(span) for span in example.spans if span.role != "sentence"]
+    spans = [_span(span) for span in example.spans if span.role != "sentence"]
     sentence = {"role": "positive", "score": whole.score} if whole else {"role": None}
     return {"caption": example.answer, "spans": spans, "sentence": sentence}
+
+
+def _span(span: AnswerSpan) -> dict[str, object]:
+    return {key: value for key, value in asdict(span).items() if key != "phrases" or value}

@@ -22,6 +22,11 @@ class Captioning:
     def __init__(self, mining: Mining, sources: Sequence[Source]) -> None:
         self._mining, self._sources = mining, sources
 
+    def check(self) -> None:
+        """InputError when the model cannot be used; it is loaded for that, and stays loaded for the captions."""
+        if self._mining.model is not None:
+            _ = self._captioner
+
     def how(self) -> Row:
         """What the rows depend on."""
         mining, listing = self._mining, hashlib.sha256()
@@ -44,18 +49,19 @@ class Captioning:
             yield from self._batch(sources[at : at + self._mining.batch_size])
 
     def _batch(self, sources: Sequence[Source]) -> Iterator[Row]:
+        captioner = self._captioner  # what is wrong with it is no fault of a picture
         rows: list[Row] = []
         examples = []
         for source in sources:
             example = Example(self._mining.prompt, "", self._mining.images / source.image, id=source.image)
             try:
-                self._captioner.encoder.encode(example)
+                captioner.encoder.encode(example)
             except InputError as error:
                 rows.append({"image": source.image, "skipped": str(error)})
             else:
                 rows.append({"image": source.image, "question": self._mining.prompt})
                 examples.append(example)
-        said = iter(generate(self._captioner, examples, self._mining.decoding) if examples else [])
+        said = iter(generate(captioner, examples, self._mining.decoding) if examples else [])
         for row in rows:
             yield row if "skipped" in row else {**row, "caption": next(said)}
 

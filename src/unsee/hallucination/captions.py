@@ -79,7 +79,7 @@ def read_captions(path: Path) -> list[Source]:
             file with another ending than .jsonl, as released with the paper.
 
     Raises:
-        InputError: the file cannot be read, a row lacks something, or there is none.
+        InputError: the file cannot be read, a row lacks something or is no whole text, or there is none.
     """
     rows = _from_jsonl(path) if path.suffix.lower() in (".jsonl", ".json", ".ndjson") else _from_lines(path)
     if not rows:
@@ -95,8 +95,18 @@ def _from_jsonl(path: Path) -> list[Source]:
             if not isinstance(value, str) and (needed or value is not None):
                 kind = "missing" if value is None else f"{type(value).__name__} where text is expected"
                 raise InputError(f"{path}, line {number}: {key} is {kind}; a row is {{image, caption}}")
+        for key in ("caption", "question"):
+            check_whole(row.get(key) or "", f"{path}, line {number}: {key}")
         rows.append(Source(row["image"], row["caption"], row.get("question")))
     return rows
+
+
+def check_whole(text: str, where: str) -> None:
+    """InputError for text that no file can hold, since JSON can say half of a surrogate pair and UTF-8 cannot."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{where}: half a surrogate pair at character {error.start + 1}; repair the text") from error
 
 
 def _from_lines(path: Path) -> list[Source]:

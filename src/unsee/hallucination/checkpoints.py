@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from unsee.errors import InputError
 from unsee.vlm.load import _from_pretrained
 
 _SAMPLE = 1 << 20  # bytes from both ends of a file of weights
@@ -27,6 +28,41 @@ def pretrained(factory: Any, source: str, what: str, **options: Any) -> Any:
         InputError: there is no such checkpoint, or it is of another kind.
     """
     return _from_pretrained(factory, source, what, **options)
+
+
+def config_of(source: str) -> Any:
+    """The configuration of a checkpoint that is to be loaded later; it tells the kind of model at no cost.
+
+    Raises:
+        InputError: there is no such checkpoint, or its folder holds no weights.
+    """
+    from transformers import AutoConfig
+
+    config = pretrained(AutoConfig, source, "config.json")
+    if os.path.isdir(source) and not any(Path(source).glob("*.safetensors")):
+        raise InputError(f"{source}: holds no weights; give a folder with config.json and *.safetensors")
+    return config
+
+
+def tokenizer_of(source: str) -> Any:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        InputError: it has none.
+    """
+    from transformers import AutoTokenizer
+
+    tokenizer = pretrained(AutoTokenizer, source, "tokenizer")
+    check_tokenizer(tokenizer, source)
+    return tokenizer
+
+
+def check_tokenizer(tokenizer: Any, source: str) -> None:
+    """InputError for a tokenizer without words, which transformers makes for a folder that has no tokenizer's files."""
+    folder = Path(source)
+    known = {"tokenizer.json", "tekken.json", *getattr(tokenizer, "vocab_files_names", {}).values()}
+    if os.path.isdir(folder) and not any(os.path.isfile(folder / name) for name in known):
+        raise InputError(f"{source}: holds no tokenizer; add tokenizer.json of the model it stems from")
 
 
 def this_device() -> torch.device:

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from unsee.errors import InputError
-from unsee.hallucination.checkpoints import pretrained, this_device
+from unsee.hallucination.checkpoints import check_tokenizer, config_of, pretrained, this_device
 from unsee.hallucination.scorer import Picture
 from unsee.hallucination.spans import Unit
 from unsee.hallucination.windows import Grid
@@ -107,6 +107,14 @@ def detector(source: str, dtype: torch.dtype = torch.float32, device: Any = None
         raise InputError(f"{source}: {model.config.model_type!r} is no detector that is known here; known are {known}")
     processor = pretrained(AutoProcessor, source, "processor")
     return Detector(model.eval().to(device or this_device()), processor)
+
+
+def check_detector(source: str) -> None:
+    """InputError for a detector that could not be loaded, as far as it can be told without its weights."""
+    from transformers import AutoProcessor
+
+    config_of(source)
+    check_tokenizer(pretrained(AutoProcessor, source, "processor").tokenizer, source)
 
 
 def is_detector(source: str) -> bool:

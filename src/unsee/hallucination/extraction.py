@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
 
-from unsee.hallucination.checkpoints import fingerprint, pretrained
+from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.options import Mining
 from unsee.hallucination.phrases import Extractor, lexicon
 from unsee.hallucination.stages import Row, Stage
@@ -27,9 +27,9 @@ class Extracting:
     def check(self) -> None:
         """InputError when the extractor cannot be had; a language model is not loaded for that."""
         if self._mining.extractor == "llm":
-            from transformers import AutoConfig
+            from unsee.hallucination.extractors import check_language_model
 
-            pretrained(AutoConfig, str(self._mining.extractor_model), "config.json")
+            check_language_model(str(self._mining.extractor_model))
         else:
             _ = self._extractor
 

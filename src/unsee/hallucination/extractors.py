@@ -148,6 +148,18 @@ class LanguageModelExtractor:
 _INPUTS = ("input_ids", "attention_mask")
 
 
+def check_language_model(source: str) -> None:
+    """InputError for what `language_model` could not load, as far as it can be told without the weights."""
+    from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
+
+    from unsee.hallucination.checkpoints import config_of, tokenizer_of
+
+    config = config_of(source)
+    if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
+        raise InputError(f"{source}: {config.model_type!r} does not generate text; give a model such as Llama or Qwen")
+    tokenizer_of(source)
+
+
 def language_model(source: str, batch_size: int = 16, device: Any = None) -> LanguageModelExtractor:
     """The extractor of a text-generation model.
 
@@ -160,12 +172,12 @@ def language_model(source: str, batch_size: int = 16, device: Any = None) -> Lan
         InputError: there is no such model, or it does not generate text.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
-    from unsee.hallucination.checkpoints import pretrained, this_device
+    from unsee.hallucination.checkpoints import pretrained, this_device, tokenizer_of
 
     model = pretrained(AutoModelForCausalLM, source, "weights", use_safetensors=True, dtype=torch.float32)
-    tokenizer = pretrained(AutoTokenizer, source, "tokenizer")
+    tokenizer = tokenizer_of(source)
     return LanguageModelExtractor(model.eval().to(device or this_device()), tokenizer, batch_size)
 
 

@@ -44,7 +44,7 @@ def mine(mining: Mining) -> dict[str, Any]:
 
 
 class _Run:
-    """The stages of one run; models are loaded by the first shard that needs them."""
+    """The stages of one run; helping models are loaded by the first shard that needs them."""
 
     def __init__(self, mining: Mining) -> None:
         self._mining = mining
@@ -63,11 +63,13 @@ class _Run:
         first, second = Scoring(mining, mining.scorer, self._phrases, self._relevance), None
         if mining.second_scorer is not None:
             second = Scoring(mining, mining.second_scorer, self._phrases, self._relevance2)
-        # What is wrong with a later stage should be known before an earlier one has worked for hours.
+        # What is wrong with a stage should be known before anything is written, and before one has worked for hours.
         extracting.check()
         first.check(mining.thresholds, "--thresholds")
         if second is not None:
             second.check(mining.second_thresholds, "--second-thresholds")
+        if self._captions.missing():
+            captioning.check()
         self._captions.run(captioning.how(), captioning.rows, "captioning", ("phrases", "relevance", "relevance2"))
         self._phrases.run(extracting.how(), extracting.rows, "finding phrases", ("relevance", "relevance2"))
         after = self._phrases.digest()

@@ -12,7 +12,7 @@ These formats know one line for a caption: line breaks in it become blanks.
 from __future__ import annotations
 
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy as np
 
 from unsee.errors import InputError
 from unsee.files import read_json, read_jsonl, read_text, write_bytes, write_json, write_text
-from unsee.hallucination.captions import PROMPT, SEPARATOR, read_captions
+from unsee.hallucination.captions import PROMPT, SEPARATOR, check_whole, read_captions
 from unsee.hallucination.object_arrays import read_ragged
 from unsee.hallucination.phrases import Phrase, locate
 from unsee.hallucination.selection import Conflict, Thresholds, around, select
@@ -56,21 +56,43 @@ def read_released(
 def _from_scores(
     folder: Path, images: Path, thresholds: Thresholds, conflict: Conflict, question: str
 ) -> Iterator[CaptionRow]:
-    captions = {source.image: source.caption or "" for source in read_captions(folder / "captions.txt")}
     objects, scores = read_objects(folder / "objects.txt"), read_ragged(folder / "norm.npy")
+    captions = _captions_for(folder, [image for image, _ in objects])
     if len(objects) != len(scores):
         raise InputError(f"{folder}: objects.txt has {len(objects)} lines, norm.npy scores for {len(scores)}")
-    for number, ((image, phrases), own) in enumerate(zip(objects, scores, strict=True), start=1):
-        if image not in captions:
-            raise InputError(f"{folder / 'objects.txt'}, line {number}: no caption of {image} in captions.txt")
+    for (image, phrases), own, caption in zip(objects, scores, captions, strict=True):
         if len(own) != len(phrases):
             continue  # as released: pictures without windows have no scores
-        caption = captions[image]
         by_phrase = {" ".join(phrase.lower().split()): float(score) for phrase, score in zip(phrases, own, strict=True)}
         places = locate(caption, phrases).phrases
         found = [by_phrase[" ".join(place.text.lower().split())] for place in places]
         spans, sentence = select(caption, places, found, thresholds, conflict)
         yield CaptionRow(images / image, question, caption, spans, sentence, thresholds.unit or "cosine_100")
+
+
+def _captions_for(folder: Path, images: Sequence[str]) -> list[str]:
+    """The caption of each line of objects.txt, whose images are given.
+
+    Files of the same pictures line by line belong together line by line, so a picture may have several captions. Else
+    captions are found by their picture, which then may have but one.
+    """
+    sources = read_captions(folder / "captions.txt")
+    if [source.image for source in sources] == list(images):
+        return [source.caption or "" for source in sources]
+    known: dict[str, list[str]] = defaultdict(list)
+    for source in sources:
+        known[source.image].append(source.caption or "")
+    times = Counter(images)
+    for number, image in enumerate(images, start=1):
+        where = f"{folder / 'objects.txt'}, line {number}"
+        if image not in known:
+            raise InputError(f"{where}: no caption of {image} in captions.txt")
+        if times[image] > 1 or len(known[image]) > 1:
+            raise InputError(
+                f"{where}: {image} comes {times[image]} times here and {len(known[image])} times in captions.txt; "
+                "where a picture comes more than once, both files need the same pictures line by line"
+            )
+    return [known[image][0] for image in images]
 
 
 def read_objects(path: Path) -> list[tuple[str, list[str]]]:
@@ -163,6 +185,9 @@ def write_released(folder: Path, captions: Iterable[tuple[str, str, Sequence[tup
     Args:
         folder: is made where it is missing.
         captions: image, caption, and start, end and score of each phrase.
+
+    Raises:
+        InputError: a caption or the name of a picture is no text that a file can hold.
     """
     lines: list[str] = []
     objects: list[str] = []
@@ -170,6 +195,8 @@ def write_released(folder: Path, captions: Iterable[tuple[str, str, Sequence[tup
     sentences: list[Row] = []
     scores: list[list[float]] = []
     for image, text, places in captions:
+        check_whole(text, f"caption of {image!r}")
+        check_whole(image, f"picture {image!r}")
         caption = text.replace("\r", " ").replace("\n", " ")  # of the same length, so that places stay
         lines.append(f"{image}{SEPARATOR}{caption}")
         names = {caption[start:end]: score for start, end, score in places}  # one name once, as released

@@ -32,7 +32,14 @@ class Scoring:
         self._mining, self._source, self._phrases, self._stage = mining, source, phrases, stage
 
     def check(self, given: Thresholds | None, option: str) -> None:
-        """InputError when there is no such scorer, or thresholds were given that do not fit its scores."""
+        """InputError when there is no such scorer, or thresholds were given that do not fit its scores.
+
+        Nothing is loaded for that: a wrong scorer is known before anything is captioned.
+        """
+        if self._detects:
+            from unsee.hallucination.detector import check_detector
+
+            check_detector(self._source)
         if given is not None or self.unit == PUBLISHED.unit:
             self.thresholds(given, option)
 
@@ -52,9 +59,9 @@ class Scoring:
     @cached_property
     def unit(self) -> Unit:
         """What scores are."""
-        from unsee.hallucination.scorer import unit_of
+        from unsee.hallucination.scorer import outline, unit_of
 
-        return "probability" if self._detects else unit_of(self._source)
+        return "probability" if self._detects else unit_of(outline(self._source))
 
     def thresholds(self, given: Thresholds | None, option: str) -> Thresholds:
         """The given ones if they fit, else those published."""

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from unsee.errors import InputError, did_you_mean
 from unsee.hallucination.aggregation import AGGREGATORS
-from unsee.hallucination.checkpoints import pretrained, this_device
+from unsee.hallucination.checkpoints import config_of, pretrained, this_device, tokenizer_of
 from unsee.hallucination.spans import Unit
 from unsee.hallucination.windows import Grid, Layout, Look, cut
 from unsee.progress import progress
@@ -82,8 +82,8 @@ class DualEncoder:
 
     @property
     def unit(self) -> Unit:
-        """Probabilities where the model has learnt a bias for them (SigLIP), else 100 times the cosine."""
-        return "cosine_100" if getattr(self.model, "logit_bias", None) is None else "probability"
+        """What scores are."""
+        return unit_of(self.model)
 
     def prepare(self, phrases: Sequence[str], folder: Path) -> None:
         """Embed phrases, or read their embeddings; the same phrases give the same files."""
@@ -219,28 +219,50 @@ def dual_encoder(
     Raises:
         InputError: there is no such model, or it has no encoders of both kinds.
     """
-    from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+    from transformers import AutoModel
 
+    outline(source)
+    look, tokenizer = _look_and_tokenizer(source)
     model = pretrained(AutoModel, source, "weights", use_safetensors=True, dtype=dtype)
-    if not all(hasattr(model, name) for name in ("get_image_features", "get_text_features", "logit_scale")):
-        kind = getattr(model.config, "model_type", type(model).__name__)
-        raise InputError(f"{source}: {kind!r} is no dual encoder; give a CLIP or SigLIP model")
-    look = Look.of(pretrained(AutoImageProcessor, source, "image processor"), source)
-    tokenizer = pretrained(AutoTokenizer, source, "tokenizer")
     model = model.eval().to(device or this_device())
     return DualEncoder(model, tokenizer, look, grid or Grid(), aggregator, template, batch_size)
 
 
-def unit_of(source: str) -> Unit:
-    """In what a checkpoint scores, known without loading it: the family of SigLIP learns probabilities.
+def outline(source: str) -> Any:
+    """A dual encoder without its weights, on the meta device: it takes no memory, and tells what scores will be.
 
     Raises:
-        InputError: there is no such checkpoint.
+        InputError: as for `dual_encoder`, but for what the weights alone can tell.
     """
-    from transformers import AutoConfig
+    from transformers import MODEL_MAPPING, AutoModel
 
-    family = pretrained(AutoConfig, source, "config.json").model_type
-    return "probability" if family.startswith("siglip") else "cosine_100"
+    config, model = config_of(source), None
+    kind = MODEL_MAPPING.get(type(config), None)
+    if hasattr(kind, "get_image_features") and hasattr(kind, "get_text_features"):
+        try:
+            with torch.device("meta"):
+                model = AutoModel.from_config(config)
+        except (ValueError, KeyError, RuntimeError) as error:
+            said = " ".join(str(error).split())
+            raise InputError(f"{source}: its config.json describes no model that can be built: {said}") from error
+    if not hasattr(model, "logit_scale"):
+        raise InputError(f"{source}: {config.model_type!r} is no dual encoder; give a CLIP or SigLIP model")
+    _look_and_tokenizer(source)
+    return model
+
+
+def unit_of(model: Any) -> Unit:
+    """What a dual encoder scores, of which an outline is enough.
+
+    Probabilities where it has a bias to learn for them (SigLIP), else 100 times the cosine.
+    """
+    return "cosine_100" if getattr(model, "logit_bias", None) is None else "probability"
+
+
+def _look_and_tokenizer(source: str) -> tuple[Look, Any]:
+    from transformers import AutoImageProcessor
+
+    return Look.of(pretrained(AutoImageProcessor, source, "image processor"), source), tokenizer_of(source)
 
 
 def _unit_vectors(features: Any) -> Tensor:

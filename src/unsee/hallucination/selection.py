@@ -179,11 +179,12 @@ def read_thresholds(path: Path) -> Thresholds:
     if not isinstance(values, dict):
         raise InputError(f"{path}: {type(values).__name__} where an object with positive, negative and sentence is due")
     number: Callable[[str], float] = lambda key: _number(values.get(key), f"{path}: {key}")  # noqa: E731
+    positive, negative, sentence = number("positive"), number("negative"), number("sentence")
+    lowest = None if values.get("lowest") is None else number("lowest")
     unit = values.get("unit")
     if unit not in UNITS:
         raise InputError(f"{path}: unit is {unit!r}; it is one of {', '.join(UNITS)}")
-    lowest = None if values.get("lowest") is None else number("lowest")
-    return Thresholds(number("positive"), number("negative"), number("sentence"), lowest, cast(Unit, unit))
+    return Thresholds(positive, negative, sentence, lowest, cast(Unit, unit))
 
 
 def write_thresholds(path: Path, thresholds: Thresholds, **how: Any) -> None:

@@ -51,7 +51,7 @@ class Stage:
         """
         remove_unfinished(self.folder)
         self._claim(how, unfit)
-        missing = [shard for shard in self.shards() if not shard[0].is_file()]
+        missing = self.missing()
         steps = Steps(doing, self.rows, self.rows - sum(end - start for _, start, end in missing))
         try:
             for path, start, end in missing:
@@ -63,6 +63,10 @@ class Stage:
         """File, first row and end of every shard."""
         for number, start in enumerate(range(0, self.rows, self.shard_size)):
             yield self.folder / f"{number:05d}.jsonl", start, min(start + self.shard_size, self.rows)
+
+    def missing(self) -> list[tuple[Path, int, int]]:
+        """The shards that are still to be made."""
+        return [shard for shard in self.shards() if not shard[0].is_file()]
 
     def read(self, start: int, end: int) -> list[Row]:
         """The rows of one shard."""

@@ -62,6 +62,8 @@ def shown(report: Report) -> list[Answer]:
 def answer_tone(report: Report, answer: Answer, model: str) -> Tone:
     """Whether this answer is what the request hopes for. Base and gold are not judged, nor what base did not know."""
     base = next((name for name, one in report.models.items() if one.role == "base"), None)
+    if model not in answer.correct:
+        return "plain"
     if report.models[model].role != "method" or (base in answer.correct and not answer.correct[base]):
         return "plain"
     forget = next(probe.forget for probe in report.probes if probe.name == answer.probe)

@@ -15,6 +15,7 @@ from unsee import __version__
 from unsee.data import Example, Probe
 from unsee.files import write_text
 from unsee.folder import LIBRARIES
+from unsee.judged import is_judged
 from unsee.methods import find, hyper_parameters
 from unsee.records import Record
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
@@ -22,6 +23,7 @@ from unsee.report.inventions import inventions
 from unsee.report.page import render
 from unsee.report.photo import photo_data_uri
 from unsee.run import Run
+from unsee.watch import UNWATCHED
 
 Records = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 
@@ -38,8 +40,9 @@ def run_report(run: Run) -> Report:
             "base": ModelResult(
                 label="before",
                 role="base",
-                scores=scores_of(run.scores["models"]["base"]),
+                scores=scores_of(right_answers(run, "base")),
                 hallucination=checks_of(run, "base"),
+                judged=judged_of(run, "base"),
             ),
             method: method_result(run, seconds),
         },
@@ -51,6 +54,7 @@ def run_report(run: Run) -> Report:
         settings=run.settings.model_dump(mode="json"),
         environment=environment(),
         command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
+        notes=[UNWATCHED] if run.scores.get("watched") == [] else [],
     )
 
 
@@ -73,8 +77,9 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
         paper=find(name).paper,
         hyper_parameters={**values, **training, "parts": ", ".join(run.settings.parts)},
         seconds=seconds,
-        scores=scores_of(run.scores["models"][name]),
+        scores=scores_of(right_answers(run, name)),
         hallucination=checks_of(run, name),
+        judged=judged_of(run, name),
     )
 
 
@@ -82,6 +87,16 @@ def scores_of(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
     """Scores as the page holds them, from those of `scores.json`."""
     shown = set(Score.model_fields)
     return {probe: Score(**{k: v for k, v in numbers.items() if k in shown}) for probe, numbers in scores.items()}
+
+
+def right_answers(run: Run, model: str) -> dict[str, Any]:
+    """The scores of a model of a run, without those of captions: what base said once is no right answer."""
+    return {name: one for name, one in run.scores["models"][model].items() if name not in judged_of(run, model)}
+
+
+def judged_of(run: Run, model: str) -> dict[str, Any]:
+    """What a model of a run still says of what was judged, by probe."""
+    return dict(run.scores["judged"][model])
 
 
 def checks_of(run: Run, model: str) -> dict[str, Any]:
@@ -114,6 +129,7 @@ def probe_info(
         forget=is_forgotten(probe.name, request),
         trained_on=probe.trained_on,
         chance=chance,
+        judged=is_judged(probe.examples),
     )
 
 
@@ -128,6 +144,7 @@ def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
     photos: dict[Any, str] = {}
     found = []
     for probe in probes:
+        captions = is_judged(probe.examples)
         for index, example in enumerate(probe.examples):
             rows = {model: asked[probe.name][index] for model, asked in records.items() if probe.name in asked}
             found.append(
@@ -138,7 +155,7 @@ def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
                     question=example.question,
                     expected=example.answer,
                     said={model: row.said for model, row in rows.items()},
-                    correct={model: row.correct for model, row in rows.items()},
+                    correct={} if captions else {model: row.correct for model, row in rows.items()},
                 )
             )
     return found

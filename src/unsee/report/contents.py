@@ -93,6 +93,25 @@ class YesNoCheck(_Content):
     subjects: int
 
 
+class Tally(_Content):
+    """Of phrases judged alike, how many captions say; as `unsee.judged` has it."""
+
+    judged: int
+    said: int
+    said_matched: int
+    base_said_matched: int
+
+
+class JudgedCheck(_Content):
+    """What captions still say of what was judged invented and real in their pictures; as `unsee.judged` has it."""
+
+    invented: Tally
+    real: Tally
+    mean_words: Number
+    captions: int
+    sentences: int = 0
+
+
 Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]
 
 
@@ -106,6 +125,7 @@ class ModelResult(_Content):
     seconds: float | None = None
     scores: dict[str, Score] = {}  # probe -> score
     hallucination: dict[str, Check] = {}  # probe -> what is invented, of those that can tell
+    judged: dict[str, JudgedCheck] = {}  # probe -> what is still said, of captions with judged phrases
 
 
 class ProbeInfo(_Content):
@@ -117,6 +137,7 @@ class ProbeInfo(_Content):
     trained_on: bool = False  # True: measured on training rows, which the page then says
     label: str = ""  # a few plain words; empty shows the name
     chance: float | None = None  # accuracy of the best guess without knowledge, over this probe
+    judged: bool = False  # True: captions with judged phrases, to which there is no right answer
 
     @property
     def title(self) -> str:
@@ -194,7 +215,9 @@ class Report(_Content):
         probes = {probe.name for probe in self.probes}
         if len(probes) < len(self.probes):
             raise ValueError("two probes have the same name")
-        named_probes = {name for model in self.models.values() for name in (*model.scores, *model.hallucination)}
+        named_probes = {
+            name for model in self.models.values() for name in (*model.scores, *model.hallucination, *model.judged)
+        }
         named_probes |= {answer.probe for answer in self.answers} | {one.probe for one in self.inventions}
         named_probes |= set(self.pair or ())
         named_models = {name for answer in self.answers for name in (*answer.said, *answer.correct)} | set(self.curves)
@@ -217,6 +240,11 @@ class Report(_Content):
         return {name: model for name, model in self.models.items() if model.role == "method"}
 
     @property
+    def answered(self) -> list[ProbeInfo]:
+        """The probes whose answers are right or wrong."""
+        return [probe for probe in self.probes if not probe.judged]
+
+    @property
     def axes(self) -> tuple[ProbeInfo | None, ProbeInfo | None]:
         """The probe that should fall and the one that should stay, for the plot: `pair`, or the first that fit.
 
@@ -225,7 +253,7 @@ class Report(_Content):
         by_name = {probe.name: probe for probe in self.probes}
         if self.pair:
             return by_name[self.pair[0]], by_name[self.pair[1]]
-        forget = next((probe for probe in self.probes if probe.forget), None)
-        stays = [probe for probe in self.probes if not probe.forget]
+        forget = next((probe for probe in self.answered if probe.forget), None)
+        stays = [probe for probe in self.answered if not probe.forget]
         partner = forget.name.replace("forget", "retain") if forget else ""
         return forget, next((p for p in stays if p.name == partner), stays[0] if stays else None)

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from unsee.report import answers, view, wording
 from unsee.report.contents import Report
 from unsee.report.inventing import checked
+from unsee.report.judging import share_of
 from unsee.report.verdict import headline, mark, name_of
 
 
@@ -41,6 +42,7 @@ def render(report: Report) -> str:
         answers_left_out=len(report.answers) - len(answers.shown(report)),
         checked=checked(report),
         checks_of=partial(view.checks_of, report),
+        judged_of=partial(view.judged_of, report),
         probabilities=view.has_probabilities(report),
         probe_index={probe.name: i for i, probe in enumerate(report.probes)},
         method_index={name: i for i, name in enumerate(report.methods)},
@@ -66,6 +68,6 @@ def _template() -> Template:
     for function in (*functions, wording.counted):
         environment.filters[function.__name__] = function
     environment.globals.update(
-        mark=mark, name_of=name_of, verdict_signs=view.VERDICT_SIGNS, tone_of=answers.answer_tone
+        mark=mark, name_of=name_of, share_of=share_of, verdict_signs=view.VERDICT_SIGNS, tone_of=answers.answer_tone
     )
     return environment.from_string(_file("page.html.j2"))

@@ -12,6 +12,7 @@ from typing import Literal
 
 from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
 from unsee.report.inventing import Inventing, inventing
+from unsee.report.judging import Judging, judging
 from unsee.report.wording import listed, percent, short
 
 FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
@@ -105,6 +106,8 @@ class Verdict:
     keeping_sentence: str
     inventing: Inventing = "not checked"
     inventing_sentence: str = ""
+    judging: Judging = "not judged"
+    judging_sentence: str = ""
 
     @property
     def success(self) -> bool:
@@ -116,20 +119,23 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        return " ".join(filter(None, (self.forgetting_sentence, self.keeping_sentence, self.inventing_sentence)))
+        said = (self.judging_sentence, self.forgetting_sentence, self.keeping_sentence, self.inventing_sentence)
+        return " ".join(filter(None, said))
 
 
 def verdict(report: Report, model: str) -> Verdict:
     """Judge one method on the held-out probes (on training rows only if there are no others)."""
     forgetting, forgetting_sentence = _forgetting(report, report.models[model])
     keeping, keeping_sentence = _keeping(report, report.models[model])
-    invented = inventing(report, report.models[model])
-    return Verdict(model, forgetting, keeping, forgetting_sentence, keeping_sentence, *invented)
+    invented, of_labels = inventing(report, report.models[model]), judging(report, report.models[model])
+    if of_labels[1] and forgetting == "not measured":
+        forgetting_sentence = ""  # nothing was to be forgotten but what captions invent
+    return Verdict(model, forgetting, keeping, forgetting_sentence, keeping_sentence, *invented, *of_labels)
 
 
 def judged(report: Report, *, forget: bool) -> list[ProbeInfo]:
     """The probes that a verdict rests on: those held out, or, where there are none, those on training rows."""
-    probes = [probe for probe in report.probes if probe.forget == forget]
+    probes = [probe for probe in report.answered if probe.forget == forget]
     return [probe for probe in probes if not probe.trained_on] or probes
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from unsee.report.contents import Check, ModelResult, ProbeInfo, Report, Score
+from unsee.report.contents import Check, JudgedCheck, ModelResult, ProbeInfo, Report, Score
 from unsee.report.curves import curve, first_broken, value_range
 from unsee.report.scatter import Goal, Point, scatter
 from unsee.report.verdict import FORGET_MARGIN, KEEP_MARGIN, Tone, Verdict, judged, name_of, verdict
@@ -27,6 +27,15 @@ VERDICT_SIGNS: dict[str, tuple[str, Tone, str]] = {
     "collapsed": ("✗", "bad", "destroyed other knowledge"),
     "invents more": ("▲", "bad", "invents more than before"),
     "invents no more": ("✓", "good", "invents no more than before"),
+    "says less": ("↓", "plain", "says less of what was judged invented"),
+    "says less of both": ("\N{EN DASH}", "plain", "says less of what was judged real and invented alike"),
+    "says less by brevity": (
+        "\N{EN DASH}",
+        "plain",
+        "says less of what was judged invented, at equal length no less",
+    ),
+    "says as much": ("▲", "bad", "still says what was judged invented"),
+    "hardly names": ("✗", "bad", "hardly names what was judged real"),
     "unclear": ("\N{EN DASH}", "plain", "unclear whether it invents more"),
 }
 
@@ -78,6 +87,20 @@ def checks_of(report: Report, probe: str) -> list[Checked]:
     """What every model invents on one probe, in the order of the standings."""
     found = ((one, one.model.hallucination.get(probe)) for one in standings(report))
     return [Checked(one, check) for one, check in found if check is not None]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One line of what captions still say of what was judged."""
+
+    standing: Standing
+    check: JudgedCheck
+
+
+def judged_of(report: Report, probe: str) -> list[Judged]:
+    """What every model still says on one probe, in the order of the standings."""
+    found = ((one, one.model.judged.get(probe)) for one in standings(report))
+    return [Judged(one, check) for one, check in found if check is not None]
 
 
 def forget_retain_plots(report: Report) -> list[Markup]:
@@ -193,7 +216,7 @@ def limits(report: Report) -> list[str]:
         "The intervals cover the choice of subjects and questions. Another training run with another seed may land "
         "outside them.",
     ]
-    if report.of_role("gold") is None:
+    if report.of_role("gold") is None and report.answered:
         said.insert(
             0, "No gold model was given, so nobody knows how much a model would still get right that never saw this."
         )
@@ -202,5 +225,11 @@ def limits(report: Report) -> list[str]:
             0,
             "Some scores were measured on rows that the method trained on. They say little about other "
             "photographs or other wordings.",
+        )
+    if len(report.answered) < len(report.probes):
+        said.insert(
+            0,
+            "What is real and what is invented was judged by a scorer that may be wrong, in what base had said: "
+            "anything new, or under another name, was not judged.",
         )
     return [*said, *report.notes]

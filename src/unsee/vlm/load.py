@@ -10,8 +10,15 @@ from typing import Any
 
 import torch
 from huggingface_hub.constants import HF_HUB_OFFLINE
+from huggingface_hub.errors import StrictDataclassError
 from torch import nn
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    GenerationConfig,
+)
 
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_json
@@ -143,6 +150,11 @@ def _config(source: str, options: dict[str, Any]) -> Any:
             f"{source}: {config.model_type!r} is a text-only model (its config has no vision_config); "
             "give a vision-language model such as LLaVA or Qwen2.5-VL"
         )
+    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and not getattr(config, "auto_map", None):
+        raise InputError(
+            f"{source}: {config.model_type!r} does not generate text; "
+            "give a vision-language model such as LLaVA or Qwen2.5-VL"
+        )
     return config
 
 
@@ -158,7 +170,7 @@ def _from_pretrained(factory: Any, source: str, what: str, **options: Any) -> An
         raise InputError(f"{source}: has no config.json; give a folder that save_pretrained wrote")
     try:
         return factory.from_pretrained(source, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, StrictDataclassError) as error:
         if os.path.isdir(folder):
             raise InputError(f"{source}: cannot load its {what}: {_first_line(error)}") from error
         raise InputError(f"{source}: no such folder, and {_hub_says(error)}") from error

@@ -1,0 +1,150 @@
+"""Do captions still say what a scorer took for invented? Pure functions of rows with spans and of records.
+
+Pictures without any annotation have no list of what they show, so no CHAIR. What `unsee mine` leaves is a judgement of
+each phrase of the model's own captions: real or invented. After a run, the new captions of the same pictures are
+searched for these phrases: how many of those judged invented are still said, how many of those judged real are still
+named, before and after, whole and at equal length (both captions of a picture cut to the shorter one).
+
+This rests on the scorer that chose what to train on. What the model had not said was never judged, so a newly invented
+object is not seen, nor is one under another name. Rows that list the `objects` of their pictures are an independent
+check; see `unsee.hallucination_check`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from statistics import fmean
+from typing import Any
+
+from unsee.data.example import Example, Probe
+from unsee.hallucination.phrases import locate
+from unsee.metrics.hallucination import match_lengths
+from unsee.records import Record
+
+Recorded = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The phrases of one caption by what a scorer took them for; each once, lower case. None is in both."""
+
+    invented: frozenset[str]
+    real: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Of phrases judged alike, how many captions say. A phrase counts once a caption.
+
+    Attributes:
+        judged: how many there are.
+        said: of these, in the model's captions.
+        said_matched: in its captions cut to the length of the base's captions of the same pictures.
+        base_said_matched: in the base's captions, cut to the length of this model's.
+    """
+
+    judged: int
+    said: int
+    said_matched: int
+    base_said_matched: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCheck:
+    """What one model's captions still say, by the labels of their rows.
+
+    Attributes:
+        invented: of the phrases judged invented.
+        real: of the phrases judged real.
+        mean_words: mean length of the captions, in words (runs of non-space).
+        captions: how many.
+        sentences: labels that are a stretch of text without its phrases, which hardly any other caption repeats.
+    """
+
+    invented: Tally
+    real: Tally
+    mean_words: float
+    captions: int
+    sentences: int
+
+
+def check_judged(probes: Iterable[Probe], recorded: Recorded, base: str = "base") -> dict[str, Any]:
+    """What each model still says, on every probe of captions with judged phrases.
+
+    Args:
+        probes: what was asked.
+        recorded: by model and probe; all models were asked the same, row by row as the probes have them.
+        base: the model before.
+
+    Returns:
+        Numbers by model and probe, for JSON; a probe of other rows is not there.
+    """
+    rows = {probe.name: probe.examples for probe in probes if is_judged(probe.examples)}
+    return {
+        model: {name: asdict(_check(rows[name], asked[name], recorded[base][name])) for name in rows if name in asked}
+        for model, asked in recorded.items()
+    }
+
+
+def is_judged(examples: Sequence[Example]) -> bool:
+    """Whether all rows are captions with spans, some with a judged phrase: they have no right answers then."""
+    return all(example.spans for example in examples) and any(
+        span.role != "sentence" for example in examples for span in example.spans
+    )
+
+
+def labels_of(example: Example) -> Labels:
+    """What was judged in a caption. A phrase that is judged both ways is left out."""
+    found: dict[str, set[str]] = {"negative": set(), "positive": set()}
+    for span in example.spans:
+        if span.role != "sentence":
+            phrases = span.phrases or (example.answer[span.start : span.end],)
+            found[span.role] |= {" ".join(phrase.lower().split()) for phrase in phrases} - {""}
+    both = found["negative"] & found["positive"]
+    return Labels(frozenset(found["negative"] - both), frozenset(found["positive"] - both))
+
+
+def said_of(caption: str, labels: Labels) -> Labels:
+    """Those of the phrases that a caption says, between word boundaries, in singular or plural.
+
+    Of overlapping phrases the longer one is said: "dining table" is no "table".
+    """
+    judged = sorted(labels.invented | labels.real)
+    meant = {form: phrase for phrase in judged for form in _forms(phrase)}
+    meant |= {phrase: phrase for phrase in judged}  # where "dog" and "dogs" are judged, each stands for itself
+    places = locate(caption, meant).phrases
+    said = {meant[form] for place in places if (form := " ".join(place.text.lower().split())) in meant}
+    return Labels(labels.invented & said, labels.real & said)
+
+
+def _check(examples: Sequence[Example], records: Sequence[Record], base: Sequence[Record]) -> JudgedCheck:
+    labels = [labels_of(example) for example in examples]
+    said = [record.said for record in records]
+    cut, cut_before = match_lengths(said, [record.said for record in base])
+    texts = zip(said, cut, cut_before, strict=True)
+    found = [(own, *(said_of(text, own) for text in row)) for own, row in zip(labels, texts, strict=True)]
+    invented, real = (
+        Tally(*(sum(len(getattr(one, kind)) for one in column) for column in zip(*found, strict=True)))
+        for kind in ("invented", "real")
+    )
+    bare = sum(not span.phrases and span.role != "sentence" for example in examples for span in example.spans)
+    return JudgedCheck(invented, real, fmean(len(text.split()) for text in said), len(said), bare)
+
+
+@cache
+def _forms(phrase: str) -> tuple[str, ...]:
+    """A phrase in singular and plural, as far as it has them."""
+    if not phrase.rsplit(maxsplit=1)[-1].isalpha():
+        return (phrase,)
+    inflection = _inflection()
+    singular = inflection.singular_noun(phrase)  # False where it is none
+    return (phrase, str(singular) if singular else str(inflection.plural_noun(phrase)).lower())
+
+
+@cache
+def _inflection() -> Any:
+    from inflect import engine
+
+    return engine()

@@ -1,0 +1,68 @@
+"""What an unlearned model still says of what was judged invented and real, in words."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from unsee.report.contents import JudgedCheck, ModelResult, Report, Tally
+from unsee.report.wording import counted
+
+SILENT = 0.5  # below this share of the base's real phrases, a model says too little to have learned anything
+
+Judging = Literal[
+    "says less", "says less of both", "says less by brevity", "says as much", "hardly names", "not judged"
+]
+
+
+def judging(report: Report, model: ModelResult) -> tuple[Judging, str]:
+    """What became of the judged phrases, with the numbers: on held-out captions, else on those that were trained on."""
+    base = report.of_role("base")
+    probes = [probe for probe in report.probes if base and probe.name in model.judged and probe.name in base.judged]
+    if base is None or not probes:
+        return "not judged", ""
+    probe = min(probes, key=lambda one: (one.trained_on, not one.forget))
+    found, before = model.judged[probe.name], base.judged[probe.name]
+    pictures = "the pictures that it was trained on" if probe.trained_on else probe.title
+    sentence = (
+        f"By the scorer's labels, on {pictures}: of {counted(found.invented.judged, 'phrase')} judged invented "
+        f"{_change(found.invented, before.invented, 'said')}; of {found.real.judged:,} judged real "
+        f"{_change(found.real, before.real, 'named')}; captions went from {_words(before)} to {_words(found)} words. "
+        "Newly invented objects are not seen."
+    )
+    return _outcome(found, before), sentence
+
+
+def _change(found: Tally, before: Tally, verb: str) -> str:
+    """ "31 were said and 12 are now (at equal length 25 and 12)"."""
+    matched = f"{found.base_said_matched:,} and {found.said_matched:,}"
+    return f"{before.said:,} were {verb} and {found.said:,} are now (at equal length {matched})"
+
+
+def share_of(part: int, whole: int) -> float | None:
+    """None where there is nothing to share."""
+    return part / whole if whole else None
+
+
+def _words(check: JudgedCheck) -> str:
+    return "\N{EN DASH}" if check.mean_words is None else f"{check.mean_words:.1f}"
+
+
+def _outcome(found: JudgedCheck, before: JudgedCheck) -> Judging:
+    """What the numbers come to, at equal length.
+
+    Phrases were judged in what the base said, so whatever says anything else says fewer of them, the real ones as well:
+    less is less only where more is left of the real ones than of the invented.
+    """
+    if found.real.said < SILENT * before.real.said:
+        return "hardly names"
+    if not before.invented.said:
+        return "not judged"
+    invented, real = _left(found.invented), _left(found.real)
+    if invented >= 1:
+        return "says as much" if found.invented.said >= before.invented.said else "says less by brevity"
+    return "says less" if invented < real else "says less of both"
+
+
+def _left(tally: Tally) -> float:
+    """What the model says of what the base does, at equal length."""
+    return tally.said_matched / tally.base_said_matched if tally.base_said_matched else 1.0

@@ -1,0 +1,96 @@
+"""What captions still say of judged phrases, on texts that can be counted by eye."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from unsee.data import Example, Probe
+from unsee.data.example import AnswerSpan
+from unsee.judged import Labels, check_judged, is_judged, labels_of, said_of
+from unsee.records import Record
+
+BLANK = Record("forget", 0, None, None, None, "Describe.", "x", "", False, -1.0, 2)
+
+
+def row(invented: tuple[str, ...] = (), real: tuple[str, ...] = ()) -> Example:
+    spans = (AnswerSpan(0, 1, "negative", phrases=invented), AnswerSpan(2, 3, "positive", phrases=real))
+    return Example("Describe.", "A caption.", spans=tuple(span for span in spans if span.phrases))
+
+
+def check(rows: list[Example], before: list[str], now: list[str]) -> dict[str, Any]:
+    records = {
+        model: {"forget": [replace(BLANK, said=text) for text in said]}
+        for model, said in {"base": before, "m": now}.items()
+    }
+    return check_judged([Probe("forget", rows, trained_on=True)], records)
+
+
+def test_phrases_are_counted_before_and_after_whole_and_at_equal_length() -> None:
+    rows = [row(("dog", "red car"), ("cat",)), row(("cup",), ("table", "plate"))]
+    before = ["a cat and a dog near a red  car", "a table with a plate and a cup"]
+    now = ["a cat and a dog", "a table with a Cup there now then"]
+    found = check(rows, before, now)
+    base, m = found["base"]["forget"], found["m"]["forget"]
+    assert base["invented"] == {"judged": 3, "said": 3, "said_matched": 3, "base_said_matched": 3}
+    assert base["real"] == {"judged": 3, "said": 3, "said_matched": 3, "base_said_matched": 3}
+    # At equal length the base has said "a cat and a dog" and its second caption (8 words each): the car is gone.
+    assert m["invented"] == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 2}
+    assert m["real"] == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 3}
+    assert (m["mean_words"], m["captions"], m["sentences"]) == (6.5, 2, 0)  # 5 and 8
+    assert base["mean_words"] == 8.5  # 9 and 8
+
+
+@pytest.mark.parametrize(
+    ("caption", "said"),
+    [
+        ("Two dogs.", {"dog"}),
+        ("a DOG", {"dog"}),
+        ("a dogma and a hotdog", set()),
+        ("a dining table", {"dining table"}),  # which is no table
+        ("a table and dining tables", {"table", "dining table"}),
+        ("three wolves", {"wolves"}),
+        ("a wolf", {"wolves"}),
+        ("\U0001f431 and <b>c++</b>", {"\U0001f431", "c++"}),
+        ("", set()),
+    ],
+)
+def test_phrases_are_found_between_word_boundaries_in_singular_or_plural(caption: str, said: set[str]) -> None:
+    labels = Labels(frozenset({"dog", "table", "wolves", "\U0001f431", "c++"}), frozenset({"dining table"}))
+    found = said_of(caption, labels)
+    assert found.invented | found.real == said
+    assert found.real == said & {"dining table"}
+
+
+def test_a_number_of_its_own_is_judged_by_itself() -> None:
+    labels = Labels(frozenset({"dog"}), frozenset({"dogs"}))
+    assert said_of("dogs", labels) == Labels(frozenset(), frozenset({"dogs"}))
+    assert said_of("a dog", labels) == Labels(frozenset({"dog"}), frozenset())
+
+
+def test_a_phrase_counts_once_a_caption_and_not_at_all_where_it_is_judged_both_ways() -> None:
+    assert labels_of(row(("Dog", "dog", "cat"), ("red  bus", "cat"))) == Labels(
+        frozenset({"dog"}), frozenset({"red bus"})
+    )
+
+
+def test_a_span_without_phrases_stands_for_its_text_and_is_counted() -> None:
+    spans = (
+        AnswerSpan(6, 13, "negative"),
+        AnswerSpan(0, 5, "positive", phrases=("cat",)),
+        AnswerSpan(0, 13, "sentence"),
+    )
+    example = Example("Describe.", "A cat, a  dog", spans=spans)
+    assert labels_of(example) == Labels(frozenset({"a dog"}), frozenset({"cat"}))
+    assert check([example], ["a dog"], ["a cat"])["m"]["forget"]["sentences"] == 1
+
+
+def test_only_captions_with_judged_phrases_are_checked() -> None:
+    fact, whole = Example("Where?", "Oslo"), Example("Describe.", "A cat", spans=(AnswerSpan(0, 5, "sentence"),))
+    assert not is_judged([fact])
+    assert not is_judged([whole])
+    assert not is_judged([row(("dog",)), fact])  # its right answers would be lost
+    assert is_judged([row(("dog",)), whole])
+    assert check([fact], ["Oslo"], ["Riga"]) == {"base": {}, "m": {}}
