@@ -31,7 +31,7 @@ def test_training_reads_what_is_written(tmp_path: Path) -> None:
     assert isinstance(first.image, Path)
     assert first.image.resolve() == (tmp_path / "photos" / "1.png").resolve()
     assert first.spans == (
-        AnswerSpan(START, START + 3, "negative", 2.0, 21.25),
+        AnswerSpan(START, START + 3, "negative", 2.0, 21.25, phrases=("cat", "cat")),
         AnswerSpan(0, len(CAPTION), "sentence", 1.0, 28.5),
     )
     assert second.spans == ()
