@@ -22,9 +22,7 @@ def npo(log_probs: Tensor, reference_log_probs: Tensor, beta: float) -> Tensor:
     Returns:
         Per-sample loss, shape (batch,): (2 / beta) * log(1 + (p / p_ref) ** beta).
     """
-    import torch.nn.functional as F  # here, so that methods can be listed without the seconds that torch takes
-
-    return (2 / beta) * F.softplus(beta * (log_probs - reference_log_probs.detach()))
+    return (2 / beta) * _softplus(beta * (log_probs - reference_log_probs.detach()))
 
 
 def npo_over_vocabulary(logits: Tensor, reference_logits: Tensor, beta: float, floor: float = 1e-8) -> Tensor:
@@ -42,10 +40,8 @@ def npo_over_vocabulary(logits: Tensor, reference_logits: Tensor, beta: float, f
     Returns:
         Scalar: (2 / beta) times the mean over (batch, time, vocabulary) of log(1 + (p / (p_ref + floor)) ** beta).
     """
-    import torch.nn.functional as F
-
     frozen = (reference_logits.detach().softmax(-1) + floor).log()
-    return (2 / beta) * F.softplus(beta * (logits.log_softmax(-1) - frozen)).mean()
+    return (2 / beta) * _softplus(beta * (logits.log_softmax(-1) - frozen)).mean()
 
 
 def dpo(log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
@@ -62,9 +58,7 @@ def dpo(log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
     Returns:
         Per-sample loss, shape (batch,): -log sigmoid(beta * (log_ratio - rejected_log_ratio)), log 2 at the start.
     """
-    import torch.nn.functional as F
-
-    return F.softplus(-beta * (log_ratio - rejected_log_ratio))
+    return _softplus(-beta * (log_ratio - rejected_log_ratio))
 
 
 def simnpo(mean_log_probs: Tensor, beta: float, delta: float) -> Tensor:
@@ -82,6 +76,11 @@ def simnpo(mean_log_probs: Tensor, beta: float, delta: float) -> Tensor:
     Returns:
         Per-sample loss, shape (batch,): (2 / beta) * log(1 + exp(beta * (mean_log_probs + delta))).
     """
-    import torch.nn.functional as F
+    return (2 / beta) * _softplus(beta * (mean_log_probs + delta))
 
-    return (2 / beta) * F.softplus(beta * (mean_log_probs + delta))
+
+def _softplus(values: Tensor) -> Tensor:
+    """log(1 + exp(x)) at any x; PyTorch's own is x itself above 20, where its slope is off by up to 2e-9."""
+    import torch.nn.functional as F  # here, so that methods can be listed without the seconds that torch takes
+
+    return -F.logsigmoid(-values)
