@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,80 @@ def test_every_layout_says_the_same(values: dict[str, Any]) -> None:
     assert row(**values).example() == EXPECTED
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"question": " Who is this?\n", "answer": " Ada "},
+        {"prompt": "Who is this? ", "completion": " Ada"},
+        {"prompt": [{"role": "user", "content": " Who is this?"}], "completion": [{**ADA, "name": None}]},
+        {
+            "messages": [
+                {"role": "user", "content": "\tWho is this?\u2028"},
+                {"role": "assistant", "content": "Ada\n\n"},
+            ]
+        },
+        {"conversations": [{"from": "human", "value": "<image>\nWho is this?"}, {"from": "gpt", "value": "Ada\n"}]},
+        {"conversations": [{"from": "human", "value": "Who is this?\n<image>"}, {"from": "gpt", "value": " Ada"}]},
+        {"conversations": [{"from": "user", "value": "Who is this? "}, {"from": "assistant", "value": "Ada"}]},
+        {"instruction": "Who is this?\n", "input": "", "output": " Ada", "system": None, "history": []},
+        {"question": " Who is this?", "caption": "  Ada ", "spans": []},
+        # Of data sets that were joined, one has nulls where the other has values.
+        {"question": None, "answer": None, "messages": [USER, ADA]},
+        {**ASKED, "messages": None, "prompt": "", "image_2": None, "tools": []},
+    ],
+)
+def test_what_a_row_means_does_not_depend_on_how_it_is_written(values: dict[str, Any]) -> None:
+    assert row(**values, image=png()).example() == EXPECTED
+
+
+def test_alternatives_are_written_like_the_answer() -> None:
+    example = row(
+        **ASKED, perturbed_answers=[" Bob"], paraphrased_answers=["Ada L.\n"], choices=["Ada ", "Bob"]
+    ).example()
+    assert example.perturbed_answers == ("Bob",)
+    assert example.paraphrased_answers == ("Ada L.",)
+    assert example.choices == ("Ada", "Bob")
+
+
+def test_the_input_of_an_instruction_is_asked_with_it() -> None:
+    values = {"instruction": "Translate.\n", "input": "chat", "output": "cat"}
+    assert row(**values).example() == Example("Translate.\nchat", "cat")
+
+
+def test_spans_stand_where_they_stood_when_white_space_is_taken_off() -> None:
+    spans = [
+        {"start": 2, "end": 5, "role": "positive", "score": 1.0},
+        {"start": 0, "end": 9, "role": "negative", "score": 0},
+    ]
+    example = row(question="What?", caption="  Ada, Bob \n", spans=spans).example()
+    assert [example.answer[span.start : span.end] for span in example.spans] == ["Ada", "Ada, Bo"]
+
+
+@pytest.mark.parametrize(
+    ("values", "problem"),
+    [
+        ({"messages": [USER, ADA]}, "messages beside question and answer; a row is one question and one answer, keep"),
+        ({"prompt": "Who?"}, "prompt beside question and answer"),
+        ({"conversations": [{"from": "human", "value": "x"}]}, "conversations beside question and answer"),
+        ({"instruction": "Who?", "output": "Bob"}, "instruction beside question and answer"),
+        ({"caption": "A cat", "spans": [{}]}, "spans beside question and answer"),
+        ({"system": "Be brief."}, "system: not supported, and leaving it out would change what is asked"),
+        ({"history": [["a", "b"]]}, "history: not supported"),
+        ({"tools": [{"name": "search"}]}, "tools: not supported"),
+        ({"context": "Ada was born"}, "context: not supported"),
+        ({"input": "x"}, "input: not supported"),
+        ({"image": b"1", "image2": "b.png"}, "image2: a further picture; an example has one at most, under image"),
+        ({"image": b"1", "images_2": ["b.png"]}, "unknown column 'images_2'; did you mean 'images'?"),
+        ({"image": b"1", "mask": {"bytes": b"1", "path": None}}, "mask: a further picture"),
+        ({"image": b"1", "thumbnail": b"1"}, "thumbnail: a further picture"),
+    ],
+)  # fmt: skip
+def test_nothing_of_a_row_is_dropped_in_silence(values: dict[str, Any], problem: str) -> None:
+    message = refused(row(**ASKED, **values).example)
+    assert message.startswith("forget.jsonl, row 3: ")
+    assert problem in message
+
+
 @pytest.mark.parametrize("nothing", [{}, {"image": None}, {"images": []}, {"images": None}, {"images": [None]}])
 def test_a_question_in_words_alone(nothing: dict[str, Any]) -> None:
     assert row(**ASKED, **nothing).example() == Example("Who is this?", "Ada")
@@ -78,7 +153,7 @@ def test_optional_keys_may_be_null() -> None:
         ({"Question": "q", "Answer": "a"}, "(is 'Question' meant to be 'question'?)"),
         ({"prompt": "q", "chosen": "a", "rejected": "b"}, "no completion beside prompt"),
         ({"text": "q"}, "understood: question + answer, prompt + completion, or messages, each with image"),
-        ({"conversations": []}, "columns found: conversations"),
+        ({"conversation": []}, "no known layout (is 'conversation' meant to be 'conversations'?)"),
         ({}, "columns found: none"),
         ({**ASKED, "perturbed_answer": ["b"]}, "did you mean 'perturbed_answers'? Rename or remove it"),
         ({**ASKED, "Image": "a.png"}, "did you mean 'image'?"),
@@ -158,6 +233,23 @@ def test_bad_values_are_named(values: dict[str, Any], problem: str) -> None:
         ({"prompt": [{"role": "user", "content": ["x"]}], "completion": "x"}, "a part of type 'str'"),
         ({"prompt": [{"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image", "path": "a.png"}]}],
           "completion": "x"}, "a picture inside a turn; put it under image"),
+        ({"prompt": [{"role": "user", "content": [{"type": "text", "text": "Who is"}, {"type": "image"}]}],
+          "completion": "x", "image": b"1"}, "a picture behind words; it comes first, so write the words behind it"),
+        ({"prompt": [{"role": "user", "content": [{"type": "text", "text": "x", "audio": "a.wav"}]}],
+          "completion": "x"}, "prompt: a part with 'audio', which would be lost; supported is type and text"),
+        ({"messages": [USER, {**ADA, "tool_calls": [{}]}]}, "a turn with 'tool_calls', which would be lost"),
+        ({"conversations": []}, "conversations: turns of nobody; supported is one user turn"),
+        ({"conversations": "x"}, "conversations: str where a list of turns"),
+        ({"conversations": [{"from": "system", "value": "x"}]}, "conversations: a system turn"),
+        ({"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "y"}] * 2}, "user, assistant"),
+        ({"conversations": [{"from": "bing", "value": "x"}]}, "a turn of from, value; from and value expected"),
+        ({"conversations": [{"role": "user", "content": "x"}]}, "a turn of role, content; from and value expected"),
+        ({"conversations": [{"from": "human", "value": "<image>x"}, {"from": "gpt", "value": "y"}]}, "has no picture"),
+        ({"conversations": [{"from": "human", "value": "Is <image> Ada?"}, {"from": "gpt", "value": "y"}],
+          "image": b"1"}, "conversations: a picture between words; it comes first"),
+        ({"conversations": [{"from": "human", "value": "x"}, {"from": "gpt", "value": "<image>"}]}, "in the answer"),
+        ({"instruction": "x", "input": 3, "output": "y"}, "input: int where a string is expected"),
+        ({"instruction": "x", "output": 3}, "output: a number where a string is expected"),
         ({"prompt": [{"role": "user", "content": [{"type": "image"}] * 2 + [{"type": "text", "text": "x"}]}],
           "completion": "x", "image": b"1"}, "2 image placeholders; an example has one picture at most"),
     ],
@@ -214,8 +306,27 @@ def test_captions_with_spans_as_mining_writes_them() -> None:
             "number 1: phrases 'cat' where a list of strings is expected",
         ),
         ([{"start": 5, "end": 5, "role": "negative", "score": 1.0}], r"number 1: \[5, 5\) is no range"),
+        ([{"start": 1, "end": 2, "role": "negative", "score": 1.0}], r"number 1: \[1, 2\) holds white space alone"),
+        ([{"start": True, "end": 5, "role": "negative", "score": 1.0}], r"number 1: \[True, 5\) is no range"),
+        ([{"start": 0, "end": 5, "role": ["negative"], "score": 1.0}], r"role \['negative'\]; it is positive"),
+        ([{"start": 0, "end": 5, "role": "negative", "score": 10**400}], "where a number is expected"),
+        ([{"start": 0, "end": 5, "role": "negative", "score": math.nan}], "score nan where a number is expected"),
     ],
 )
 def test_bad_spans_are_named(spans: object, problem: str) -> None:
     with pytest.raises(InputError, match=problem):
         Row({**SPANS, "spans": spans}, "row 1", Path()).example()
+
+
+@pytest.mark.parametrize(
+    ("sentence", "problem"),
+    [
+        ({"role": "positive", "score": math.nan}, "sentence: score nan where a number is expected"),
+        ({"role": "positive", "score": "high"}, "sentence: score 'high' where a number is expected"),
+        ({"role": "positive", "score": True}, "sentence: score True where a number is expected"),
+        ({"role": True}, "sentence: role True; it is positive, negative or null"),
+        ([1], "sentence: role 'no object'"),
+    ],
+)
+def test_a_bad_sentence_is_named(sentence: object, problem: str) -> None:
+    assert problem in refused(Row({**SPANS, "sentence": sentence}, "row 1", Path()).example)

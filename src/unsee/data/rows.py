@@ -1,19 +1,17 @@
 """One row of a user's data, in any layout that is understood, becomes one `Example`.
 
 Understood are the columns `question` and `answer`; TRL's `prompt` and `completion`, as strings or as turns;
-and `messages`. Each takes `image` (one picture) or `images` (a list of at most one), which may be null.
-Nothing is guessed: a column that looks like a misspelt one is an error, since passing over it in silence would
-turn a question about a picture into a question about nothing.
+`messages`; LLaVA's `conversations`; and Alpaca's `instruction`, `input` and `output`. Each takes `image` (one picture)
+or `images` (a list of at most one), which may be null. What a row means does not depend on how it is written: the same
+conversation is the same example in each of them.
 """
 
 from __future__ import annotations
 
-import difflib
-import math
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -22,22 +20,9 @@ from PIL import Image
 
 from unsee.data.conversation import question_and_answer
 from unsee.data.example import AnswerSpan, Example, ImageSource
+from unsee.data.layouts import layout_of
 from unsee.errors import InputError
 
-LAYOUTS = {
-    "question": ("question", "answer"),
-    "prompt": ("prompt", "completion"),
-    "messages": ("messages",),
-    "spans": ("question", "caption", "spans"),  # as `unsee mine` writes them
-}
-UNDERSTOOD = "question + answer, prompt + completion, or messages, each with image (or images)"
-OPTIONAL = (
-    *("image", "images", "subject", "fact", "id"),
-    *("paraphrased_answers", "perturbed_answers", "choices", "objects"),
-)
-KNOWN = frozenset(OPTIONAL).union(*LAYOUTS.values(), ("sentence", "unit"))
-
-_PICTURE_NAME = re.compile(r"image|img|photo|picture|file_name", re.IGNORECASE)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 
 
@@ -56,14 +41,11 @@ class Row:
             InputError: if the row has no known layout, or a value is missing, empty or of the wrong type; one
                 line that names the file, the row, the key and what would be right.
         """
-        layout = _layout(tuple(self.values), self.where)
+        layout, problem = layout_of(self.values)
+        if problem:
+            raise InputError(f"{self.where}: {problem}")
         image = self._image()
-        if layout == "question":
-            question, answer = self._text("question"), self._text("answer")
-        elif layout == "spans":
-            question, answer = self._text("question"), self._text("caption")
-        else:
-            question, answer = question_and_answer(self.values, layout, has_image=image is not None, fail=self.fail)
+        question, answer = self._said(layout, has_image=image is not None)
         choices = self._texts("choices")
         if choices and answer not in choices:
             raise self.fail("choices", f"the answer {_short(answer)} is not among them")
@@ -80,6 +62,14 @@ class Row:
             objects=None if self.values.get("objects") is None else self._texts("objects"),
             spans=self._spans(answer) if layout == "spans" else (),
         )
+
+    def _said(self, layout: str, has_image: bool) -> tuple[str, str]:
+        """The question and the answer."""
+        if layout in ("question", "spans"):
+            return self._text("question"), self._text("caption" if layout == "spans" else "answer")
+        keys, texts = question_and_answer(self.values, layout, has_image, fail=self.fail)
+        question, answer = (check_text(value, key, self) for key, value in zip(keys, texts, strict=True))
+        return question, answer
 
     def fail(self, key: str, problem: str) -> InputError:
         """The error that something is wrong with the value under `key`."""
@@ -109,32 +99,44 @@ class Row:
         given = self.values["spans"]
         if not isinstance(given, (list, tuple)):
             raise self.fail("spans", f"{_kind(given)} where a list is expected")
-        found = [self._span(span, number, len(caption)) for number, span in enumerate(given, start=1)]
+        written = self.values["caption"]
+        found = [self._span(span, number, written) for number, span in enumerate(given, start=1)]
         sentence = self.values.get("sentence") or {}
         role = sentence.get("role") if isinstance(sentence, Mapping) else "no object"
         if role not in (None, "positive", "negative"):
             raise self.fail("sentence", f"role {role!r}; it is positive, negative or null")
         if role:
-            score = sentence.get("score")
+            given = sentence.get("score")
+            score = 1.0 if given is None else self._number(given, "sentence", "score")
             held: Literal["sentence", "negative"] = "sentence" if role == "positive" else "negative"
-            found.append(AnswerSpan(0, len(caption), held, score=1.0 if score is None else float(score)))
+            found.append(AnswerSpan(0, len(caption), held, score=score))
         return tuple(found)
 
-    def _span(self, span: Any, number: int, length: int) -> AnswerSpan:
+    def _span(self, span: Any, number: int, written: str) -> AnswerSpan:
+        """A span of the caption as it is written, in the characters of the caption without white space around it."""
         values = span if isinstance(span, Mapping) else {}
         start, end, role = values.get("start"), values.get("end"), values.get("role")
-        if not (type(start) is int and type(end) is int and 0 <= start < end <= length):
-            raise self.fail("spans", f"number {number}: [{start}, {end}) is no range of its caption of {length}")
-        if role not in {"positive", "negative"}:
+        if not (type(start) is int and type(end) is int and 0 <= start < end <= len(written)):
+            raise self.fail("spans", f"number {number}: [{start}, {end}) is no range of its caption of {len(written)}")
+        if not written[start:end].strip():
+            raise self.fail("spans", f"number {number}: [{start}, {end}) holds white space alone")
+        before, length = len(written) - len(written.lstrip()), len(written.strip())
+        start, end = max(start - before, 0), min(end - before, length)
+        if role not in ("positive", "negative"):
             raise self.fail("spans", f"number {number}: role {role!r}; it is positive or negative")
-        numbers = {"weight": values.get("weight", 1.0), "score": values.get("score")}
-        for key, value in numbers.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise self.fail("spans", f"number {number}: {key} {value!r} where a number is expected")
+        weight, score = (
+            self._number(value, "spans", f"number {number}: {key}")
+            for key, value in (("weight", values.get("weight", 1.0)), ("score", values.get("score")))
+        )
         phrases = values.get("phrases") or ()
         if not (isinstance(phrases, (list, tuple)) and all(isinstance(phrase, str) for phrase in phrases)):
             raise self.fail("spans", f"number {number}: phrases {phrases!r} where a list of strings is expected")
-        return AnswerSpan(start, end, role, float(numbers["weight"]), float(numbers["score"]), tuple(phrases))
+        return AnswerSpan(start, end, role, weight, score, tuple(phrases))
+
+    def _number(self, value: Any, key: str, what: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+            raise self.fail(key, f"{what} {value!r} where a number is expected")
+        return float(value)
 
     def _image(self) -> ImageSource | None:
         image, images = self.values.get("image"), self.values.get("images")
@@ -181,7 +183,9 @@ class Row:
 
 
 def check_text(value: Any, key: str, row: Row) -> str:
-    """The value, if it is a string with something in it.
+    """The value, if it is a string with something in it, without the white space around it.
+
+    This is the one place where white space is taken off, so that " Ada" and "Ada" are the same answer in every layout.
 
     Raises:
         InputError: if it is not.
@@ -194,51 +198,7 @@ def check_text(value: Any, key: str, row: Row) -> str:
         value.encode("utf-8")
     except UnicodeEncodeError as error:
         raise row.fail(key, f"half a surrogate pair at character {error.start + 1}; repair the text") from error
-    return value
-
-
-def _layout(columns: tuple[str, ...], where: str) -> str:
-    layout, problem = _recognise(columns)
-    if problem:
-        raise InputError(f"{where}: {problem}")
-    return layout
-
-
-@lru_cache(maxsize=64)
-def _recognise(columns: tuple[str, ...]) -> tuple[str, str]:
-    """The layout that the columns make and, where they make none or hold a doubtful name, what is wrong."""
-    for layout, keys in LAYOUTS.items():
-        if all(key in columns for key in keys):
-            return layout, _doubt(columns)
-    found = ", ".join(columns) or "none"
-    for keys in LAYOUTS.values():
-        present = [key for key in keys if key in columns]
-        if present:
-            missing = next(key for key in keys if key not in columns)
-            return "", f"no {missing} beside {present[0]}{_nearest(missing, columns)}; columns found: {found}"
-    hints = (_nearest(key, columns) for keys in LAYOUTS.values() for key in keys)
-    return "", f"no known layout{next(filter(None, hints), '')}; columns found: {found}; understood: {UNDERSTOOD}"
-
-
-def _nearest(missing: str, columns: tuple[str, ...]) -> str:
-    strange = {column.lower(): column for column in columns if column not in KNOWN}
-    near = difflib.get_close_matches(missing, strange, n=1, cutoff=0.7)
-    return f" (is {strange[near[0]]!r} meant to be {missing!r}?)" if near else ""
-
-
-def _doubt(columns: tuple[str, ...]) -> str:
-    """What a column that is not known might have been meant to be, if leaving it out could do harm."""
-    strange = [column for column in columns if column not in KNOWN]
-    for column in strange:
-        near = difflib.get_close_matches(column.lower(), OPTIONAL, n=1, cutoff=0.85)
-        if near and near[0] not in columns:
-            return f"unknown column {column!r}; did you mean {near[0]!r}? Rename or remove it"
-    if "image" in columns or "images" in columns:
-        return ""
-    for column in strange:
-        if _PICTURE_NAME.search(column):
-            return f"column {column!r} but no image; rename it, or add image: null for questions in words"
-    return ""
+    return value.strip()
 
 
 def _kind(value: Any) -> str:
