@@ -77,6 +77,22 @@ def test_an_adapter_is_measured_on_the_base_that_it_was_trained_on(tmp_path: Pat
 
 
 @needs_bitsandbytes
+def test_training_and_measuring_compute_alike_on_every_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bitsandbytes.nn.modules.has_avx512bf16", lambda: True)
+    tiny.save(tiny.llava(), tmp_path)
+    loaded = in_four_bits(tmp_path)
+    batch = loaded.encoder.batch(tiny.examples(3))
+    said = []
+    for mode in (True, False):
+        loaded.model.train(mode)
+        with torch.no_grad():
+            said.append(Policy(loaded.model).answer_log_probs(batch))
+    assert torch.equal(*said)
+
+
+@needs_bitsandbytes
 def test_settings_reach_the_model(tmp_path: Path) -> None:
     tiny.save(tiny.llava(), tmp_path)
     values = {"model": str(tmp_path), "forget": "forget.jsonl", "out": "run", "quantize": "4bit"}

@@ -26,7 +26,7 @@ from unsee.parts import PARTS, Part
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.parts import bare_matrices, freeze_other_parts, linear_names, part_of_parameters
 from unsee.vlm.policy import innermost
-from unsee.vlm.quantized import is_finite, quantization
+from unsee.vlm.quantized import in_one_precision, is_finite, quantization
 
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -97,6 +97,7 @@ def load(
             raise InputError(f"quantize={quantize}: rounded weights cannot be trained; add lora, as in --lora 16")
         how |= {"quantization_config": quantization(quantize, DTYPES[dtype]), "device_map": {"": device}}
     model, info = _from_pretrained(AutoModelForImageTextToText, base, "weights", **how, **options)
+    in_one_precision(model)
     _check_weights(model, base, sorted(info["missing_keys"]))
     part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
     if base != source:

@@ -37,6 +37,17 @@ def quantization(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig:
     )
 
 
+def in_one_precision(model: nn.Module) -> None:
+    """Keep rounded layers from a way of their own to compute where nothing is trained.
+
+    On processors with AVX512-BF16, bitsandbytes packs a layer anew and computes in bfloat16 in evaluation mode alone:
+    training and measuring would see two different models, and layers narrower than a block of scales fail.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            setattr(module, "support_avx512bf16_for_cpu", False)  # noqa: B010 (modules take tensors alone, says mypy)
+
+
 def size(weight: nn.Parameter) -> int:
     """How many numbers a parameter stands for; in four bits, two of them share a byte."""
     state = getattr(weight, "quant_state", None)
