@@ -154,6 +154,7 @@ def test_scores_name_what_the_data_have_and_pass_the_knowledge_gate() -> None:
     plain = score([PLAIN])
     assert plain.candidates == {}
     assert "truth_ratio_forget" not in plain.to_dict()
-    flat = score([known, unknown], base=[known, unknown]).to_dict()
-    assert flat["left_out"] == 1
-    assert flat["truth_ratio_forget"] == pytest.approx(exp(0))  # 1/2 against 1/2: of the known row alone
+    rows = [known, replace(known, index=2), unknown, replace(unknown, index=3)]  # two facts, each asked twice
+    flat = score(rows, base=rows).to_dict()
+    assert flat["left_out"] == 2
+    assert flat["truth_ratio_forget"] == pytest.approx(exp(0))  # 1/2 against 1/2: of the known rows alone

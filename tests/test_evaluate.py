@@ -13,12 +13,13 @@ import torch
 from tests import tiny
 from tests.families import Build, each_family
 from tests.scripted import script
+from unsee.criteria import known_to
 from unsee.data import Example, Probe
 from unsee.errors import InputError
 from unsee.evaluate import measure, measure_all, summary
 from unsee.files import write_jsonl
 from unsee.records import Record, read_records
-from unsee.scores import known_to, score
+from unsee.scores import score
 from unsee.vlm import Policy
 
 EXAMPLES = tiny.examples(7)
@@ -35,16 +36,16 @@ def record(index: int, subject: str | None, fact: str | None, correct: bool, **v
 # The knowledge gate.
 
 
-def test_a_fact_is_known_when_at_least_half_of_its_questions_were_answered() -> None:
+def test_a_row_counts_when_the_base_was_right_in_at_least_half_of_the_others_about_its_fact() -> None:
     base = [
-        record(0, "Ada", "city", True),
-        record(1, "Ada", "city", False),  # 1 of 2: known, and so is this question that was missed
-        record(2, "Ada", "award", True),
-        record(3, "Ada", "award", False),
-        record(4, "Ada", "award", False),  # 1 of 3: not known
-        record(5, "Ben", "city", False),  # 0 of 1: not known, whatever is known of Ada's city
+        record(0, "Ada", "city", True),  # the other one was missed
+        record(1, "Ada", "city", False),  # the other one was right: known, and so this question counts
+        record(2, "Ada", "award", True),  # 0 of 2 others
+        record(3, "Ada", "award", False),  # 1 of 2 others
+        record(4, "Ada", "award", False),  # 1 of 2 others
+        record(5, "Ben", "city", False),  # no others, whatever is known of Ada's city
     ]
-    assert known_to(base) == [True, True, False, False, False, False]
+    assert known_to(base) == [False, True, False, True, True, None]
 
 
 def test_a_question_about_no_named_fact_stands_for_itself() -> None:
@@ -56,23 +57,25 @@ def test_a_question_about_no_named_fact_stands_for_itself() -> None:
         record(4, None, None, True),
         record(5, None, None, False),
     ]
-    assert known_to(base) == [True, False, True, False, True, False]
+    assert known_to(base) == [None] * 6
 
 
 def test_what_the_base_did_not_know_is_counted_and_left_out() -> None:
-    base = [record(n, "Ada" if n < 3 else "Ben", f"fact {n}", n != 2) for n in range(5)]
-    # The model knows 1 of the 4 that the base knew (0, 1, 3, 4), and happens to be right about the one it did not.
-    records = [record(n, "Ada" if n < 3 else "Ben", f"fact {n}", n in (1, 2)) for n in range(5)]
+    facts = [("Ada", "city"), ("Ada", "year"), ("Ben", "city"), ("Ben", "year"), ("Ben", "award")]
+    twice = [fact for fact in facts for _ in range(2)]  # the base knows all but Ben's city
+    base = [record(n, subject, fact, (subject, fact) != facts[2]) for n, (subject, fact) in enumerate(twice)]
+    # The model is right in 2 of the 8 rows that the base knew, and happens to be about one that it did not.
+    records = [record(n, subject, fact, n in (2, 3, 4)) for n, (subject, fact) in enumerate(twice)]
     gated, ungated = score(records, base), score(records)
-    assert (gated.accuracy.score, gated.accuracy.n, gated.left_out) == (1 / 4, 4, 1)
-    assert (ungated.accuracy.score, ungated.accuracy.n, ungated.left_out) == (2 / 5, 5, 0)
-    assert gated.ungated == ungated.ungated == 2 / 5
+    assert (gated.accuracy.score, gated.accuracy.n, gated.left_out) == (1 / 4, 8, 2)
+    assert (ungated.accuracy.score, ungated.accuracy.n, ungated.left_out) == (3 / 10, 10, 0)
+    assert gated.ungated == ungated.ungated == 3 / 10
 
 
 def test_a_base_that_knew_nothing_leaves_nothing_to_score() -> None:
-    records = [record(0, "Ada", "city", True)]
-    found = score(records, [record(0, "Ada", "city", False)])
-    assert (found.accuracy.n, found.left_out, found.ungated) == (0, 1, 1.0)
+    records = [record(n, "Ada", "city", True) for n in range(2)]
+    found = score(records, [record(n, "Ada", "city", False) for n in range(2)])
+    assert (found.accuracy.n, found.left_out, found.ungated) == (0, 2, 1.0)
     assert isnan(found.accuracy.score)
     assert isnan(found.mean_answer_probability)
     assert found.to_dict()["score"] is None

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from unsee.criteria import known_to
 from unsee.metrics.answers import answer_probability, rouge
 from unsee.metrics.choices import most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.interval import Score, bootstrap_mean
+from unsee.metrics.paired import paired_difference
 from unsee.metrics.truth import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
 from unsee.records import Record
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeScore:
-    """What one model scored on one probe.
+    """What one model scored on one probe. See `unsee.criteria` for what counts as known to the base.
 
     Attributes:
         accuracy: share of exact matches over what the base knew, with a 95 % bootstrap interval over subjects.
         left_out: examples about facts that the base did not know.
-        ungated: share of exact matches over everything.
+        alone: examples among those that count about whose fact nothing else was asked, so that nothing tells whether
+            the base knew it.
+        everything: share of exact matches over all examples, with its interval.
+        known_change: `accuracy` less that of the base, row by row; all NaN without a base.
+        change: `everything` less that of the base, row by row; all NaN without a base.
         mean_answer_probability: mean of exp(log_prob / tokens) over what the base knew.
         rouge_l_recall: mean ROUGE-L recall of what was said over what the base knew.
         candidates: further means over what the base knew, each over the rows that have what it needs; what no row
@@ -31,37 +37,36 @@ class ProbeScore:
 
     accuracy: Score
     left_out: int
-    ungated: float
+    alone: int
+    everything: Score
+    known_change: Score
+    change: Score
     mean_answer_probability: float
     rouge_l_recall: float
     candidates: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def ungated(self) -> float:
+        """Share of exact matches over all examples."""
+        return self.everything.score
+
     def to_dict(self) -> dict[str, Any]:
         """Flat, for JSON."""
+        further = {"ungated": self.everything, "known_change": self.known_change, "change": self.change}
         return {
             **self.accuracy.to_dict(),
             "left_out": self.left_out,
-            "ungated": self.ungated,
+            "alone": self.alone,
+            **{key: value for name, one in further.items() for key, value in _flat(name, one)},
             "mean_answer_probability": self.mean_answer_probability,
             "rouge_l_recall": self.rouge_l_recall,
             **self.candidates,
         }
 
 
-def known_to(base: Sequence[Record]) -> list[bool]:
-    """The knowledge gate: which records ask about a fact that the base knew.
-
-    A fact that was never known cannot be forgotten. A fact is a (subject, fact) pair, known when the base was right
-    in at least half of its records; a record without both stands for itself.
-    """
-    right: dict[Any, list[bool]] = defaultdict(list)
-    for record in base:
-        right[_fact_of(record)].append(record.correct)
-    return [2 * sum(right[_fact_of(record)]) >= len(right[_fact_of(record)]) for record in base]
-
-
-def _fact_of(record: Record) -> Any:
-    return (record.subject, record.fact) if record.subject and record.fact else record.index
+def _flat(name: str, one: Score) -> list[tuple[str, float | int | None]]:
+    values = one.to_dict()
+    return [(name, values["score"]), (f"{name}_low", values["low"]), (f"{name}_high", values["high"])]
 
 
 def _asked(record: Record) -> Any:
@@ -73,23 +78,40 @@ def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed:
 
     Args:
         records: of the model to be scored.
-        base: records of the starting model on the same probe, for the knowledge gate; None scores everything.
+        base: records of the starting model on the same probe, which say what was known and what has changed; None
+            scores everything and compares with nothing.
         seed: of the bootstrap.
     """
     if base is not None and [_asked(record) for record in base] != [_asked(record) for record in records]:
         raise ValueError("base and model were not asked the same questions")
-    gate = known_to(base) if base is not None else [True] * len(records)
-    known = [record for record, passed in zip(records, gate, strict=True) if passed]
+    gate: list[bool | None] = known_to(base) if base is not None else [True] * len(records)
+    places = [place for place, passed in enumerate(gate) if passed is not False]
+    known = [records[place] for place in places]
     return ProbeScore(
-        accuracy=bootstrap_mean(
-            [float(record.correct) for record in known], [record.subject for record in known], seed=seed
-        ),
+        accuracy=_share(known, seed),
         left_out=len(records) - len(known),
-        ungated=_mean(float(record.correct) for record in records),
+        alone=gate.count(None),
+        everything=_share(records, seed),
+        known_change=_change(known, [base[place] for place in places] if base is not None else None),
+        change=_change(records, base),
         mean_answer_probability=_mean(answer_probability(record.log_prob, record.tokens) for record in known),
         rouge_l_recall=_mean(rouge(record.said, record.expected).rouge_l_recall for record in known),
         candidates=candidate_scores(known),
     )
+
+
+def _share(records: Sequence[Record], seed: int) -> Score:
+    """Share of exact matches, with its interval over subjects."""
+    right = [float(record.correct) for record in records]
+    return bootstrap_mean(right, [record.subject for record in records], seed=seed)
+
+
+def _change(records: Sequence[Record], base: Sequence[Record] | None) -> Score:
+    """How many more are right than by the base, as a share, with its interval over subjects."""
+    if base is None:
+        return Score(math.nan, math.nan, math.nan, 0)
+    now, before = ([float(record.correct) for record in of_model] for of_model in (records, base))
+    return paired_difference(now, before, [record.subject for record in records])
 
 
 def candidate_scores(records: Sequence[Record]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from unsee.bench import cells, select
 from unsee.bench.cells import Cell, Setting, Subject, cell
 from unsee.bench.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
 from unsee.bench.grids import rows as make_rows
+from unsee.criteria import role_of, share_right
 from unsee.errors import InputError
 from unsee.files import read_json, write_json
 from unsee.methods import METHODS
@@ -75,6 +76,13 @@ class Plan:
     def of_base(self, seed: int) -> Cell:
         """The cell of a world's base."""
         return cell(self.out, self.setting(seed), BASE, "base")
+
+    def shares(self, one: Cell) -> dict[str, float]:
+        """Share of right answers of a cell on each probe, of those that count; empty where its training broke."""
+        if one.scores.get("failed"):
+            return {}
+        base, request = self.of_base(one.setting.seed).records(), self.request
+        return {probe: share_right(rows, base[probe], role_of(probe, request)) for probe, rows in one.records().items()}
 
     def developed(self) -> list[Cell]:
         """All cells that selection looks at, world by world."""
@@ -209,16 +217,11 @@ def selection(plan: Plan, row: Row) -> Selected:
     """What the rule of `unsee.bench.select` chooses for a row, from cells that are done."""
     distances: dict[int, list[float]] = {place: [] for place in range(len(row.configurations))}
     for seed in plan.development:
-        base, gold = (accuracies(cell(plan.out, plan.setting(seed), n, s)) for n, s in MEASURED[:2])
+        base, gold = (plan.shares(cell(plan.out, plan.setting(seed), n, s)) for n, s in MEASURED[:2])
         for place, one in enumerate(plan.tried(row, seed)):
-            found = accuracies(one)
+            found = plan.shares(one)
             distances[place].append(select.distance(found, base, gold, plan.request) if found else float("inf"))
     return Selected(row, select.choose(distances, row.configurations), distances)
-
-
-def accuracies(one: Cell) -> dict[str, float]:
-    """Share of right answers of a cell on each probe; empty where its training broke."""
-    return {probe: numbers["score"] for probe, numbers in one.scores["scores"].items()}
 
 
 def _selected_to_dict(one: Selected) -> dict[str, Any]:

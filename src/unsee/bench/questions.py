@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from unsee.bench.grids import VARIANTS
-from unsee.bench.leaderboard import BASE, GOLD, Outcome, accuracies
+from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.results import MARGIN, Comparison, Results
 from unsee.bench.statistics import Estimate
 
@@ -95,7 +95,7 @@ def _tried(outcome: Outcome, row: str) -> list[tuple[str, float, float]]:
     chosen = next(one for one in outcome.selected if one.row.name == row)
     found = []
     for configuration in chosen.row.configurations:
-        scores = [accuracies(outcome.plan.of(chosen.row, configuration, s)) for s in outcome.plan.development]
+        scores = [outcome.plan.shares(outcome.plan.of(chosen.row, configuration, s)) for s in outcome.plan.development]
         if all(scores):
             means = [fmean(one[probe] for one in scores) for probe in ("forget_vqa", "retain_vqa")]
             found.append((configuration.label, means[0], means[1]))

@@ -11,12 +11,11 @@ import numpy as np
 
 from unsee.bench import statistics
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
-from unsee.bench.select import FORGET_PROBES
 from unsee.bench.statistics import Estimate, Floats
+from unsee.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, Role, counted, role_of
 from unsee.records import Record
-from unsee.scores import known_to
 
-MARGIN = 0.05  # differences from gold below this are as good as none
+MARGIN = EQUIVALENCE_MARGIN
 ALPHA = 0.05
 
 Records = Mapping[str, Sequence[Sequence[Record]]]  # probe -> the records of each seed
@@ -42,8 +41,8 @@ class Results:
     """Numbers of a finished bench. All rows are resampled by the same draws of seeds and people.
 
     Args:
-        scored: for each row, probe and seed, who was asked and which answers were right, as the gate lets them
-            through; rows whose training broke on some seed are left out.
+        scored: for each row, probe and seed, who was asked and which answers were right, of those that count (see
+            `unsee.criteria`); rows whose training broke on some seed are left out.
         request: what was to go.
     """
 
@@ -132,25 +131,28 @@ class Results:
 
 def results(outcome: Outcome) -> Results:
     """Read the records of what was reported."""
-    base = {
-        probe: [one.records()[probe] for one in outcome.reported[BASE]] for probe in outcome.reported[BASE][0].records()
-    }
+    request, base = outcome.plan.request, {}
+    for probe in outcome.reported[BASE][0].records():
+        base[probe] = [one.records()[probe] for one in outcome.reported[BASE]]
     scored = {}
     for row, found in outcome.reported.items():
         if any(one.scores.get("failed") for one in found):
             continue
         records = [one.records() for one in found]
         scored[row] = {
-            probe: [people(of_seed[probe], of_base) for of_seed, of_base in zip(records, base[probe], strict=True)]
+            probe: [
+                people(of_seed[probe], of_base, role_of(probe, request))
+                for of_seed, of_base in zip(records, base[probe], strict=True)
+            ]
             for probe in outcome.reported[BASE][0].scores["scores"]
         }
-    return Results(scored, outcome.plan.request)
+    return Results(scored, request)
 
 
-def people(records: Sequence[Record], base: Sequence[Record]) -> statistics.Seed:
-    """Who was asked what the base knew, and which answers were right."""
+def people(records: Sequence[Record], base: Sequence[Record], role: Role) -> statistics.Seed:
+    """Who was asked what counts, and which answers were right."""
     found: dict[Any, list[float]] = {}
-    for record, known in zip(records, known_to(base), strict=True):
-        if known:
+    for record, counts in zip(records, counted(base, role), strict=True):
+        if counts:
             found.setdefault(record.subject or record.index, []).append(float(record.correct))
     return found

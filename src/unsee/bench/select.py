@@ -16,15 +16,11 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from unsee.bench.grids import Configuration
+from unsee.criteria import FORGET_PROBES
 
-FORGET_PROBES: dict[str, tuple[str, ...]] = {  # what each request wants gone
-    "visual": ("forget_vqa",),
-    "textual": ("forget_qa",),
-    "both": ("forget_vqa", "forget_qa"),
-}
 TIE = 1e-9
 
-Scores = Mapping[str, float]  # probe -> share of right answers
+Scores = Mapping[str, float]  # probe -> share of right answers, as `unsee.criteria` counts them
 
 
 def distance(scores: Scores, base: Scores, gold: Scores, request: str) -> float:

@@ -1,0 +1,79 @@
+"""When a model has unlearned: the one rule of scores, verdicts, selection and leaderboard.
+
+**What is to go** cannot be forgotten unless it was known, so only rows about facts that the base knew count. Whether a
+row counts is decided by *other* rows about the same fact. Were it decided by the row itself, the base would be right on
+all that is left, and whatever is compared with it (a model, gold) on rows picked by another's luck: a loss where there
+is none. Base, gold and methods are counted on the same rows.
+
+**What is to stay** counts in full, and is compared with the base row by row.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from unsee.records import Record
+
+FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
+KEEP_MARGIN = 0.05  # a fall of this much below base counts as kept
+EQUIVALENCE_MARGIN = 0.05  # differences from gold that a leaderboard takes for none
+COLLAPSED = 0.5  # below this share of base's score, knowledge is destroyed rather than dented
+
+Role = Literal["forget", "keep"]
+
+FORGET_PROBES: dict[str, tuple[str, ...]] = {  # of the embedded world: what each request wants gone
+    "visual": ("forget_vqa",),
+    "textual": ("forget_qa",),
+    "both": ("forget_vqa", "forget_qa"),
+}
+
+
+def role_of(probe: str, request: str) -> Role:
+    """What a probe of the embedded world is for."""
+    return "forget" if probe in FORGET_PROBES[request] else "keep"
+
+
+def known_to(base: Sequence[Record]) -> list[bool | None]:
+    """Of each record, whether the base knew the fact that it asks for, by evidence apart from the record itself.
+
+    A fact is a (subject, fact) pair. It counts as known to a record when the base was right in at least half of the
+    *other* records about it: other wordings, other photographs.
+
+    Returns:
+        True or False; None where nothing else was asked about the fact (or subject and fact are not named), which
+        leaves nothing to go by.
+    """
+    right: dict[Any, list[bool]] = defaultdict(list)
+    for record in base:
+        right[_fact_of(record)].append(record.correct)
+    return [_known(record.correct, right[_fact_of(record)]) for record in base]
+
+
+def _known(own: bool, of_fact: Sequence[bool]) -> bool | None:
+    others = len(of_fact) - 1
+    return 2 * (sum(of_fact) - own) >= others if others else None
+
+
+def _fact_of(record: Record) -> Any:
+    return (record.subject, record.fact) if record.subject and record.fact else record.index
+
+
+def counted(base: Sequence[Record], role: Role) -> list[bool]:
+    """Of each record, whether it counts towards a score: all of what is to stay; of what is to go, what was known.
+
+    Where nothing tells whether a fact was known, its record counts.
+
+    Args:
+        base: records of the starting model on the same probe.
+        role: what the probe is for.
+    """
+    return [role == "keep" or known is not False for known in known_to(base)]
+
+
+def share_right(records: Sequence[Record], base: Sequence[Record], role: Role) -> float:
+    """Share of right answers among the records that count; NaN where none does."""
+    right = [record.correct for record, counts in zip(records, counted(base, role), strict=True) if counts]
+    return sum(right) / len(right) if right else math.nan
