@@ -42,14 +42,20 @@ def test_local_paths_become_absolute_and_hub_ids_stay(tmp_path: Path, monkeypatc
         "forget": "rows.jsonl",
         "retain": "missing.jsonl",
         "preserve": "data:config",
-        "probes": {"a": "owner/rows:config", "b": "x/y/z"},
+        "probes": {"a": "owner/rows:config", "b": "x/y/z", "c": "data#test", "d": "data:config#test", "e": "a/b#test"},
     }
     settings = parse({**given, "out": "run"})
     assert settings.model == str(tmp_path / "data")
     assert settings.forget == str(tmp_path / "rows.jsonl")
     assert settings.retain == str(tmp_path / "missing.jsonl")
     assert settings.preserve == str(tmp_path / "data:config")
-    assert settings.probes == {"a": "owner/rows:config", "b": str(tmp_path / "x/y/z")}
+    assert settings.probes == {
+        "a": "owner/rows:config",
+        "b": str(tmp_path / "x/y/z"),
+        "c": str(tmp_path / "data#test"),
+        "d": str(tmp_path / "data:config#test"),
+        "e": "a/b#test",
+    }
     assert settings.out == "run"
 
 

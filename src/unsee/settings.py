@@ -33,8 +33,8 @@ DEFAULT_METHOD = "npo"
 SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
 SOURCES = ("model", "forget", "retain", "preserve")  # settings that name a path or a hub id
 _PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
-_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?")
-_DATA_FILE = re.compile(r".*\.(jsonl|json|parquet)", re.IGNORECASE)
+_HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?(#[\w.-]+)?")
+_DATA_FILE = re.compile(r".*\.(jsonl|json|parquet)(#.*)?", re.IGNORECASE)
 
 
 def _number_or_word(value: Any) -> Any:
@@ -118,7 +118,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
     model: Text = Field(description="folder or hub id of the model to change")
-    forget: Text = Field(description="rows to be forgotten: a JSONL or Parquet file, a folder, or a hub id")
+    forget: Text = Field(
+        description="rows to be forgotten: a JSONL or Parquet file, a folder, or a hub id, FOLDER#SPLIT"
+    )
     retain: Text | None = Field(None, description="rows to be kept, for methods that train on them")
     preserve: Text | None = Field(None, description="further rows that a saliency mask protects; never trained on")
     probes: dict[str, Text] = Field({}, description="held-out rows to measure on, by name")
@@ -203,12 +205,13 @@ def _absolute(source: str, folder: Path = Path()) -> str:
     """A local path in full, so that `run.yaml` means the same from any folder; a hub id as it is.
 
     Args:
-        source: a path, `FOLDER:CONFIGURATION`, or a hub id.
+        source: a path, `FOLDER:CONFIGURATION`, or a hub id, with `#SPLIT` behind it or without.
         folder: where relative paths start.
     """
     path = os.path.abspath(folder / Path(source).expanduser())
-    place, colon, _ = path.rpartition(":")
-    local = os.path.exists(path) or (colon and os.path.isdir(place))
+    whole = path.rpartition("#")[0] if "#" in source and not os.path.exists(path) else path
+    place, colon, _ = whole.rpartition(":")
+    local = os.path.exists(whole) or (colon and os.path.isdir(place))
     hub_id = _HUB_ID.fullmatch(source) and not _DATA_FILE.fullmatch(source)
     return source if hub_id and not local else path
 

@@ -118,6 +118,103 @@ def test_hub_layout_with_configurations(dataset: datasets.Dataset, tmp_path: Pat
     assert "retain" in refused(load_examples, f"{tmp_path}:nothing")
 
 
+TWO = [("one?", "1", None), ("two?", "2", (6, 4))]  # the first file has no pictures
+
+
+def first_without_pictures(dataset: datasets.Dataset, kind: str, folder: Path) -> None:
+    words, seen = dataset.select([0]).remove_columns("image"), dataset.select([1])
+    if kind == "saved":
+        words.save_to_disk(folder / "a")
+        seen.save_to_disk(folder / "b")
+        return
+    data = folder / "data"
+    data.mkdir(parents=True)
+    if kind == "null column":
+        words = words.add_column("image", [None])
+    for number, rows in enumerate((words, seen)):
+        place = data / f"train-0000{number}-of-00002"
+        if kind == "jsonl":
+            asked = {key: rows[0][key] for key in ("question", "answer")}
+            place.with_suffix(".jsonl").write_text(json.dumps(asked | ({"image": "../face.png"} if number else {})))
+        else:
+            rows.to_parquet(place.with_suffix(".parquet"))
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet", "null column", "saved"])
+def test_files_of_which_the_first_has_no_pictures(dataset: datasets.Dataset, tmp_path: Path, kind: str) -> None:
+    first_without_pictures(dataset, kind, tmp_path / "many")
+    assert said(load_examples(tmp_path / "many")) == TWO
+
+
+def test_a_row_that_does_not_fit_is_named_with_its_file(rows_file: Write, tmp_path: Path) -> None:
+    rows_file(ASKED, name="train-0.jsonl")
+    rows_file({**ASKED, "img": "face.png"}, name="train-1.jsonl")
+    assert "train-1.jsonl, row 1: column 'img' but no image" in refused(load_examples, tmp_path)
+
+
+def test_files_that_would_be_left_out_are_named(dataset: datasets.Dataset, rows_file: Write, tmp_path: Path) -> None:
+    rows_file(ASKED, name="train.jsonl")
+    rows_file(ASKED, ASKED, name="train-2.jsonl")
+    assert len(load_examples(tmp_path)) == 3
+    dataset.to_parquet(tmp_path / "train.parquet")
+    assert "are both 'train'; name the file, or remove one" in refused(load_examples, tmp_path)
+    (tmp_path / "some").mkdir()
+    rows_file(ASKED, name="some/rows.jsonl")
+    for name in ("a", "b"):
+        dataset.select([2]).to_parquet(tmp_path / f"some/{name}.parquet")
+    assert "some/rows.jsonl: would be left out beside a.parquet" in refused(load_examples, tmp_path / "some")
+
+
+def test_pictures_in_several_folders_come_in_the_order_of_their_names(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").write_bytes(png())
+        (tmp_path / name / "metadata.jsonl").write_text(json.dumps({**ASKED, "question": name, "file_name": "0.png"}))
+    assert said(load_examples(tmp_path)) == [("a", "Ada", (6, 4)), ("b", "Ada", (6, 4))]
+    (tmp_path / "b/metadata.jsonl").write_text(json.dumps({**ASKED, "file_name": "1.png"}))
+    assert "b/metadata.jsonl, row 1, image: no such file" in refused(load_examples, tmp_path)
+    (tmp_path / "b/metadata.jsonl").write_text(json.dumps({**ASKED, "file_name": "0.png", "image": "0.png"}))
+    assert "file_name: given beside image" in refused(load_examples, tmp_path)
+
+
+# Which split.
+
+
+def layouts_with_splits(dataset: datasets.Dataset, folder: Path, *splits: str) -> list[Path]:
+    """The same splits as files, as shards of a hub repository, and as `save_to_disk` writes them."""
+    (folder / "hub/data").mkdir(parents=True)
+    (folder / "files").mkdir()
+    rows = {split: dataset.select([2 - number]) for number, split in enumerate(splits)}
+    for split, some in rows.items():
+        some.to_parquet(folder / f"hub/data/{split}-00000-of-00001.parquet")
+        some.to_parquet(folder / f"files/{split}.parquet")
+    datasets.DatasetDict(rows).save_to_disk(folder / "saved")
+    return [folder / "hub", folder / "files", folder / "saved"]
+
+
+def test_the_only_split_needs_no_name(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    for folder in layouts_with_splits(dataset, tmp_path, "test"):
+        assert said(load_examples(folder)) == said(load_examples(f"{folder}#test")) == THREE[2:]
+
+
+def test_one_of_several_splits_is_named_behind_the_source(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    for folder in layouts_with_splits(dataset, tmp_path, "test", "validation"):
+        assert said(load_examples(f"{folder}#validation")) == THREE[1:2]
+        assert said(load_examples(folder, split="validation")) == THREE[1:2]
+        message = refused(load_examples, folder)
+        assert "which split? There are " in message
+        assert f"name one, as in {folder}#" in message
+        assert "no split 'train'; there are " in refused(load_examples, f"{folder}#train")
+
+
+def test_a_split_is_named_once_and_right(rows_file: Write, tmp_path: Path) -> None:
+    path = rows_file(ASKED)
+    assert "forget.jsonl: one file has no split 'test'" in refused(load_examples, f"{path}#test")
+    assert "name one split behind #" in refused(load_examples, f"{tmp_path}#")
+    assert "name one split behind #" in refused(load_examples, f"{tmp_path}#test", split="train")
+    assert len(load_examples(rows_file(ASKED, name="for#get.jsonl"))) == 1
+
+
 def test_folder_of_pictures_with_metadata(tmp_path: Path) -> None:
     (tmp_path / "faces").mkdir()
     for index in range(3):
@@ -192,7 +289,29 @@ def test_hub_id_passes_configuration_and_split(
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
     assert said(load_examples("owner/name:small", split="test")) == THREE
     load_examples("owner/name")
-    assert asked == [("owner/name", "small", "test"), ("owner/name", None, "train")]
+    load_examples("owner/name:small#validation")
+    wanted = [("owner/name", "small", "test"), ("owner/name", None, "train"), ("owner/name", "small", "validation")]
+    assert asked == wanted
+
+
+def test_hub_data_set_with_a_test_split_alone(
+    dataset: datasets.Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    splits = ["test"]
+
+    def load_dataset(name: str, config: str | None, split: str) -> datasets.Dataset:
+        if split not in splits:
+            raise ValueError(f"Unknown split {split!r}. Should be one of {splits}.")
+        return dataset
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    monkeypatch.setattr(datasets, "get_dataset_split_names", lambda *_: splits)
+    assert said(load_examples("owner/name")) == THREE
+    splits.append("validation")
+    message = refused(load_examples, "owner/name")
+    assert "owner/name: which split? There are test, validation; name one, as in owner/name#test" in message
+    assert "Should be one of" in refused(load_examples, "owner/name#train")
 
 
 def test_folder_without_data(tmp_path: Path) -> None:

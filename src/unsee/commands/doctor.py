@@ -28,7 +28,8 @@ def doctor(
         str | None, typer.Option(help="Folder or hub id of a model to look at.", show_default=False)
     ] = None,
     data: Annotated[
-        str | None, typer.Option(help="Rows to look at, the first one in full.", show_default=False)
+        str | None,
+        typer.Option(help="Rows to look at, the first one in full; FOLDER#SPLIT names a split.", show_default=False),
     ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")

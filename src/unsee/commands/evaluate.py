@@ -40,7 +40,10 @@ def evaluate(
     ],
     data: Annotated[
         str,
-        typer.Option(help="Questions and answers: a .jsonl or .parquet file, a folder, a hub id.", show_default=False),
+        typer.Option(
+            help="Questions and answers: a .jsonl or .parquet file, a folder, a hub id; FOLDER#SPLIT names a split.",
+            show_default=False,
+        ),
     ],
     batch_size: Annotated[int, typer.Option(min=1, help="Rows a forward pass.")] = 32,
     max_new_tokens: Annotated[int, typer.Option(min=1, help="Answers are cut there.")] = 64,

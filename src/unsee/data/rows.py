@@ -148,6 +148,8 @@ class Row:
             raise self.fail("images", f"{_kind(images)} where a list is expected; a single picture goes under image")
         if len(images) > 1:
             raise self.fail("images", f"{len(images)} pictures; an example has one at most, so split the row")
+        if len(images) == 1 and images[0] is None:
+            raise self.fail("images", "a list of null; give a picture, or null or an empty list for none")
         return self._picture("images", images[0] if images else None)
 
     def _picture(self, key: str, value: Any) -> ImageSource | None:

@@ -48,6 +48,18 @@ def test_default_configuration_lies_in_data(clear_folder: Path, tmp_path: Path) 
     assert "not a Parquet file that can be read" in message
 
 
+def test_another_split_is_named_behind_the_source(clear_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "forget01").mkdir()
+    content = (clear_folder / "forget01" / "train-00000-of-00001.parquet").read_bytes()
+    (tmp_path / "forget01" / "test-00000-of-00001.parquet").write_bytes(content)
+    assert not open_source(tmp_path).has("forget01")
+    source = open_source(f"{tmp_path}#test")
+    assert isinstance(source, Folder)
+    assert source.configs == ["forget01"]
+    assert len(list(source.rows("forget01", ["name"]))) == len(rows_of(clear_folder, "forget01"))
+    assert open_source("therem/CLEAR#test") == Hub("therem/CLEAR", "test")
+
+
 def test_only_columns_that_are_asked_for_are_read(clear_folder: Path) -> None:
     row = next(Folder(clear_folder).rows("full+tofu", ("question", "answer")))
     assert set(row.values) == {"question", "answer"}

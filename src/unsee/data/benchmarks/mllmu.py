@@ -220,7 +220,7 @@ def _open_training(training: str | Path, configs: Sequence[str]) -> Source:
         return opened
     from huggingface_hub import snapshot_download
 
-    from unsee.data.load import legible
+    from unsee.data.tables import legible
 
     with legible(f"{training}: cannot be fetched from the hub", "fetch it by hand and give its folder"):
         patterns = [f"{config}/*" for config in configs]

@@ -1,12 +1,14 @@
 """A benchmark with many configurations: a local folder in the layout of a hub repository, or the repository itself.
 
 A folder holds `CONFIG/train-00000-of-00001.parquet` and so on (`data/` for the configuration `default`), whatever its
-README.md names instead, or one file `CONFIG.json`, `.jsonl` or `.parquet`. Rows are read a few at a time, pictures
+README.md names instead, or one file `CONFIG.json`, `.jsonl` or `.parquet`. Another split than `train` is named behind
+the source, as in `CLEAR#test`. Rows are read a few at a time, pictures
 stay the bytes that they are, and columns that nobody asks for are not read.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -18,8 +20,9 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from unsee.data.load import hub_rows, legible
+from unsee.data.folders import USUAL_SPLIT, hub_rows
 from unsee.data.rows import Row, check_text
+from unsee.data.tables import legible
 from unsee.errors import InputError, did_you_mean
 from unsee.files import numbered_jsonl, read_text
 
@@ -36,6 +39,7 @@ class Folder:
     """A benchmark in a folder."""
 
     path: Path
+    split: str = USUAL_SPLIT
 
     def __str__(self) -> str:
         return str(self.path)
@@ -58,15 +62,19 @@ class Folder:
                 found[str(config.get("config_name"))] = [files]
             elif isinstance(files, list):
                 found[str(config.get("config_name"))] = [
-                    str(one["path"]) for one in files if isinstance(one, dict) and one.get("split") == "train"
+                    str(one["path"]) for one in files if isinstance(one, dict) and one.get("split") == self.split
                 ]
         return found
+
+    @property
+    def _shards(self) -> str:
+        return f"{glob.escape(self.split)}-*.parquet"
 
     @property
     def configs(self) -> list[str]:
         """Which configurations there are."""
         names = {path.stem for path in self.path.iterdir() if path.suffix in _FILES}
-        names |= {path.name for path in self.path.iterdir() if path.is_dir() and any(path.glob("train-*.parquet"))}
+        names |= {path.name for path in self.path.iterdir() if path.is_dir() and any(path.glob(self._shards))}
         names = {"default" if name == "data" else name for name in names}
         return sorted(names | {name for name in self._card if self.files(name)})
 
@@ -81,7 +89,7 @@ class Folder:
                 found = sorted(path for path in self.path.glob(pattern) if path.suffix in _FILES)
                 if found:
                     return found
-        found = sorted((self.path / ("data" if config == "default" else config)).glob("train-*.parquet"))
+        found = sorted((self.path / ("data" if config == "default" else config)).glob(self._shards))
         return found or [path for suffix in _FILES if (path := self.path / f"{config}{suffix}").is_file()][:1]
 
     def rows(self, config: str, columns: Sequence[str]) -> Iterator[Row]:
@@ -118,6 +126,7 @@ class Hub:
     """A benchmark on the Hugging Face hub; `datasets` keeps what it has fetched, and HF_HUB_OFFLINE=1 is obeyed."""
 
     name: str
+    split: str = USUAL_SPLIT
 
     def __str__(self) -> str:
         return self.name
@@ -131,14 +140,14 @@ class Hub:
 
     def rows(self, config: str, columns: Sequence[str]) -> Iterator[Row]:
         """As `Folder.rows`."""
-        return (_with_columns(row, columns) for row in hub_rows(self.name, config, "train"))
+        return (_with_columns(row, columns) for row in hub_rows(self.name, config, self.split))
 
 
 Source = Folder | Hub
 
 
 def open_source(source: str | Path) -> Source:
-    """A folder, or a hub id such as `therem/CLEAR`.
+    """A folder, or a hub id such as `therem/CLEAR`; behind it the split to read, as in `therem/CLEAR#test`.
 
     Raises:
         InputError: there is no such folder, and it cannot be a hub id.
@@ -146,8 +155,12 @@ def open_source(source: str | Path) -> Source:
     path = Path(source).expanduser()
     if path.is_dir():
         return Folder(path)
-    if isinstance(source, str) and _HUB_ID.fullmatch(source) and not path.parent.exists():
-        return Hub(source)
+    whole, _, split = str(source).partition("#")
+    path = Path(whole).expanduser()
+    if path.is_dir() and split:
+        return Folder(path, split)
+    if isinstance(source, str) and _HUB_ID.fullmatch(whole) and not path.parent.exists():
+        return Hub(whole, split or USUAL_SPLIT)
     raise InputError(f"no such folder: {source}; give a folder in the layout of the hub, or a hub id as therem/CLEAR")
 
 
