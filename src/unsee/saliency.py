@@ -216,7 +216,7 @@ class SaliencyMask:
         holds under accumulation and leaves the other terms alone.
         """
         hooks = [
-            weight.register_hook(partial(self._through, name.removeprefix("module.")))
+            weight.register_hook(partial(self._through, name))
             for name, weight in model.named_parameters()
             if weight.requires_grad
         ]

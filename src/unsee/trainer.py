@@ -10,6 +10,8 @@ What differs from ordinary training:
 - Reference, saliency mask and what a method prepares are made at the starting weights, before the first step and
   before a resume. What a method does to the weights at the end is done once, when `train` has seen the last step;
   checkpoints hold the weights before that.
+- Several processes average their gradients once an optimizer step, here, and no wrapper does it in their backward
+  passes: these differ in number from process to process.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import TrainOutput
 
 from unsee import processes
+from unsee.averaging import average_gradients, same_start
 from unsee.data import digest
 from unsee.data.example import Example
 from unsee.data.pairing import Pairing, mismatched
@@ -152,6 +155,7 @@ class UnlearnTrainer(Trainer):
         self.refusals = refused(forget, args.seed) if method.needs.refusals else []
         self._term_sums: dict[str, Tensor] = {}
         self._term_count = 0
+        self._failed = ""  # why this process cannot go on
         args = copy.copy(args)  # what follows is not to change the caller's
         _use_one_gpu(args)
         self.effective_batch = effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
@@ -171,6 +175,9 @@ class UnlearnTrainer(Trainer):
             callbacks=[*(callbacks or []), _MarkComplete(), Bar(method.name)],
         )
         quiet_trainer(self)
+        self.accelerator.prepare_model = lambda model, **_: model  # never wrapped
+        self.moving = [weight for weight in model.model.parameters() if weight.requires_grad]
+        same_start(self.moving)
         self.penalised = self._adapters() if args.l1_weight else []
         self.reference: Reference = self._make_reference()
         self.mask = self._make_mask(self.gate) if self.gate else None
@@ -228,14 +235,11 @@ class UnlearnTrainer(Trainer):
         batch = UnlearnBatch(forget, retain, refusals, others, step, epoch, steps, prepared=self.prepared)
         terms = self.method.terms(batch, Policy(model), self.reference)
         total = torch.zeros((), device=self.args.device)
-        while True:
-            with self.compute_loss_context_manager():
-                term = next(terms, None)
-            if term is None:
-                break
+        failed = ""
+        for term in terms:
             if not torch.isfinite(term.value):
-                step = self.state.global_step + 1
-                raise FloatingPointError(f"{self.method.name}: {term.name} loss is {term.value.item()} at step {step}")
+                failed = f"{term.name} loss is {term.value.item()}"
+                break
             if term.value.requires_grad:  # rows in words alone say nothing about vision and projector
                 with self.mask.gate(model) if self.mask and term.forgets else nullcontext():
                     self.accelerator.backward(term.value / self.current_gradient_accumulation_steps)
@@ -243,11 +247,22 @@ class UnlearnTrainer(Trainer):
             self._note({term.name: term.value, **term.parts})
         for adapter in self.penalised:  # one by one: a product is as large as the layer that it changes
             norm = self._l1_norm(adapter)
-            _add_gradient(norm / self.current_gradient_accumulation_steps, adapter, self.accelerator.scaler)
+            self.accelerator.backward(norm / self.current_gradient_accumulation_steps)
             total += norm.detach() / self.current_gradient_accumulation_steps
             self._note({"l1": norm})
         self._term_count += 1
+        self._share(failed)
         return total
+
+    def _share(self, failed: str) -> None:
+        """Average the gradients over the processes, before an optimizer step; all of them stop where one has to."""
+        self._failed = self._failed or failed
+        alone = processes.count() == 1
+        if not (alone or self.accelerator.sync_gradients):
+            return
+        if average_gradients(self.moving, bool(self._failed)):
+            what = self._failed or "a loss is not finite in another process"
+            raise FloatingPointError(f"{self.method.name}: {what} at step {self.state.global_step + 1}")
 
     def _note(self, values: Mapping[str, Tensor]) -> None:
         """Add to the sums for the logs, without reading a number: an accelerator would have to finish its work."""
@@ -405,18 +420,6 @@ def _use_one_gpu(args: UnlearnConfig) -> None:
             stacklevel=3,
         )
         args._n_gpu = 1
-
-
-def _add_gradient(loss: Tensor, adapter: LowRank, scaler: Any) -> None:
-    """Add the gradient of a loss on weights alone to that of the weights.
-
-    Not by `backward`, which DistributedDataParallel listens to: outside its forward pass it takes the gradient for one
-    that it must share, and fails. This one is the same in every process.
-    """
-    weights = [weight for weight in (adapter.first, adapter.second) if weight.requires_grad]
-    gradients = torch.autograd.grad(loss if scaler is None else scaler.scale(loss), weights)
-    for weight, gradient in zip(weights, gradients, strict=True):
-        weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
 
 
 def _batch(parts: dict[str, Any] | None) -> Batch | None:

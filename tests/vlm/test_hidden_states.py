@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, distributed
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
 from tests import tiny
 from tests.families import Build, every_family
 from tests.vlm.test_reference import stir, with_lora
 from unsee.vlm import Batch, LoadedModel, Policy
-from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.reference import AdapterOffReference, CachedReference, CopyReference, NoReference
 
 
@@ -90,27 +87,3 @@ def test_a_reference_without_them_says_so() -> None:
         NoReference().hidden_states(batch, 0.5)
     with pytest.raises(RuntimeError, match="log-probabilities alone"):
         CachedReference(torch.zeros(1)).hidden_states(batch, 0.5)
-
-
-@pytest.fixture
-def one_of_one(tmp_path: Path) -> Iterator[None]:
-    distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
-    yield
-    distributed.destroy_process_group()
-
-
-@pytest.mark.usefixtures("one_of_one")
-@pytest.mark.parametrize("find_unused", [True, False])
-def test_distributed_training_goes_on_after_a_loss_below_the_top(find_unused: bool) -> None:
-    """Unless told to look for unused weights, it waits for the gradient of every weight before the next pass."""
-    loaded, plain = tiny.llava(), tiny.llava()
-    batch = loaded.encoder.batch(tiny.examples(2))
-    for model in (loaded.model, plain.model):
-        freeze_other_parts(model, ("language",))
-    spread = Policy(DistributedDataParallel(loaded.model, find_unused_parameters=find_unused))
-    for policy in (spread, Policy(plain.model)):
-        for _ in range(2):
-            policy.hidden_states(batch, 0.5).values.square().mean().backward()
-    for (name, weight), other in zip(loaded.model.named_parameters(), plain.model.parameters(), strict=True):
-        found, expected = (torch.zeros_like(one) if one.grad is None else one.grad for one in (weight, other))
-        torch.testing.assert_close(found, expected, rtol=0, atol=1e-7, msg=name)

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from unsee.vlm.batch import IGNORED, Batch
 
@@ -100,9 +99,6 @@ class Policy:
         found = self.model(**batch.inputs, **extra, use_cache=False, output_hidden_states=True)
         layers = len(found.hidden_states) - 1  # the first are the embeddings
         values = found.hidden_states[max(1, round(depth * layers))].float()
-        if isinstance(self.model, DistributedDataParallel):
-            # Its processes wait for the gradient of every weight, those above the layer too.
-            values = values + 0.0 * found.logits.sum()
         return HiddenStates(values, batch.inputs["attention_mask"].bool())
 
     @property
@@ -118,9 +114,7 @@ class Policy:
 
 
 def innermost(model: nn.Module) -> nn.Module:
-    """The transformers model inside wrappers such as DistributedDataParallel and PEFT."""
-    while isinstance(inner := getattr(model, "module", None), nn.Module):
-        model = inner
+    """The transformers model inside PEFT's wrapper, or the model itself."""
     get_base_model = getattr(model, "get_base_model", None)
     return get_base_model() if callable(get_base_model) else model
 
