@@ -18,11 +18,11 @@ from unsee.data import Example
 from unsee.data.example import AnswerSpan
 from unsee.data.spans import balanced
 from unsee.errors import InputError
-from unsee.losses.spans import span_means, token_weights, unlikelihood
+from unsee.losses.spans import span_unlikelihood, token_weights, unlikelihood
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF, EFUFNPO
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
-from unsee.vlm import Batch, Policy, TokenLogProbs
+from unsee.vlm import IGNORED, AnswerLogits, Batch, Policy, TokenLogProbs
 from unsee.vlm.batch import Spans
 from unsee.vlm.reference import FrozenReference
 
@@ -49,6 +49,9 @@ class Given:
 
     def token_log_probs(self, batch: Batch) -> TokenLogProbs:
         return TokenLogProbs(-self.losses, torch.ones_like(self.losses, dtype=torch.bool))
+
+    def token_log_odds(self, batch: Batch) -> Tensor:
+        return -self.losses.expm1().log()
 
 
 def batch_of(spans: list[tuple[int, int, int, float, float]], length: int) -> UnlearnBatch:
@@ -141,14 +144,10 @@ def test_one_packed_forward_is_what_separate_rows_are(build: Build, dtype: torch
 
 
 class _Exact(Policy):
-    """A policy whose log-probabilities keep the model's own precision."""
+    """A policy whose logits keep the model's own precision."""
 
-    def token_log_probs(self, batch: Batch) -> TokenLogProbs:
-        mask = batch.labels != -100
-        logits = self.model(**batch.inputs, use_cache=False).logits[:, -batch.labels.shape[1] - 1 : -1]
-        words = batch.labels.masked_fill(~mask, 0).unsqueeze(-1)
-        values = logits.log_softmax(-1).gather(-1, words).squeeze(-1)
-        return TokenLogProbs(values.masked_fill(~mask, 0.0), mask)
+    def answer_logits(self, batch: Batch) -> AnswerLogits:
+        return AnswerLogits(self._logits(batch), batch.labels != IGNORED)
 
 
 def _as(batch: Batch, dtype: torch.dtype) -> Batch:
@@ -203,23 +202,22 @@ def test_npo_starts_with_the_gradient_of_ascent() -> None:
 
 
 def test_span_unlikelihood_leaves_alone_what_could_not_be_said_otherwise() -> None:
-    places, certain = torch.tensor([[[0, 2]]]), torch.tensor([[-1e-6, -0.5]], dtype=torch.float64, requires_grad=True)
+    # Log odds are logits against a single other word, so that the gradient is the push on the token's own logit.
+    places, odds = torch.tensor([[[0, 2]]]), torch.tensor([[14.0, 0.5]], dtype=torch.float64, requires_grad=True)
     pushed = {}
-    for name, loss in (("token", unlikelihood(certain)), ("span", unlikelihood(span_means(certain, places)))):
-        (gradient,) = torch.autograd.grad(loss.sum(), certain)
-        pushed[name] = gradient * -torch.expm1(certain.detach())  # with respect to the token's own logit
+    for name, loss in (("token", unlikelihood(odds)), ("span", span_unlikelihood(odds, places))):
+        (pushed[name],) = torch.autograd.grad(loss.sum(), odds)
     assert pushed["token"][0, 0] > 0.99
     assert pushed["span"][0, 0] < 1e-4 * pushed["span"][0, 1]
 
 
-def test_unlikelihood_is_bounded_and_finite() -> None:
-    certain = torch.tensor([0.0, -1e-9, -0.5, -50.0], requires_grad=True)
-    losses = unlikelihood(certain)
-    losses.sum().backward()
-    assert torch.isfinite(losses).all()
-    assert torch.isfinite(certain.grad).all()  # type: ignore[arg-type]
-    assert losses[3].item() == pytest.approx(0.0, abs=1e-6)
-    assert losses[2].item() == pytest.approx(0.932752, abs=1e-6)  # -ln(1 - exp(-1/2))
+def test_unlikelihood_by_hand() -> None:
+    odds = torch.tensor([-50.0, 0.0, 50.0])
+    # p = 1/2: ln 2; p = 1 - e^-50: 50 nats, where 1 - p is 0 in single precision
+    assert unlikelihood(odds).tolist() == pytest.approx([0.0, log(2), 50.0], abs=1e-6)
+    # p = 1/2 and 1/3, geometric mean 1/sqrt(6); no span counts nothing
+    spans = span_unlikelihood(torch.tensor([[0.0, -log(2)]]), torch.tensor([[[0, 2], [1, 1], [0, 1]]]))
+    assert spans[0].tolist() == pytest.approx([-log(1 - 6**-0.5), 0.0, log(2)], abs=1e-6)
 
 
 def test_balanced_weights_make_batch_means_the_mean_over_all_spans() -> None:

@@ -22,7 +22,7 @@ def npo(log_probs: Tensor, reference_log_probs: Tensor, beta: float) -> Tensor:
     Returns:
         Per-sample loss, shape (batch,): (2 / beta) * log(1 + (p / p_ref) ** beta).
     """
-    return (2 / beta) * _softplus(beta * (log_probs - reference_log_probs.detach()))
+    return (2 / beta) * softplus(beta * (log_probs - reference_log_probs.detach()))
 
 
 def npo_over_vocabulary(logits: Tensor, reference_logits: Tensor, beta: float, floor: float = 1e-8) -> Tensor:
@@ -41,7 +41,7 @@ def npo_over_vocabulary(logits: Tensor, reference_logits: Tensor, beta: float, f
         Scalar: (2 / beta) times the mean over (batch, time, vocabulary) of log(1 + (p / (p_ref + floor)) ** beta).
     """
     frozen = (reference_logits.detach().softmax(-1) + floor).log()
-    return (2 / beta) * _softplus(beta * (logits.log_softmax(-1) - frozen)).mean()
+    return (2 / beta) * softplus(beta * (logits.log_softmax(-1) - frozen)).mean()
 
 
 def dpo(log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
@@ -58,7 +58,7 @@ def dpo(log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
     Returns:
         Per-sample loss, shape (batch,): -log sigmoid(beta * (log_ratio - rejected_log_ratio)), log 2 at the start.
     """
-    return _softplus(-beta * (log_ratio - rejected_log_ratio))
+    return softplus(-beta * (log_ratio - rejected_log_ratio))
 
 
 def simnpo(mean_log_probs: Tensor, beta: float, delta: float) -> Tensor:
@@ -76,11 +76,11 @@ def simnpo(mean_log_probs: Tensor, beta: float, delta: float) -> Tensor:
     Returns:
         Per-sample loss, shape (batch,): (2 / beta) * log(1 + exp(beta * (mean_log_probs + delta))).
     """
-    return (2 / beta) * _softplus(beta * (mean_log_probs + delta))
+    return (2 / beta) * softplus(beta * (mean_log_probs + delta))
 
 
-def _softplus(values: Tensor) -> Tensor:
-    """log(1 + exp(x)) at any x; PyTorch's own is x itself above 20, where its slope is off by up to 2e-9."""
+def softplus(values: Tensor) -> Tensor:
+    """log(1 + exp(x)) at any x, of any shape; PyTorch's own is x above 20, where its slope is off by up to 2e-9."""
     import torch.nn.functional as F  # here, so that methods can be listed without the seconds that torch takes
 
     return -F.logsigmoid(-values)

@@ -7,10 +7,15 @@ sum_i c_i (1 / n_i) sum_{t in i} l_t = sum_t w_t l_t, with w_t = sum_{i: t in i}
 
 from __future__ import annotations
 
+from math import inf, log
 from typing import TYPE_CHECKING
+
+from unsee.losses.preference import softplus
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+_LOW = 15.0  # nats: below, series of two terms are exact
 
 
 def membership(places: Tensor, time: int) -> Tensor:
@@ -45,19 +50,17 @@ def token_weights(places: Tensor, weights: Tensor, time: int) -> Tensor:
     return (per_token.unsqueeze(-1) * inside).sum(1)
 
 
-def unlikelihood(log_probs: Tensor) -> Tensor:
+def unlikelihood(log_odds: Tensor) -> Tensor:
     """-log(1 - p) of each token (Welleck et al. 2019, arXiv 1908.04319): bounded below by 0, gone once p is small.
 
     Args:
-        log_probs: log-probability of each token, at most 0; any shape, nats.
+        log_odds: log(p / (1 - p)) of each token; any shape, nats. A log-probability would not do: where p rounds to 1
+            nothing is left of 1 - p, and of the pull that is strongest there.
 
     Returns:
-        The same shape; finite also where p rounds to 1.
+        The same shape: log(1 + exp(log_odds)).
     """
-    import torch
-
-    nearly_one = torch.finfo(log_probs.dtype).eps
-    return -torch.log1p(-log_probs.exp().clamp(max=1 - nearly_one))
+    return softplus(log_odds)
 
 
 def span_sums(log_probs: Tensor, places: Tensor) -> Tensor:
@@ -71,11 +74,31 @@ def span_sums(log_probs: Tensor, places: Tensor) -> Tensor:
     return (inside * log_probs.unsqueeze(1)).sum(-1)
 
 
-def span_means(log_probs: Tensor, places: Tensor) -> Tensor:
-    """Mean log-probability of the tokens of each span, 0 for no span; shape (batch, spans).
+def span_unlikelihood(log_odds: Tensor, places: Tensor) -> Tensor:
+    """-log(1 - p) with p the geometric mean over a span's tokens, 0 for no span; shape (batch, spans).
 
     Args:
-        log_probs: of each token; shape (batch, time).
+        log_odds: log(p / (1 - p)) of each token; shape (batch, time), nats.
         places: as in `membership`.
     """
-    return span_sums(log_probs, places) / (places[..., 1] - places[..., 0]).clamp(min=1)
+    inside, tokens = membership(places, log_odds.shape[-1]), places[..., 1] - places[..., 0]
+    # By logarithms of -log p, which are as fine for p next to 1 as for any other.
+    of_tokens = _log_softplus(-log_odds).unsqueeze(1).masked_fill(~inside, -inf)
+    of_tokens = of_tokens.masked_fill((tokens == 0).unsqueeze(-1), 0.0)  # a sum over nothing has no gradient
+    means = of_tokens.logsumexp(-1) - tokens.clamp(min=1).to(log_odds.dtype).log()
+    return _log_of_rest(means).masked_fill(tokens == 0, 0.0)
+
+
+def _log_softplus(values: Tensor) -> Tensor:
+    """log(log(1 + exp(x))); far below 0 that is x - exp(x) / 2. Each branch sees only what it can bear."""
+    far = values < -_LOW
+    low = values.masked_fill(~far, -_LOW)
+    return (low - low.exp() / 2).where(far, softplus(values.masked_fill(far, 0.0)).log())
+
+
+def _log_of_rest(log_loss: Tensor) -> Tensor:
+    """-log(1 - exp(-x)) from the logarithm of x; next to 0 that is -log x + x / 2."""
+    far = log_loss < -_LOW
+    low, loss = log_loss.masked_fill(~far, -_LOW), log_loss.masked_fill(far, 0.0).exp()
+    near = (-(-loss).expm1()).log().where(loss < log(2), (-(-loss).exp()).log1p())
+    return -(low - low.exp() / 2).where(far, near)

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
-from unsee.losses.preference import npo
-from unsee.losses.spans import span_means, span_sums, token_weights, unlikelihood
+from unsee.losses.preference import npo, softplus
+from unsee.losses.spans import span_sums, span_unlikelihood, token_weights, unlikelihood
 from unsee.methods.method import Needs, NonNegative, Positive, Reference, Term, UnlearnBatch, forget_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from unsee.vlm.batch import Spans
-    from unsee.vlm.policy import Policy, TokenLogProbs
+    from unsee.vlm.policy import Policy
 
 THRESHOLDS = 32.0 + 23.0  # of positive and negative phrases together: the released code's weights count from it
 
@@ -55,12 +55,13 @@ class EFUF:
         """CE(real phrases) - lambda_1 CE(invented phrases) + lambda_2 CE(sentences), each a mean over its samples."""
         forget = forget_of(batch)
         assert forget.spans is not None, "the rows have no spans"
-        log_probs = policy.token_log_probs(forget)
+        odds = policy.token_log_odds(forget)
+        log_probs = -softplus(-odds)
         weights = self._weights(forget.spans)
         raise_by, lower_by = self._factors(batch.step, batch.steps)
         losses = {
             "positive": raise_by * self._likelihood(log_probs, forget.spans, weights["positive"]),
-            "negative": lower_by * self._lowered(log_probs, forget.spans, weights["negative"], batch, reference),
+            "negative": lower_by * self._lowered(odds, weights["negative"], batch, reference),
             "sentence": self.sentence_weight * self._likelihood(log_probs, forget.spans, weights["sentence"]),
         }
         yield Term("forget", sum(losses.values(), losses["positive"].new_zeros(())), parts=losses)
@@ -84,24 +85,20 @@ class EFUF:
         return 1.0 - done / 2, self.negative_weight * min(1.0, (1.0 - done) / 0.6)
 
     @staticmethod
-    def _likelihood(log_probs: TokenLogProbs, spans: Spans, weights: Tensor) -> Tensor:
-        values = log_probs.values
-        return -(token_weights(spans.places, weights.to(values.dtype), values.shape[1]) * values).sum(-1).mean()
+    def _likelihood(log_probs: Tensor, spans: Spans, weights: Tensor) -> Tensor:
+        per_token = token_weights(spans.places, weights.to(log_probs.dtype), log_probs.shape[1])
+        return -(per_token * log_probs).sum(-1).mean()
 
-    def _lowered(
-        self, log_probs: TokenLogProbs, spans: Spans, weights: Tensor, batch: UnlearnBatch, reference: Reference
-    ) -> Tensor:
+    def _lowered(self, odds: Tensor, weights: Tensor, batch: UnlearnBatch, reference: Reference) -> Tensor:
+        """The term of invented phrases, from the log odds of each token; a mean over samples."""
+        spans = forget_of(batch).spans
+        assert spans is not None
         if self.negative == "ascent":
-            return -self._likelihood(log_probs, spans, weights)
-        values = log_probs.values
+            return -self._likelihood(-softplus(-odds), spans, weights)
         if self.negative == "span_unlikelihood":
-            # Spans of no weight are left out before the logarithm: the mean of no tokens is 0, whose p is 1.
-            means = span_means(values, spans.places).masked_fill(weights == 0, -1.0)
-            return (weights.to(values.dtype) * unlikelihood(means)).sum(-1).mean()
-        per_token = token_weights(spans.places, weights.to(values.dtype), values.shape[1])
-        # Tokens of no weight are left out before the logarithm: the padding's p is 1.
-        losses = unlikelihood(values.masked_fill(per_token == 0, -1.0))
-        return (per_token * losses).sum(-1).mean()
+            return (weights.to(odds.dtype) * span_unlikelihood(odds, spans.places)).sum(-1).mean()
+        per_token = token_weights(spans.places, weights.to(odds.dtype), odds.shape[1])
+        return (per_token * unlikelihood(odds)).sum(-1).mean()
 
 
 @dataclass(frozen=True)
@@ -114,10 +111,9 @@ class EFUFNPO(EFUF):
 
     beta: Annotated[Positive, Doc("inverse temperature of the preference, per summed nat of a phrase")] = 0.1
 
-    def _lowered(
-        self, log_probs: TokenLogProbs, spans: Spans, weights: Tensor, batch: UnlearnBatch, reference: Reference
-    ) -> Tensor:
+    def _lowered(self, odds: Tensor, weights: Tensor, batch: UnlearnBatch, reference: Reference) -> Tensor:
         forget = forget_of(batch)
+        assert forget.spans is not None
         frozen = reference.answer_logits(forget).token_log_probs(forget.labels).values
-        current, start = span_sums(log_probs.values, spans.places), span_sums(frozen, spans.places)
+        current, start = (span_sums(each, forget.spans.places) for each in (-softplus(-odds), frozen))
         return (weights.to(current.dtype) * npo(current, start, self.beta)).sum(-1).mean()

@@ -6,8 +6,10 @@ import inspect
 from typing import Any, NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from unsee.losses.odds import log_odds
 from unsee.vlm.batch import IGNORED, Batch
 
 
@@ -34,10 +36,14 @@ class AnswerLogits(NamedTuple):
     values: Tensor
     mask: Tensor
 
+    def token_log_odds(self, labels: Tensor) -> Tensor:
+        """Log odds of each answer token, from the labels of the same batch; 0 elsewhere, shape (batch, answer)."""
+        odds = log_odds(self.values, labels.masked_fill(~self.mask, 0))
+        return odds.masked_fill(~self.mask, 0.0)
+
     def token_log_probs(self, labels: Tensor) -> TokenLogProbs:
         """Log-probability of each answer token, from the labels of the same batch."""
-        words = labels.masked_fill(~self.mask, 0).unsqueeze(-1)
-        log_probs = self.values.gather(-1, words).squeeze(-1) - self.values.logsumexp(-1)
+        log_probs = F.logsigmoid(self.token_log_odds(labels))
         return TokenLogProbs(log_probs.masked_fill(~self.mask, 0.0), self.mask)
 
 
@@ -67,6 +73,10 @@ class Policy:
     def answer_logits(self, batch: Batch) -> AnswerLogits:
         """One forward pass, logits at the answers only."""
         return AnswerLogits(self._logits(batch).float(), batch.labels != IGNORED)
+
+    def token_log_odds(self, batch: Batch) -> Tensor:
+        """Log odds of each answer token, exact however certain it is; 0 elsewhere, shape (batch, longest answer)."""
+        return self.answer_logits(batch).token_log_odds(batch.labels)
 
     def token_log_probs(self, batch: Batch) -> TokenLogProbs:
         """Log-probability of each answer token given the image, the question and the answer before it."""
