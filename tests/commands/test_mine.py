@@ -68,6 +68,7 @@ def test_table_for_people_names_the_files(folder: Path, tmp_path: Path) -> None:
     lines = [" ".join(line.split()) for line in succeed(*given(folder, tmp_path / "run")).out.splitlines()]
     assert "captions 3" in lines
     assert "pictures skipped 1" in lines
+    assert "passed over: not a picture 1" in lines
     assert f"spans {tmp_path / 'run' / 'spans.jsonl'}" in lines
     assert f"skipped {tmp_path / 'run' / 'skipped.jsonl'}" in lines
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,9 @@ import pytest
 from PIL import Image, features
 
 from tests.data.conftest import encoded, png, refused
-from unsee.data.pictures import decode, extension, image_hash
+from unsee.data import examples_from_rows
+from unsee.data.pictures import decode, extension, image_hash, reason
+from unsee.report.photo import photo_data_uri
 
 RED = (255, 0, 0)
 
@@ -61,6 +65,84 @@ def test_camera_orientation_is_applied() -> None:
     assert turned.size == (4, 8)
     assert turned.getpixel((0, 0)) == RED
     assert turned.getpixel((0, 7)) == (0, 0, 0)
+
+
+def held_upright() -> Image.Image:
+    """Red on its left half; turned clockwise it is red above."""
+    picture = Image.new("RGB", (8, 4))
+    picture.paste(RED, (0, 0, 4, 4))
+    return picture
+
+
+def exif_block(orientation: int, degrees: tuple[int, int] = (48, 1)) -> bytes:
+    """An EXIF block with an orientation and a place, whose degrees are three fractions."""
+    positions = 8 + 2 + 2 * 12 + 4
+    tags = struct.pack("<HHHIHHHHII", 2, 0x0112, 3, 1, orientation, 0, 0x8825, 4, 1, positions + 24) + bytes(4)
+    place = struct.pack("<HHHII", 1, 2, 5, 3, positions) + bytes(4)
+    return b"Exif\0\0II*\0" + struct.pack("<I", 8) + tags + struct.pack("<6I", *degrees * 3) + place
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize(
+    ("block", "size"),
+    [
+        (exif_block(6), (4, 8)),
+        (exif_block(6, degrees=(0, 0)), (4, 8)),
+        (exif_block(0), (8, 4)),
+        (exif_block(99), (8, 4)),
+        (exif_block(6)[:13], (8, 4)),
+        (b"Exif\0\0garbage", (8, 4)),
+        (b"Exif\0\0II*\0\xff\xff\xff\x7f", (8, 4)),
+        (b"Exif\0\0II", (8, 4)),
+    ],
+)
+def test_a_broken_exif_block_says_nothing_and_the_pixels_are_taken(
+    kind: str, block: bytes, size: tuple[int, int]
+) -> None:
+    content = encoded(held_upright(), kind, exif=block)
+    assert decode(content).size == size
+    assert photo_data_uri(content).startswith("data:image/png")
+
+
+def test_a_png_is_taken_without_notes_that_are_broken() -> None:
+    content = encoded(held_upright(), "PNG", exif=exif_block(6))
+    end = content.index(b"eXIf") + 4 + len(exif_block(6)) - 6
+    lost = content[:end] + b"\0\0\0\0" + content[end + 4 :]  # another checksum
+    assert decode(lost).size == (8, 4)
+    assert decode(lost).getpixel((0, 0)) == RED
+    assert "is a broken picture" in refused(decode, lost[: lost.index(b"IDAT") + 8])
+
+
+def test_a_picture_in_memory_is_kept_as_it_was_held() -> None:
+    with Image.open(BytesIO(encoded(held_upright(), "JPEG", exif=exif_block(6)))) as opened:
+        asked = {"question": "a", "answer": "b"}
+        (example,) = examples_from_rows([{**asked, "image": opened}])
+        assert example.picture().size == (4, 8)
+        message = refused(examples_from_rows, [{**asked, "image": Image.new("F", (4, 4))}])
+    assert "rows, row 1, image: a picture that cannot be kept as PNG" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC picture, which is not read; save it as PNG or JPEG"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "is a HEIF picture"),
+        (b"\xff\x0a\xfa\x1f", "is a JPEG XL picture"),
+        (b"\0\0\0\x20ftypisom", "is a film"),
+        (b"\xef\xbb\xbf <svg xmlns=''/>", "is an SVG drawing"),
+        (b"<!DOCTYPE html><html>", "is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS, whose picture was never fetched"),
+    ],
+)
+def test_what_is_no_picture_is_named_as_what_it_is(content: bytes, problem: str) -> None:
+    message = refused(decode, content)
+    assert problem in message
+    assert reason(message) == "of a kind that is not read"
+
+
+def test_an_avif_that_cannot_be_read_here_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unsee.data.pictures._formats", lambda: ("PNG",))
+    assert "is an AVIF picture, which is not read" in refused(decode, b"\0\0\0\x18ftypavif\0\0\0\0")
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this Pillow knows no AVIF")

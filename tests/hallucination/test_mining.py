@@ -44,6 +44,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "cut.png").write_bytes(tiny.picture(1)[:300])
     (folder / "empty.webp").write_bytes(b"")
     (folder / "notes.txt").write_text("not looked at")
+    (folder / "phone.HEIC").write_bytes(b"not looked at")
+    (folder / ".hidden.png").write_bytes(b"not looked at")
     return folder
 
 
@@ -67,6 +69,10 @@ def test_the_models_own_captions_are_mined(checkpoints: Path, pictures: Path, tm
     )
     found = mine(mining)
     assert (found["captions"], found["skipped"]) == (6, 3)
+    assert found["passed_over"] == {
+        "broken": 1, "empty": 1, "hidden": 1, "named .heic": 1, "named .txt": 1, "not a picture": 1,
+    }  # fmt: skip
+    assert type(found["sentences"]) is int
     assert [row["image"] for row in read_jsonl(tmp_path / "run" / "skipped.jsonl")] == [
         "broken.jpg", "cut.png", "empty.webp",
     ]  # fmt: skip

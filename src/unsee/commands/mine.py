@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from unsee.commands import mined
-from unsee.commands.output import AsJson, console, places, print_json, table
+from unsee.commands.output import AsJson, console, places, print_json, printable, table
 from unsee.errors import InputError
 
 if TYPE_CHECKING:
@@ -193,6 +193,8 @@ def _show(found: Mapping[str, Any], out: Path) -> None:
     for name, said in (("dropped_phrases", "phrases not in their caption"), ("skipped", "pictures skipped")):
         if found[name]:
             made.add_row(said, str(found[name]))
+    for reason, count in found["passed_over"].items():
+        made.add_row(printable(f"passed over: {reason}"), str(count))
     to = console()
     to.print(made)
     more = {"skipped": out / "skipped.jsonl"} if found["skipped"] else {}

@@ -8,29 +8,73 @@ from __future__ import annotations
 
 import hashlib
 import struct
+import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from unsee.errors import InputError
 
 MAX_PIXELS = 100_000_000  # 100 megapixels: 300 MB once decoded, far beyond what any vision tower looks at
 
+_PNG = b"\x89PNG\r\n\x1a\n"
+
 # Plain raster formats only: Pillow would hand others (EPS) to programs outside.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "MPO", "JPEG2000", "AVIF")
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 # What Pillow raises, beside its own errors, when the bytes of a picture make no sense.
 _BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, LookupError, TypeError, struct.error, zlib.error)
 
 
+# Why a picture cannot be used: the word for it, and what its message says.
+REASONS = {
+    "no file": "is no file",
+    "empty": "is empty",
+    "unreadable": "cannot be read",
+    "not a picture": "is not a picture",
+    "of a kind that is not read": "which is not read",
+    "broken": "is a broken picture",
+    "too large": "too large",
+    "32 bits a pixel": "has 32 bits a pixel",
+    "refused by the processor": " refuses it",
+}
+
+# What people take for pictures, by how the file begins (from which byte, with what).
+_FOREIGN: tuple[tuple[str, int, tuple[bytes, ...]], ...] = (
+    ("a HEIC picture", 4, (b"ftypheic", b"ftypheix", b"ftyphevc", b"ftyphevx", b"ftypheim", b"ftypheis")),
+    ("a HEIF picture", 4, (b"ftypmif1", b"ftypmsf1", b"ftyphevm")),
+    ("an AVIF picture", 4, (b"ftypavif", b"ftypavis")),
+    ("a JPEG XL picture", 0, (b"\xff\x0a", b"\0\0\0\x0cJXL ")),
+    ("a film", 4, (b"ftypisom", b"ftypmp4", b"ftypM4V", b"ftypqt")),
+    ("an SVG drawing", 0, (b"<svg",)),
+    ("a Photoshop file", 0, (b"8BPS",)),
+    ("a PDF", 0, (b"%PDF-",)),
+    ("a web page", 0, (b"<!doctype html", b"<!DOCTYPE html", b"<html")),
+    ("a pointer of Git LFS, whose picture was never fetched", 0, (b"version https://git-lfs",)),
+)
+
+
 def decode(source: Path | bytes) -> Image.Image:
     """The picture as upright 8-bit RGB.
 
-    The first frame of an animation; EXIF orientation applied; transparency laid on white; 16 bits scaled to 8.
+    The first frame of an animation; EXIF orientation applied, where the EXIF block can be read; transparency laid on
+    white; 16 bits scaled to 8.
 
     Args:
         source: an image file, or its encoded bytes.
@@ -42,18 +86,78 @@ def decode(source: Path | bytes) -> Image.Image:
     name = _name(source)
     _check_readable(source, name)
     try:
-        with Image.open(BytesIO(source) if isinstance(source, bytes) else source, formats=_formats()) as picture:
+        return _decoded(source, name)
+    except InputError:
+        whole = _without_notes(source)
+        if whole is None:
+            raise
+    return _decoded(whole, name)
+
+
+def _decoded(source: Path | bytes, name: str) -> Image.Image:
+    try:
+        with _silent(), Image.open(_readable(source), formats=_formats()) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise InputError(_too_large(name, f"{picture.width} x {picture.height} pixels"))
-            return _rgb(ImageOps.exif_transpose(picture), name)
+            return _rgb(upright(picture), name)
     except InputError:
         raise
     except Image.DecompressionBombError as error:  # Pillow's own limit, about 179 megapixels
         raise InputError(_too_large(name, _header_size(source))) from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{name} is not a picture ({', '.join(FORMATS)} are understood)") from error
+        raise InputError(_not_a_picture(source, name)) from error
     except _BROKEN as error:
         raise InputError(f"{name} is a broken picture ({error}); replace it with a whole one") from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Pillow warns of much that is judged here (sizes) or does no harm (EXIF blocks): a person gets one line or none."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _readable(source: Path | bytes) -> Path | BytesIO:
+    return BytesIO(source) if isinstance(source, bytes) else source
+
+
+def _without_notes(source: Path | bytes) -> bytes | None:
+    """A PNG without what is written about it (EXIF, texts), as that may be broken where the pixels are whole.
+
+    None for other kinds of pictures, and for one without such notes.
+    """
+    if not _head(source).startswith(_PNG):
+        return None
+    content = source if isinstance(source, bytes) else source.read_bytes()
+    kept, at, dropped = [_PNG], len(_PNG), False
+    while at + 12 <= len(content):  # length, kind, data, checksum
+        end = at + 12 + int.from_bytes(content[at : at + 4], "big")
+        notes = content[at + 4 : at + 8] in (b"eXIf", b"iTXt", b"tEXt", b"zTXt")
+        kept += [] if notes else [content[at:end]]
+        at, dropped = end, dropped or notes
+    return b"".join(kept) if dropped else None
+
+
+def upright(picture: Image.Image) -> Image.Image:
+    """The picture as it was held, by its EXIF orientation.
+
+    An EXIF block that is broken (cut off, positions of 0/0, an orientation that nobody knows) says nothing: the pixels
+    are whole, and taken as they are.
+    """
+    picture.load()  # first: a picture that is cut off is broken, whatever its EXIF block says
+    try:
+        with _silent():
+            orientation = picture.getexif().get(ExifTags.Base.Orientation)
+    except (*_BROKEN, ArithmeticError, AttributeError, AssertionError):
+        return picture
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return picture if turn is None else picture.transpose(turn)
+
+
+def reason(message: str) -> str:
+    """One of `REASONS` for the message of an error about a picture, or "other"."""
+    return next((word for word, said in REASONS.items() if said in message), "other")
 
 
 @cache
@@ -82,7 +186,7 @@ def image_hash(source: Path | bytes | None) -> str | None:
 def extension(content: bytes) -> str:
     """The usual file ending of encoded picture bytes (".png", ".jpg", ...), or ".bin" where none is known."""
     try:
-        with Image.open(BytesIO(content), formats=_formats()) as picture:
+        with _silent(), Image.open(BytesIO(content), formats=_formats()) as picture:
             name = (picture.format or "bin").lower()
     except (*_BROKEN, Image.DecompressionBombError):
         name = "bin"
@@ -116,14 +220,27 @@ def _rgb(picture: Image.Image, name: str) -> Image.Image:
     return picture.convert("RGB")
 
 
+def _not_a_picture(source: Path | bytes, name: str) -> str:
+    """What a file is that Pillow does not know, as far as its first bytes tell."""
+    head = _head(source)
+    for what, at, beginnings in _FOREIGN:
+        start = head[at:] if at else head.lstrip(b"\xef\xbb\xbf \r\n")
+        if start.startswith(beginnings):
+            return f"{name} is {what}, which is not read; save it as PNG or JPEG"
+    return f"{name} is not a picture ({', '.join(FORMATS)} are understood)"
+
+
+def _head(source: Path | bytes) -> bytes:
+    if isinstance(source, bytes):
+        return source[:64]
+    with source.open("rb") as file:
+        return file.read(64)
+
+
 def _header_size(source: Path | bytes) -> str:
     """Width and height of a PNG too large for Pillow to open; for other formats just that it is very large."""
-    if isinstance(source, bytes):
-        head = source[:24]
-    else:
-        with source.open("rb") as file:
-            head = file.read(24)
-    if head[:8] == b"\x89PNG\r\n\x1a\n" and len(head) == 24:
+    head = _head(source)[:24]
+    if head.startswith(_PNG) and len(head) == 24:
         return "{} x {} pixels".format(*struct.unpack(">II", head[16:24]))
     return f"more than {2 * (Image.MAX_IMAGE_PIXELS or MAX_PIXELS) // 1_000_000} megapixels"
 

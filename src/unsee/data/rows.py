@@ -21,6 +21,7 @@ from PIL import Image
 from unsee.data.conversation import question_and_answer
 from unsee.data.example import AnswerSpan, Example, ImageSource
 from unsee.data.layouts import layout_of
+from unsee.data.pictures import upright
 from unsee.errors import InputError
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
@@ -161,12 +162,18 @@ class Row:
         if isinstance(value, str):
             return self._file(key, value)
         if isinstance(value, Image.Image):
-            encoded = BytesIO()
-            value.save(encoded, "PNG")
-            return encoded.getvalue()
+            return self._encoded(key, value)
         if value is None or isinstance(value, bytes):
             return value
         raise self.fail(key, f"{_kind(value)} where a path or the bytes of a picture are expected")
+
+    def _encoded(self, key: str, picture: Image.Image) -> bytes:
+        content = BytesIO()
+        try:
+            upright(picture).save(content, "PNG")  # which would forget how the picture was held
+        except (OSError, ValueError) as error:
+            raise self.fail(key, f"a picture that cannot be kept as PNG ({error}); convert it to RGB") from error
+        return content.getvalue()
 
     def _file(self, key: str, value: str) -> Path:
         if _URL.match(value):

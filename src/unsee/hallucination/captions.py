@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,24 +50,37 @@ class Decoding:
 
 
 def pictures_in(folder: Path) -> list[Source]:
-    """Every picture file below a folder, by name; other files are passed over.
+    """Every picture file below a folder, by name; see `passed_over` for the other files.
 
     Raises:
         InputError: there is no such folder, or no file in it is named like a picture.
     """
     if not folder.is_dir():
         raise InputError(f"--images {folder}: no such folder")
-    endings = _endings()
-    found = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in endings and not path.name.startswith(".") and not path.is_dir()
-    )
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if _why_not(path) == "")
     if not found:
         raise InputError(f"--images {folder}: no picture in it ({', '.join(FORMATS)} are understood)")
     return [Source(name) for name in found]
 
 
+def passed_over(folder: Path) -> Counter[str]:
+    """How many files below a folder are not taken for pictures because of their names, by reason."""
+    return Counter(reason for path in folder.rglob("*") if (reason := _why_not(path)))
+
+
+def _why_not(path: Path) -> str | None:
+    """Why a file is not taken for a picture; empty for one that is, None for a folder."""
+    if path.is_dir():
+        return None
+    if path.name.startswith("."):
+        return "hidden"
+    ending = path.suffix.lower()
+    if ending in _endings():
+        return ""
+    return f"named {ending[:20]}" if ending else "named without an ending"
+
+
+@cache
 def _endings() -> frozenset[str]:
     Image.init()
     return frozenset(ending for ending, name in Image.EXTENSION.items() if name in FORMATS)

@@ -17,10 +17,11 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from unsee.data.pictures import reason
 from unsee.errors import InputError
 from unsee.files import remove_unfinished, write_json, write_jsonl
 from unsee.hallucination.captioning import Captioning
-from unsee.hallucination.captions import pictures_in, read_captions
+from unsee.hallucination.captions import passed_over, pictures_in, read_captions
 from unsee.hallucination.extraction import Extracting
 from unsee.hallucination.options import Mining
 from unsee.hallucination.phrases import Phrase
@@ -34,7 +35,7 @@ def mine(mining: Mining) -> dict[str, Any]:
     """Do what has not been done yet.
 
     Returns:
-        What `summary.json` holds: counts, thresholds, and where the spans are.
+        What `summary.json` holds: counts (of what was passed over by reason), thresholds, and where the spans are.
 
     Raises:
         InputError: something given cannot be used, or the folder holds another run.
@@ -49,6 +50,7 @@ class _Run:
     def __init__(self, mining: Mining) -> None:
         self._mining = mining
         sources = read_captions(mining.captions) if mining.captions else pictures_in(mining.images)
+        self._passed_over = Counter[str]() if mining.captions else passed_over(mining.images)
         if not mining.images.is_dir():
             raise InputError(f"--images {mining.images}: no such folder")
         self._sources = sources[: mining.limit]
@@ -87,16 +89,18 @@ class _Run:
         seconds = iter(self._relevance2) if second else None
         for said, named, scored in zip(self._captions, self._phrases, self._relevance, strict=True):
             again = next(seconds) if seconds else None
-            reason = next((row["skipped"] for row in (scored, again) if row and "skipped" in row), None)
-            if reason is not None:
-                skipped.append({"image": said["image"], "reason": reason})
+            why = next((row["skipped"] for row in (scored, again) if row and "skipped" in row), None)
+            if why is not None:
+                skipped.append({"image": said["image"], "reason": why})
                 continue
             phrases = [Phrase(**phrase) for phrase in named["phrases"]]
             roles = [thresholds.role(score) for score in scored["scores"]]
             if again and others:
                 roles = agreed(roles, [others.role(score) for score in again["scores"]])
             spans, sentence = select(said["caption"], phrases, scored["scores"], thresholds, mining.conflict, roles)
-            counts.update(phrases=len(phrases), dropped_phrases=named["dropped"], sentences=sentence.role is not None)
+            counts.update(
+                phrases=len(phrases), dropped_phrases=named["dropped"], sentences=int(sentence.role is not None)
+            )
             counts.update(span.role for span in spans)
             if spans or sentence.role:
                 image = mining.images / said["image"]
@@ -104,9 +108,11 @@ class _Run:
         remove_unfinished(mining.out)
         write_jsonl(mining.out / "skipped.jsonl", skipped)
         write_spans(mining.out / "spans.jsonl", rows)
+        passed = self._passed_over + Counter(reason(str(row["reason"])) for row in skipped)
         summary: dict[str, Any] = {
             "captions": len(self._sources) - len(skipped),
             "skipped": len(skipped),
+            "passed_over": dict(sorted(passed.items())),
             **{name: counts[name] for name in ("phrases", "dropped_phrases", "positive", "negative", "sentences")},
             "rows": len(rows),
             "thresholds": asdict(thresholds),

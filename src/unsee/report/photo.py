@@ -6,8 +6,9 @@ import base64
 from io import BytesIO
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from unsee.data.pictures import upright
 from unsee.errors import InputError
 
 _TINY = 96  # pixels; pictures up to this size stay as they are (PNG), and the page enlarges them without blurring
@@ -27,7 +28,7 @@ def photo_data_uri(image: bytes | Path, size: int = 160) -> str:
     try:
         with Image.open(BytesIO(image) if isinstance(image, bytes) else image) as opened:
             opened.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded at a fraction of its size
-            picture = ImageOps.exif_transpose(opened).convert("RGBA")
+            picture = upright(opened).convert("RGBA")
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, SyntaxError) as error:
         raise InputError(f"cannot read a picture from {where}: {error}") from error
     picture.thumbnail((size, size), Image.Resampling.LANCZOS)
