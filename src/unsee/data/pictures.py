@@ -112,7 +112,7 @@ def _decoded(source: Path | bytes, name: str) -> Image.Image:
 
 @contextmanager
 def _silent() -> Iterator[None]:
-    """Pillow warns of much that is judged here (sizes) or does no harm (EXIF blocks): a person gets one line or none."""
+    """Pillow warns of what is judged here (sizes) or does no harm (EXIF blocks): a person gets one line or none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
