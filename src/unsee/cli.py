@@ -6,6 +6,7 @@ command imports what is heavy only once it runs, so that help and mistakes are a
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -19,6 +20,13 @@ from unsee.commands.manners import behave
 from unsee.errors import InputError
 
 WRONG_INPUT, INTERRUPTED = 2, 130
+# Errors of the system that are nobody's bug, and what helps.
+_OF_THE_MACHINE = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ENOSPC: "make room, and start the same command again",
+    errno.EDQUOT: "make room, and start the same command again",
+    errno.EROFS: "give a folder that can be written to",
+}
 RESUMABLE = ("bench", "demo", "mine", "unlearn")
 
 # The base of typer's usage errors lives in click or in typer, depending on its version.
@@ -75,17 +83,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     behave()
     try:
+        _check(given)
         code = get_command(app).main(given, prog_name="unsee", standalone_mode=False)
     except InputError as error:
         return _fail(str(error))
     except UsageError as error:
         return _fail(_usage(error))
+    except OSError as error:
+        if error.errno not in _OF_THE_MACHINE:
+            raise
+        return _fail(str(InputError(f"{error.strerror}: {error.filename or 'a file'}; {_OF_THE_MACHINE[error.errno]}")))
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:
         again = "; start the same command again to go on" if given[:1] and given[0] in RESUMABLE else ""
         print(f"unsee: interrupted{again}", file=sys.stderr)
     return code or 0
+
+
+def _check(given: Sequence[str]) -> None:
+    """Refuse what no command can mean, before any reads it as something else: an empty path is the current folder."""
+    for before, argument in zip(["", *given], given, strict=False):
+        if not argument.strip():
+            what = before if before.startswith("-") else f"argument {list(given).index(argument) + 1}"
+            raise InputError(f"{what} is empty; give a value, or leave it out")
+        if "\0" in argument:
+            raise InputError(f"{argument!r}: has a NUL character, which no name can have")
 
 
 def _fail(message: str) -> int:

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
+from unsee import limits
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
 from unsee.gate import Gate, gate_of
@@ -26,7 +27,8 @@ from unsee.methods import METHODS, build, find
 from unsee.parts import PARTS, Part, check_parts
 
 Positive = Annotated[FiniteFloat, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=limits.STEPS)]
+Rows = Annotated[int, Field(ge=1, le=limits.ROWS)]  # per forward pass
 Text = Annotated[str, Field(min_length=1)]
 
 DEFAULT_METHOD = "npo"
@@ -50,7 +52,7 @@ class Lora(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rank: Count = 16
+    rank: Annotated[int, Field(ge=1, le=limits.RANK)] = 16
     alpha: Count = 16
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
@@ -155,22 +157,28 @@ class Settings(BaseModel):
         None, description="stop, and keep the last good state, when what is to stay becomes this much less likely"
     )
     learning_rate: Positive = Field(1e-5, description="of AdamW")
-    epochs: Positive = Field(5.0, description="passes over the forget rows")
+    epochs: Annotated[FiniteFloat, Field(gt=0, le=limits.EPOCHS)] = Field(
+        5.0, description="passes over the forget rows"
+    )
     max_steps: Count | None = Field(None, description="optimizer steps; overrides epochs")
-    batch_size: Count = Field(8, description="forget rows (and as many retain rows) a forward pass")
+    batch_size: Rows = Field(8, description="forget rows (and as many retain rows) a forward pass")
     gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
     scheduler: Literal["constant", "linear", "cosine"] = Field("constant", description="of the learning rate")
-    warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="steps until the full learning rate")
+    warmup_steps: Annotated[int, Field(ge=0, le=limits.STEPS)] = Field(
+        0, description="steps until the full learning rate"
+    )
     max_grad_norm: Annotated[FiniteFloat, Field(ge=0)] = Field(
         1.0, description="gradients are clipped to it; 0 does not clip"
     )
-    saliency_batch_size: Count = Field(8, description="rows a squared gradient; 1 is the per-example Fisher")
+    saliency_batch_size: Rows = Field(8, description="rows a squared gradient; 1 is the per-example Fisher")
     save_steps: Count = Field(50, description="a checkpoint every so many steps")
-    seed: Annotated[int, Field(ge=0, lt=2**32)] = Field(0, description="of the order of rows and of dropout")
+    seed: Annotated[int, Field(ge=0, le=limits.SEED)] = Field(0, description="of the order of rows and of dropout")
     dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of the weights")
     autocast: bool = Field(False, description="compute in bfloat16 while weights stay as they are")
-    eval_batch_size: Count = Field(32, description="rows a forward pass when measuring")
-    max_new_tokens: Count = Field(64, description="measured answers are cut there")
+    eval_batch_size: Rows = Field(32, description="rows a forward pass when measuring")
+    max_new_tokens: Annotated[int, Field(ge=1, le=limits.TOKENS)] = Field(
+        64, description="measured answers are cut there"
+    )
     trust_remote_code: bool = Field(False, description="run code that comes with the model")
 
     def resolved(self) -> Settings:

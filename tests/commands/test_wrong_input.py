@@ -188,7 +188,7 @@ CASES: dict[str, tuple[Callable[[Scene], Scene], Sequence[str]]] = {
         ["npo trains on retain rows", "add --retain FILE"],
     ),
     # settings
-    "no method": (lambda s: s.spoil(method=""), ["method: '' is unknown", "there are", "npo"]),
+    "no method": (lambda s: s.spoil(method=""), ["--method is empty", "leave it out"]),
     "unknown method": (lambda s: s.spoil(method="nppo"), ["'nppo' is unknown", "did you mean 'npo'", "grad_diff"]),
     "unknown key": (lambda s: s.add("--set", "learning_rat=1"), ["--set learning_rat", "did you mean 'learning_rate'"]),
     "key without value": (lambda s: s.add("--set", "beta"), ["--set 'beta'", "key=value"]),

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee import limits
 from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
 
@@ -27,10 +28,14 @@ def bench(
     ] = None,
     seeds: Annotated[str, typer.Option(help="Worlds to report on, with commas between.")] = "0,1,2",
     development_seeds: Annotated[str, typer.Option(help="Worlds to choose configurations on: other people.")] = "100",
-    people: Annotated[int, typer.Option(min=1, help="Private people in each world; a tenth are forgotten.")] = 40,
+    people: Annotated[
+        int, typer.Option(min=1, max=limits.PEOPLE, help="Private people in each world; a tenth are forgotten.")
+    ] = 40,
     budget: Annotated[int, typer.Option(help="Configurations that each row may try, at most 9.")] = 9,
     request: Annotated[str, typer.Option(help="What is to go: visual, textual or both.")] = "visual",
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; as many as cores if not given.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=limits.WORKERS, help="Processes; as many as cores if not given.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -70,8 +75,11 @@ def bench(
 def _numbers(option: str, text: str) -> tuple[int, ...]:
     """0,1,2 as numbers, each once."""
     words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words or not all(word.isascii() and word.isdigit() for word in words):
-        raise InputError(f"--{option} {text!r}: give whole numbers with commas between, as in 0,1,2")
+    short = all(word.isascii() and word.isdigit() and len(word) <= 10 for word in words)
+    if not words or not short or max(map(int, words)) > limits.SEED:
+        raise InputError(
+            f"--{option} {text!r}: give whole numbers of at most {limits.SEED} with commas between, as in 0,1,2"
+        )
     return tuple(dict.fromkeys(int(word) for word in words))
 
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee import limits
 from unsee.commands.output import AsJson, console, places, print_json, printable, table
 from unsee.errors import InputError
 
@@ -85,13 +86,13 @@ def write_command(
         str | None, typer.Option(help="visual, textual or both.", show_default="visual; textual for tofu")
     ] = None,
     probe_rows: Annotated[
-        int | None, typer.Option(help="Measure at most so many rows a probe, spread evenly.", show_default=False)
+        int | None, typer.Option(min=1, help="Measure at most so many rows a probe, spread evenly.", show_default=False)
     ] = None,
     training: Annotated[
         str | None,
         typer.Option(help="MLLMU-Bench: where the training questions are, if not in ft_Data.", show_default=False),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of wordings and the order of options.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="Of wordings and the order of options.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write forget, retain, preserve and probes as files, with the settings that name them all."""

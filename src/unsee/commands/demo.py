@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee import limits
 from unsee.commands.output import AsJson, console, percent, places, print_json, show_scores, table
 from unsee.errors import InputError, did_you_mean
 
@@ -25,9 +26,10 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for report.html, summary.json, the data and the runs.")] = Path(
         "unsee-demo"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Of the world and of every training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="Of the world and of every training.")] = 0,
     people: Annotated[
-        int | None, typer.Option(min=1, help="How many private people live in the world.", show_default="30")
+        int | None,
+        typer.Option(min=1, max=limits.PEOPLE, help="How many private people live in the world.", show_default="30"),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unsee import processes
+from unsee import limits, processes
 from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
 
@@ -45,8 +45,8 @@ def evaluate(
             show_default=False,
         ),
     ],
-    batch_size: Annotated[int, typer.Option(min=1, help="Rows a forward pass.")] = 32,
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Answers are cut there.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows a forward pass.")] = 32,
+    max_new_tokens: Annotated[int, typer.Option(min=1, max=limits.TOKENS, help="Answers are cut there.")] = 64,
     records: Annotated[
         Path | None,
         typer.Option(help="Also write what was said to each row: one JSON object a line.", show_default=False),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unsee import limits
 from unsee.commands import mined
 from unsee.commands.output import AsJson, console, places, print_json, printable, table
 from unsee.errors import InputError
@@ -64,9 +65,11 @@ def mine_command(
         typer.Option(help="Captions of your own: JSON Lines of image and caption.", show_default="the model's"),
     ] = None,
     prompt: Annotated[str, typer.Option(help="What the model is asked.")] = "Please describe the image.",
-    max_new_tokens: Annotated[int, typer.Option(min=1, help="Captions are cut there.")] = 128,
-    temperature: Annotated[float, typer.Option(min=0.0, help="0 takes the likeliest token, above samples.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, help="Of sampled captions.")] = 0,
+    max_new_tokens: Annotated[int, typer.Option(min=1, max=limits.TOKENS, help="Captions are cut there.")] = 128,
+    temperature: Annotated[
+        float, typer.Option(min=0.0, max=limits.TEMPERATURE, help="0 takes the likeliest token, above samples.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="Of sampled captions.")] = 0,
     extractor: Annotated[str, typer.Option(help="How objects are found: lexicon, spacy or llm.")] = "lexicon",
     lexicon: Annotated[
         list[str] | None,
@@ -80,9 +83,13 @@ def mine_command(
         str | None, typer.Option(help="Another scorer, which has to agree.", show_default=False)
     ] = None,
     aggregator: Annotated[str, typer.Option(help="From windows to a phrase: max, patch_top4.")] = "max",
-    patch: Annotated[int, typer.Option(min=1, help="Pixels by which windows move.")] = 48,
-    patches: Annotated[int, typer.Option(min=1, help="A window is a square of so many of them.")] = 4,
-    longest: Annotated[int, typer.Option(min=1, help="Larger pictures are looked at in this size.")] = 640,
+    patch: Annotated[int, typer.Option(min=1, max=limits.PIXELS, help="Pixels by which windows move.")] = 48,
+    patches: Annotated[
+        int, typer.Option(min=1, max=limits.PIXELS, help="A window is a square of so many of them.")
+    ] = 4,
+    longest: Annotated[
+        int, typer.Option(min=1, max=limits.PIXELS, help="Larger pictures are looked at in this size.")
+    ] = 640,
     template: Annotated[str, typer.Option(help="The text for a phrase, which goes to {}.")] = "A photo containing {}.",
     thresholds: Annotated[
         Path | None, typer.Option(help="File of unsee mine calibrate.", show_default="32 / 23 / 27.5")
@@ -99,9 +106,9 @@ def mine_command(
         str,
         typer.Option(help="Real and invented in one sub-sentence: narrow, drop, positive, negative, both."),
     ] = "narrow",
-    batch_size: Annotated[int, typer.Option(min=1, help="Captions a forward pass.")] = 16,
-    windows: Annotated[int, typer.Option(min=1, help="Windows a forward pass.")] = 128,
-    shard_size: Annotated[int, typer.Option(min=1, help="Captions a file.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Captions a forward pass.")] = 16,
+    windows: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Windows a forward pass.")] = 128,
+    shard_size: Annotated[int, typer.Option(min=1, max=limits.STEPS, help="Captions a file.")] = 64,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first pictures.", show_default="all")] = None,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
     trust_remote_code: Annotated[
@@ -116,6 +123,10 @@ def mine_command(
     if images is None or scorer is None or out is None:
         name = "--images" if images is None else "--scorer" if scorer is None else "--out"
         raise InputError(f"{name} is missing; see unsee mine --help")
+    if 0 < temperature < limits.COLDEST:
+        raise InputError(
+            f"--temperature {temperature:g}: give 0 for the likeliest token, or at least {limits.COLDEST:g} to sample"
+        )
     from unsee.hallucination.captions import Decoding
     from unsee.hallucination.mining import mine
     from unsee.hallucination.options import Mining

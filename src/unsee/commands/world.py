@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee import limits
 from unsee.commands.output import AsJson, console, places, print_json, table
 
 app = typer.Typer(name="world", help="Fictitious people, in the place of a published benchmark.", no_args_is_help=True)
@@ -25,7 +26,7 @@ def export_command(
     out: Annotated[Path, typer.Option(help="A folder that does not exist yet.", show_default=False)],
     layout: Annotated[str, typer.Option(help="Whose files: clear or mllmu.")] = "clear",
     people: Annotated[int, typer.Option(help="Private people; a fifth as many celebrities come on top.")] = 200,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same people.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="The same seed gives the same people.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """Write the world with the same configurations, columns and types as CLEAR or MLLMU-Bench."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -91,6 +92,10 @@ def build(name: str, values: Mapping[str, Any] | None = None) -> Method:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise InputError(f"{name}: {where}={first['input']!r}: {first['msg'].lower()}") from None
+    for key in values:
+        value = getattr(built, key)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{name}: {key}={value}: input should be a finite number")
     return built
 
 
