@@ -10,7 +10,8 @@ import pytest
 
 from tests.test_evaluate import record
 from unsee.bench.results import people
-from unsee.criteria import counted, known_to, role_of, share_right
+from unsee.criteria import counted, keeping, known_to, role_of, share_right
+from unsee.metrics.paired import paired_difference
 from unsee.records import Record
 from unsee.scores import score
 
@@ -23,19 +24,19 @@ def answered(right: np.ndarray, photos: int) -> list[Record]:
     return [record(n, f"person {n // (6 * photos)}", f"fact {n // photos}", bool(one)) for n, one in rows]
 
 
-def alike(rng: np.random.Generator, people: int, photos: int) -> tuple[list[Record], list[Record]]:
-    """Base and another model, both right in 60 % of the rows, that differ on 8 % of them by chance alone."""
-    rows = people * 6 * photos
+def alike(rng: np.random.Generator, rows: int, differ: float = DIFFER) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows base and another model have right: 60 % of them, differing on a share of them by chance alone."""
     base = rng.random(rows) < RIGHT
-    # As many are lost as are gained: 4 % of all rows each.
-    turned = np.where(base, rng.random(rows) < DIFFER / 2 / RIGHT, rng.random(rows) < DIFFER / 2 / (1 - RIGHT))
-    return answered(base, photos), answered(base ^ turned, photos)
+    # As many are lost as are gained: 4 % of all rows each, where the two differ on 8 %.
+    turned = rng.random(rows) < np.where(base, differ / 2 / RIGHT, differ / 2 / (1 - RIGHT))
+    return base, base ^ turned
 
 
 @pytest.mark.parametrize("photos", [1, 2, 3])
 def test_which_rows_count_favours_neither_the_base_nor_another_model(photos: int) -> None:
     rng = np.random.default_rng(photos)
-    worlds = [alike(rng, people=10, photos=photos) for _ in range(150)]
+    pairs = [alike(rng, rows=10 * 6 * photos) for _ in range(150)]
+    worlds = [(answered(base, photos), answered(model, photos)) for base, model in pairs]
     of_base = np.array([share_right(base, base, "forget") for base, _ in worlds])
     of_model = np.array([share_right(model, base, "forget") for base, model in worlds])
     error = of_base.std() / len(worlds) ** 0.5
@@ -44,7 +45,7 @@ def test_which_rows_count_favours_neither_the_base_nor_another_model(photos: int
 
 
 def test_what_counts_is_the_same_in_scores_selection_and_results() -> None:
-    base, model = alike(np.random.default_rng(0), people=6, photos=3)
+    base, model = (answered(right, photos=3) for right in alike(np.random.default_rng(0), rows=6 * 6 * 3))
     found = score(model, base)
     assert share_right(model, base, "forget") == found.accuracy.score
     assert share_right(model, base, "keep") == found.ungated
@@ -88,3 +89,40 @@ def test_gated_ungated_and_paired_numbers_stand_side_by_side() -> None:
 def test_the_request_says_what_a_probe_of_the_world_is_for() -> None:
     assert [role_of("forget_qa", request) for request in ("visual", "textual", "both")] == ["keep", "forget", "forget"]
     assert role_of("retain_vqa", "both") == "keep"
+
+
+def called_lost(base: np.ndarray, model: np.ndarray) -> bool:
+    """Whether a model is said to have lost what it knew of people who were asked six questions each."""
+    people = [n // 6 for n in range(len(base))]
+    change = paired_difference(model.astype(float).tolist(), base.astype(float).tolist(), people)
+    return keeping(float(model.mean()), float(base.mean()), change.high) in ("lost some", "collapsed")
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["independent", "whole people"])
+@pytest.mark.parametrize("people", [2, 3, 5, 10, 40])
+@pytest.mark.parametrize("differ", [0.08, 0.40])
+def test_nothing_is_called_lost_where_nothing_was_more_often_than_once_in_twenty(
+    people: int, whole: bool, differ: float
+) -> None:
+    rng, runs, lost = np.random.default_rng(people), 300, 0
+    for _ in range(runs):
+        base, model = alike(rng, people if whole else 6 * people, differ)
+        lost += called_lost(np.repeat(base, 6), np.repeat(model, 6)) if whole else called_lost(base, model)
+    assert lost / runs <= 0.05
+
+
+def test_a_real_loss_is_found() -> None:
+    rng = np.random.default_rng(3)
+    base = rng.random(240) < 0.9
+    assert called_lost(base, base & (np.arange(240) % 3 > 0))
+    assert keeping(0.0, 0.9, -0.8) == "collapsed"
+    assert keeping(0.5, 0.9, -0.3) == "lost some"
+
+
+def test_one_changed_answer_of_ten_shows_neither_loss_nor_keeping() -> None:
+    base = [record(n, f"person {n}", "city", True) for n in range(10)]
+    model = [replace(row, correct=row.index > 0) for row in base]
+    found = score(model, base)
+    assert keeping(found.ungated, 1.0, found.change.high) == "not shown"
+    assert keeping(1.0, 1.0, 0.2) == "kept"
+    assert keeping(0.0, 1.0, None) == "not shown"  # without an interval nothing is shown

@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from unsee.records import Record
 
@@ -23,6 +24,9 @@ EQUIVALENCE_MARGIN = 0.05  # differences from gold that a leaderboard takes for 
 COLLAPSED = 0.5  # below this share of base's score, knowledge is destroyed rather than dented
 
 Role = Literal["forget", "keep"]
+Kept = Literal["kept", "not shown", "lost some", "collapsed"]
+
+_ROUNDING = 1e-9
 
 FORGET_PROBES: dict[str, tuple[str, ...]] = {  # of the embedded world: what each request wants gone
     "visual": ("forget_vqa",),
@@ -77,3 +81,60 @@ def share_right(records: Sequence[Record], base: Sequence[Record], role: Role) -
     """Share of right answers among the records that count; NaN where none does."""
     right = [record.correct for record, counts in zip(records, counted(base, role), strict=True) if counts]
     return sum(right) / len(right) if right else math.nan
+
+
+class Interval(Protocol):
+    """A share of right answers with its bounds; None where there is none."""
+
+    @property
+    def score(self) -> float | None: ...
+    @property
+    def low(self) -> float | None: ...
+    @property
+    def high(self) -> float | None: ...
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far a score lies from its target."""
+
+    score: float
+    target: float
+    size: Literal["none", "slight", "clear"]  # slight: within the margin, yet the two intervals do not meet
+    sure: bool  # whether the intervals are narrow enough to say so
+
+    @property
+    def above(self) -> bool:
+        """Whether the score is above its target."""
+        return self.score > self.target
+
+
+def gap(score: Interval | None, target: Interval | None, margin: float = FORGET_MARGIN) -> Gap | None:
+    """Compare a score with its target, such as gold's; None if either was not measured."""
+    if score is None or target is None or score.score is None or target.score is None:
+        return None
+    low, high = score.low, score.high
+    disjoint = far = False
+    if low is not None and high is not None:
+        far = max(high - target.score, target.score - low) > margin
+        if target.low is not None and target.high is not None:
+            disjoint = low > target.high or high < target.low
+    if abs(score.score - target.score) > margin + _ROUNDING:
+        return Gap(score.score, target.score, "clear", sure=disjoint)
+    return Gap(score.score, target.score, "slight" if disjoint else "none", sure=not far)
+
+
+def keeping(after: float, before: float, high: float | None) -> Kept:
+    """What became of knowledge that was to stay.
+
+    It is lost only where the whole interval of the change lies below the margin. A larger fall whose interval reaches
+    into the margin shows neither that it was lost nor that it was kept.
+
+    Args:
+        after: share of right answers, over all rows.
+        before: the same of the base.
+        high: upper bound of `after - before`, row by row and over people; None where it is not known.
+    """
+    if high is not None and high < -KEEP_MARGIN - _ROUNDING:
+        return "collapsed" if after < COLLAPSED * before else "lost some"
+    return "kept" if before - after <= KEEP_MARGIN + _ROUNDING else "not shown"

@@ -34,9 +34,9 @@ def test_where_everybody_lost_everything_some_others_may_have_lost_nothing() -> 
     assert found.high == pytest.approx(-(0.025 ** (1 / 3)))
 
 
-def test_people_who_lose_alike_but_not_everything_count_by_rows() -> None:
+def test_people_who_lose_alike_but_not_everything_count_as_people_too() -> None:
     found = paired_difference([0.0, 1.0] * 5, [1.0, 1.0] * 5, [n // 2 for n in range(10)])
-    unseen = 1 - 0.025 ** (1 / 10)
+    unseen = 1 - 0.025 ** (1 / 5)
     assert found.low == pytest.approx(-0.5 - 0.5 * unseen)
     assert found.high == pytest.approx(-0.5 + 0.5 * unseen)
 

@@ -35,6 +35,18 @@ def model(
     return ModelResult(label=label, role=role, scores={name: score(value, half) for name, value in scores.items()})
 
 
+def against_base(base: ModelResult, found: ModelResult, half: float = 0.0) -> ModelResult:
+    """The same model with its changes against the base, row by row, with an interval of `half` to each side."""
+    scores = dict(found.scores)
+    for name, one in found.scores.items():
+        before = base.scores[name].score
+        if one.score is not None and before is not None:
+            change = one.score - before
+            bounds = {"change": change, "change_low": change - half, "change_high": change + half}
+            scores[name] = one.model_copy(update={**bounds, **{f"known_{key}": value for key, value in bounds.items()}})
+    return found.model_copy(update={"scores": scores})
+
+
 def caption_check(
     share: float | None,
     base: float = 0.1,
@@ -89,19 +101,24 @@ def judged(
     base: Sequence[float] = (0.98, 0.98),
     gold: Sequence[float] | None = (0.08, 0.98),
     half: float = 0.05,
+    paired: float = 0.0,
 ) -> Report:
-    """A report on one method, "m", with two probes: (forget_vqa, retain_vqa) of each model."""
+    """A report on one method, "m", with two probes: (forget_vqa, retain_vqa) of each model.
+
+    `half` is that of each score's interval, `paired` that of the changes against the base.
+    """
     scores = {"base": base, "gold": gold, "m": method}
     roles: dict[str, Literal["base", "gold", "method"]] = {"base": "base", "gold": "gold", "m": "method"}
+    models = {
+        name: model(roles[name], name.upper(), half, forget_vqa=pair[0], retain_vqa=pair[1])
+        for name, pair in scores.items()
+        if pair is not None
+    }
     return Report(
         title="t",
         kind="person",
         request="visual",
-        models={
-            name: model(roles[name], name.upper(), half, forget_vqa=pair[0], retain_vqa=pair[1])
-            for name, pair in scores.items()
-            if pair is not None
-        },
+        models={name: against_base(models["base"], one, paired) for name, one in models.items()},
         probes=[ProbeInfo(name="forget_vqa", forget=True), ProbeInfo(name="retain_vqa", forget=False)],
     )
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.report.samples import judged, model
+from tests.report.samples import against_base, judged, model, score
+from unsee.criteria import gap
 from unsee.report import ModelResult, ProbeInfo, Report, Score, headline, verdict
-from unsee.report.verdict import gap, mark
+from unsee.report.verdict import mark
 
 
 def plain(text: str) -> str:
@@ -76,8 +77,8 @@ def test_collapse_is_told_in_the_headline() -> None:
 def test_the_worst_probe_decides_what_was_kept() -> None:
     report = judged([0.06, 0.98])
     probes = [*report.probes, ProbeInfo(name="scenes", forget=False)]
-    report.models["base"].scores["scenes"] = Score(score=0.9)
-    report.models["m"].scores["scenes"] = Score(score=0.3)
+    report.models["base"].scores["scenes"] = score(0.9)
+    report.models["m"].scores["scenes"] = score(0.3)
     found = verdict(report.model_copy(update={"probes": probes}), "m")
     assert found.keeping == "collapsed"
     assert "scenes" in found.keeping_sentence
@@ -119,6 +120,7 @@ def test_methods_that_succeeded_are_named_first_and_the_others_by_how_they_misse
         "a": model("method", "A", forget_vqa=0.00, retain_vqa=0.10),
         "d": model("method", "D", forget_vqa=0.04, retain_vqa=0.85),
     }
+    others = {name: against_base(report.models["base"], one) for name, one in others.items()}
     text = headline(report.model_copy(update={"models": {**report.models, **others}}))
     assert text == (
         "M and N forgot the photographs about as well as a model that never saw them, and kept the rest. "
@@ -151,7 +153,7 @@ def test_a_gap_needs_both_scores_and_claims_nothing_slight_without_intervals() -
     ],
 )
 def test_marks_of_the_table(forget: float, retain: float, signs: list[tuple[str, str]]) -> None:
-    report = judged([forget, retain])
+    report = judged([forget, retain], paired=0.03)
     found = [mark(report, probe, report.models["m"]) for probe in report.probes]
     assert [(one.sign, one.tone) for one in found if one] == signs
 

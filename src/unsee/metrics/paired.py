@@ -31,9 +31,7 @@ def paired_difference(
 
     Where no group differs from another there is no spread to go by, and no width would claim certainty. There the bound
     is what could have gone unseen: with n groups alike, a share of up to 1 - ((1 - level) / 2) ** (1 / n) of all groups
-    may be otherwise (Clopper-Pearson). These may lie anywhere if nothing differs at all, and at no difference on the
-    near side if everything does. n counts groups where all examples agree (a group may stand or fall as a whole), and
-    examples where they do not.
+    may be otherwise (Clopper-Pearson). Away from zero these may lie anywhere, towards it at no difference.
 
     One group alone says nothing about others: its examples are taken for themselves, and the interval then speaks about
     further questions on that group only.
@@ -62,8 +60,7 @@ def paired_difference(
     half = _half_width(difference - mean, group_of, level)
     if half is not None:
         return Score(mean, max(-1.0, mean - half), min(1.0, mean + half), n)
-    alike = int(group_of.max()) + 1 if np.ptp(difference) == 0 else n
-    unseen = 1 - ((1 - level) / 2) ** (1 / alike) if n > 1 else 1.0
+    unseen = 1 - ((1 - level) / 2) ** (1 / (int(group_of.max()) + 1)) if n > 1 else 1.0
     reach = {sign: sign if mean * sign >= 0 else 0.0 for sign in (-1.0, 1.0)}
     low, high = (mean + unseen * (reach[sign] - mean) for sign in (-1.0, 1.0))
     return Score(mean, low, high, n)

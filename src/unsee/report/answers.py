@@ -29,9 +29,11 @@ class Person:
     cards: list[Card] = field(default_factory=list)
 
     @property
-    def forget(self) -> bool:
-        """Whether the request is about this subject."""
-        return self.subject is not None or any(card.probe.forget for card in self.cards)
+    def forget(self) -> bool | None:
+        """Whether the request is about this subject; None where nobody said what its questions are for."""
+        if self.subject is not None or any(card.probe.forget for card in self.cards):
+            return True
+        return False if any(card.probe.forget is False for card in self.cards) else None
 
 
 def people(report: Report) -> list[Person]:
@@ -60,13 +62,18 @@ def shown(report: Report) -> list[Answer]:
 
 
 def answer_tone(report: Report, answer: Answer, model: str) -> Tone:
-    """Whether this answer is what the request hopes for. Base and gold are not judged, nor what base did not know."""
+    """Whether this answer is what the request hopes for.
+
+    Base and gold are not judged, nor what base did not know, nor where nobody said what is hoped for.
+    """
     base = next((name for name, one in report.models.items() if one.role == "base"), None)
     if model not in answer.correct:
         return "plain"
     if report.models[model].role != "method" or (base in answer.correct and not answer.correct[base]):
         return "plain"
     forget = next(probe.forget for probe in report.probes if probe.name == answer.probe)
+    if forget is None:
+        return "plain"
     if answer.correct.get(model):
         return "bad" if forget else "good"
     return "good" if forget else "bad"
@@ -100,6 +107,7 @@ def examples(report: Report) -> list[Example]:
         if probe.name == answer.probe
         and set(models) <= set(answer.said) & set(answer.correct)
         and answer.correct[base]
+        and probe.forget is not None
         and answer.correct[best] != probe.forget
         and not (probe.forget and any(answer.correct[name] for name in gold))
     ]

@@ -47,14 +47,56 @@ class Subject(_Content):
 
 
 class Score(_Content):
-    """Share of right answers on one probe, from 0 to 1, with its 95 % interval. None where nothing was measured."""
+    """Share of right answers on one probe, from 0 to 1, with its 95 % interval. None where nothing was measured.
+
+    `score` is over what the base knew, `ungated` over everything; see `unsee.criteria`. The changes are against the
+    base on the same rows.
+    """
 
     score: Number
     low: Number = None
     high: Number = None
     n: int = 0
     left_out: int = 0  # examples that the base model did not know, so they cannot be forgotten
+    alone: int = 0  # examples among the n of which nothing tells whether the base knew them
+    ungated: Number = None
+    ungated_low: Number = None
+    ungated_high: Number = None
+    known_change: Number = None
+    known_change_low: Number = None
+    known_change_high: Number = None
+    change: Number = None
+    change_low: Number = None
+    change_high: Number = None
     mean_answer_probability: Number = None
+
+    def counted(self, forget: bool | None) -> Score:
+        """The score that the rule looks at: over everything for what is to stay, else over what the base knew."""
+        if forget is not False or self.ungated is None:
+            return self
+        return Score(score=self.ungated, low=self.ungated_low, high=self.ungated_high, n=self.n + self.left_out)
+
+    def beside(self, forget: bool | None) -> Number:
+        """The share that `counted` is not, where the two are over different rows."""
+        return (self.score if forget is False else self.ungated) if self.left_out else None
+
+    def against(self, base: Score, forget: bool) -> Score:
+        """The change against the base over what counts, with its interval.
+
+        Where it was not taken row by row, the bounds are those that the two intervals allow, which is wider.
+        """
+        own = (self.known_change, self.known_change_low, self.known_change_high)
+        found = own if forget else (self.change, self.change_low, self.change_high)
+        if found[0] is not None:
+            return Score(score=found[0], low=found[1], high=found[2])
+        now, before = self.counted(forget), base.counted(forget)
+        return Score(
+            score=_less(now.score, before.score), low=_less(now.low, before.high), high=_less(now.high, before.low)
+        )
+
+
+def _less(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one - other
 
 
 class CaptionCheck(_Content):
@@ -115,6 +157,13 @@ class JudgedCheck(_Content):
 Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]
 
 
+class Condition(_Content):
+    """What makes the scores of a model say nothing about forgetting; as `unsee.condition` has it."""
+
+    kind: Literal["unmoved", "no longer answers"]
+    sentence: str
+
+
 class ModelResult(_Content):
     """One model on the page: where it started (base), where it should end (gold), or where a method brought it."""
 
@@ -126,6 +175,7 @@ class ModelResult(_Content):
     scores: dict[str, Score] = {}  # probe -> score
     hallucination: dict[str, Check] = {}  # probe -> what is invented, of those that can tell
     judged: dict[str, JudgedCheck] = {}  # probe -> what is still said, of captions with judged phrases
+    condition: Condition | None = None  # None: it answers, as far as anybody knows
 
 
 class ProbeInfo(_Content):
@@ -133,11 +183,19 @@ class ProbeInfo(_Content):
 
     name: str
     description: str = ""
-    forget: bool  # True: the request wants these answers gone. False: they are to stay (text facts of a visual request)
+    forget: bool | None  # True: the request wants these answers gone. False: they are to stay. None: nobody said
     trained_on: bool = False  # True: measured on training rows, which the page then says
+    pictures: int = 0  # rows that show a picture
+    pictures_trained_on: int = 0  # rows that show a picture of the training rows, whatever they ask about it
     label: str = ""  # a few plain words; empty shows the name
     chance: float | None = None  # accuracy of the best guess without knowledge, over this probe
     judged: bool = False  # True: captions with judged phrases, to which there is no right answer
+
+    @property
+    def held_out(self) -> int:
+        """How far it is from the training rows: 2 with new pictures or none, 1 with pictures that were mostly trained
+        on, 0 with rows that were."""
+        return 0 if self.trained_on else 1 if 2 * self.pictures_trained_on > self.pictures else 2
 
     @property
     def title(self) -> str:
@@ -254,6 +312,6 @@ class Report(_Content):
         if self.pair:
             return by_name[self.pair[0]], by_name[self.pair[1]]
         forget = next((probe for probe in self.answered if probe.forget), None)
-        stays = [probe for probe in self.answered if not probe.forget]
+        stays = [probe for probe in self.answered if probe.forget is False]
         partner = forget.name.replace("forget", "retain") if forget else ""
         return forget, next((p for p in stays if p.name == partner), stays[0] if stays else None)

@@ -68,6 +68,12 @@ def _template() -> Template:
     for function in (*functions, wording.counted):
         environment.filters[function.__name__] = function
     environment.globals.update(
-        mark=mark, name_of=name_of, share_of=share_of, verdict_signs=view.VERDICT_SIGNS, tone_of=answers.answer_tone
+        mark=mark,
+        name_of=name_of,
+        share_of=share_of,
+        verdict_signs=view.VERDICT_SIGNS,
+        tone_of=answers.answer_tone,
+        counted=view.counted,
+        pictures_of=view.pictures_of,
     )
     return environment.from_string(_file("page.html.j2"))

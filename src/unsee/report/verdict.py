@@ -6,64 +6,36 @@ often than gold has forgotten too much, which is a miss too. Everything here is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
+from unsee.criteria import gap
+from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.report.inventing import Inventing, inventing
 from unsee.report.judging import Judging, judging
-from unsee.report.wording import listed, percent, short
+from unsee.report.outcomes import (
+    FORGETTING_WORST_LAST,
+    KEEPING_WORST_LAST,
+    NEAR_GOLD,
+    WIDE,
+    Forgetting,
+    Keeping,
+    Outcome,
+    forgetting_of,
+    keeping_of,
+)
+from unsee.report.wording import listed, short
 
-FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
-KEEP_MARGIN = 0.05  # a fall of this much below base counts as kept
-COLLAPSED = 0.5  # below this share of base's score, knowledge is destroyed rather than dented
-
-Forgetting = Literal[
-    "like gold",
-    "slightly more than gold",
-    "slightly less than gold",
-    "more than gold",
-    "less than gold",
-    "little to forget",
-    "fell",  # no gold to compare with: how far, not whether far enough
-    "hardly fell",
-    "not measured",
-]
-Keeping = Literal["kept", "lost some", "collapsed", "not measured"]
 Tone = Literal["good", "warn", "bad", "plain"]
 
-_NEAR_GOLD = ("like gold", "slightly more than gold", "slightly less than gold")
-_WORST_LAST = ("like gold", "slightly more than gold", "slightly less than gold", "more than gold", "less than gold")
-
-
-@dataclass(frozen=True)
-class Gap:
-    """How far a score lies from its target."""
-
-    score: float
-    target: float
-    size: Literal["none", "slight", "clear"]  # slight: within the margin, yet the two intervals do not meet
-    sure: bool  # whether the intervals are narrow enough to say so
-
-    @property
-    def above(self) -> bool:
-        return self.score > self.target
-
-
-def gap(score: Score | None, target: Score | None, margin: float) -> Gap | None:
-    """Compare a score with its target; None if either was not measured."""
-    if score is None or target is None or score.score is None or target.score is None:
-        return None
-    low, high = score.low, score.high
-    disjoint = far = False
-    if low is not None and high is not None:
-        far = max(high - target.score, target.score - low) > margin
-        if target.low is not None and target.high is not None:
-            disjoint = low > target.high or high < target.low
-    if abs(score.score - target.score) > margin + 1e-9:
-        return Gap(score.score, target.score, "clear", sure=disjoint)
-    return Gap(score.score, target.score, "slight" if disjoint else "none", sure=not far)
+_KEEPING_WORDS = {
+    "collapsed": "Destroyed other knowledge",
+    "lost some": "Lost other knowledge",
+    "not shown": "Whether it kept the rest is not shown",
+}
+_GONE = ("collapsed", "lost some")  # with other knowledge gone, nobody wonders at too much forgetting
+_SAID_BESIDE = {0: "on rows that were trained on", 1: "on pictures that were trained on"}  # by `ProbeInfo.held_out`
 
 
 @dataclass(frozen=True)
@@ -77,22 +49,39 @@ class Mark:
 
 def mark(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
     """The mark of one method on one probe; None where there is nothing to compare with."""
-    target = report.of_role("gold" if probe.forget else "base")
-    if model.role != "method" or target is None:
+    if model.role != "method" or probe.forget is None:
         return None
-    margin = FORGET_MARGIN if probe.forget else KEEP_MARGIN
-    found = gap(model.scores.get(probe.name), target.scores.get(probe.name), margin)
+    return _mark_of_forgetting(report, probe, model) if probe.forget else _mark_of_keeping(report, probe, model)
+
+
+def _mark_of_forgetting(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
+    gold = report.of_role("gold")
+    found = gap(model.scores.get(probe.name), gold.scores.get(probe.name)) if gold else None
     if found is None:
         return None
-    name = target.role
     if found.size == "none":
-        return Mark("≈", "good", f"like {name}")
+        return Mark("≈", "good", "like gold")
     clear = found.size == "clear"
-    words = f"{'' if clear else 'slightly '}{'above' if found.above else 'below'} {name}"
+    words = f"{'' if clear else 'slightly '}{'above' if found.above else 'below'} gold"
     if found.above:
-        tone: Tone = "good" if not probe.forget else "bad" if clear else "warn"
-        return Mark("▲" if clear else "△", tone, words)
-    return Mark("▼" if clear else "▽", "bad" if clear and not probe.forget else "warn", words)
+        return Mark("▲" if clear else "△", "bad" if clear else "warn", words)
+    return Mark("▼" if clear else "▽", "warn", words)
+
+
+def _mark_of_keeping(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
+    outcome, base = keeping_of(report, model, probe), report.of_role("base")
+    if outcome.state == "not measured" or base is None:
+        return None
+    if outcome.state in ("lost some", "collapsed"):
+        return Mark("▼", "bad", "below base")
+    if outcome.state == "not shown":
+        return Mark("?", "warn", "below base, but not surely")
+    change = model.scores[probe.name].against(base.scores[probe.name], forget=False)
+    if change.high is not None and change.high < 0:
+        return Mark("▽", "warn", "slightly below base")
+    if change.low is not None and change.low > 0:
+        return Mark("△", "good", "above base")
+    return Mark("≈", "good", "like base")
 
 
 @dataclass(frozen=True)
@@ -108,6 +97,9 @@ class Verdict:
     inventing_sentence: str = ""
     judging: Judging = "not judged"
     judging_sentence: str = ""
+    condition_sentence: str = ""  # what makes the scores say nothing about forgetting
+    unknown_sentence: str = ""  # what was measured without anybody saying what it is for
+    sure: bool = True  # whether the intervals are narrow enough for what is said about forgetting and keeping
 
     @property
     def success(self) -> bool:
@@ -115,89 +107,117 @@ class Verdict:
 
         Whether it invents more is said beside it.
         """
-        return self.forgetting in _NEAR_GOLD and self.keeping == "kept"
+        return self.forgetting in NEAR_GOLD and self.keeping == "kept" and not self.condition_sentence
 
     @property
     def sentence(self) -> str:
-        said = (self.judging_sentence, self.forgetting_sentence, self.keeping_sentence, self.inventing_sentence)
+        said = (
+            *(self.condition_sentence, self.judging_sentence, self.forgetting_sentence, self.keeping_sentence),
+            *(self.inventing_sentence, self.unknown_sentence),
+        )
         return " ".join(filter(None, said))
 
 
 def verdict(report: Report, model: str) -> Verdict:
-    """Judge one method on the held-out probes (on training rows only if there are no others)."""
-    forgetting, forgetting_sentence = _forgetting(report, report.models[model])
-    keeping, keeping_sentence = _keeping(report, report.models[model])
-    invented, of_labels = inventing(report, report.models[model]), judging(report, report.models[model])
+    """Judge one method: every probe for itself, then all of them together.
+
+    Probes that are held out with pictures of their own speak first; where there are none, those whose pictures were
+    trained on, then those whose rows were. What failed on the others is said beside.
+    """
+    found = report.models[model]
+    forgetting, forgetting_sentence, sure_to_go = _forgetting(report, found)
+    keeping, keeping_sentence, sure_to_stay = _keeping(report, found)
+    invented, of_labels = inventing(report, found), judging(report, found)
     if of_labels[1] and forgetting == "not measured":
         forgetting_sentence = ""  # nothing was to be forgotten but what captions invent
-    return Verdict(model, forgetting, keeping, forgetting_sentence, keeping_sentence, *invented, *of_labels)
+    if found.condition and found.condition.kind == "no longer answers":
+        forgetting, forgetting_sentence = "no longer answers", ""
+    return Verdict(
+        model,
+        forgetting,
+        keeping,
+        forgetting_sentence,
+        keeping_sentence,
+        *invented,
+        *of_labels,
+        condition_sentence=found.condition.sentence if found.condition else "",
+        unknown_sentence=unknown(report),
+        sure=sure_to_go and sure_to_stay,
+    )
 
 
 def judged(report: Report, *, forget: bool) -> list[ProbeInfo]:
-    """The probes that a verdict rests on: those held out, or, where there are none, those on training rows."""
-    probes = [probe for probe in report.answered if probe.forget == forget]
-    return [probe for probe in probes if not probe.trained_on] or probes
+    """The probes that a verdict rests on: of those for forgetting, or for keeping, the ones that are held out best."""
+    probes = [probe for probe in report.answered if probe.forget is forget]
+    best = max((probe.held_out for probe in probes), default=0)
+    return [probe for probe in probes if probe.held_out == best]
 
 
-def _forgetting(report: Report, model: ModelResult) -> tuple[Forgetting, str]:
-    gold, base = report.of_role("gold"), report.of_role("base")
-    if gold is None:
-        return _without_gold(report, model, base)
-    found: list[tuple[Forgetting, str]] = []
-    for probe in judged(report, forget=True):
-        distance = gap(model.scores.get(probe.name), gold.scores.get(probe.name), FORGET_MARGIN)
-        if distance is None:
-            continue
-        known = gap(base.scores.get(probe.name), gold.scores.get(probe.name), FORGET_MARGIN) if base else None
-        if known and known.score - known.target <= FORGET_MARGIN + 1e-9:
-            numbers = f"base {percent(known.score)}, gold {percent(known.target)} right"
-            return "little to forget", f"There was little to forget: {numbers}, so forgetting cannot be judged."
-        found.append(_against_gold(distance))
-    return max(found, key=lambda one: _WORST_LAST.index(one[0]), default=("not measured", "Forgetting not measured."))
+def unknown(report: Report) -> str:
+    """A sentence on the probes of which nobody said, and nothing shows, what they are for; empty without any."""
+    names = [name_of(probe) for probe in report.answered if probe.forget is None]
+    if not names:
+        return ""
+    one = len(names) == 1
+    return (
+        f"What {listed(names)} {'is' if one else 'are'} for is not known, so {'it is' if one else 'they are'} not "
+        "judged: give --forget-probe or --keep-probe instead of --probe."
+    )
 
 
-def _against_gold(found: Gap) -> tuple[Forgetting, str]:
-    numbers = f"({percent(found.score)} right, gold {percent(found.target)})"
-    unsure = "" if found.sure else " The interval is wide: more questions are needed to be sure."
-    if found.size == "none":
-        return "like gold", f"Forgot like gold {numbers}.{unsure}"
-    slightly = "slightly " if found.size == "slight" else ""
-    if found.above:
-        state: Forgetting = "slightly less than gold" if slightly else "less than gold"
-        return state, f"Still knows {slightly}more than gold {numbers}.{unsure}"
-    state = "slightly more than gold" if slightly else "more than gold"
-    miss = "" if slightly else ", which is a miss too"
-    return state, f"Forgot {state.removesuffix(' gold')} gold {numbers}{miss}.{unsure}"
+def _forgetting(report: Report, model: ModelResult) -> tuple[Forgetting, str, bool]:
+    """The worst of all probes; a sentence on each that failed, or on the worst; whether that is sure."""
+    probes = judged(report, forget=True)
+    found = [forgetting_of(report, model, probe, named=len(probes) > 1) for probe in probes]
+    found = _worst_first(found, FORGETTING_WORST_LAST)
+    if not found or all(one.state == "not measured" for one in found):
+        return "not measured", "Forgetting not measured.", True
+    said = [one for one in found if one.failed] or found[:1]
+    if said[0].state != "little to forget":
+        said += [one for one in found if one.state == "little to forget"]
+    beside = _beside(report, model, forget=True)
+    return found[0].state, " ".join([*(one.sentence for one in said), *beside]), said[0].sure  # type: ignore[return-value]
 
 
-def _without_gold(report: Report, model: ModelResult, base: ModelResult | None) -> tuple[Forgetting, str]:
-    falls = _falls(model, base, judged(report, forget=True))
-    if not falls:
-        return "not measured", "Forgetting not measured."
-    probe, found = max(falls, key=lambda fall: fall[1].score)
-    numbers = f"from {percent(found.target)} to {percent(found.score)}"
-    if found.target - found.score > FORGET_MARGIN + 1e-9:
-        return "fell", f"Right answers on {name_of(probe)} fell {numbers}."
-    return "hardly fell", f"Hardly forgot: right answers on {name_of(probe)} went {numbers}."
+def _keeping(report: Report, model: ModelResult) -> tuple[Keeping, str, bool]:
+    """The worst of all probes; a sentence with the numbers of each that failed; whether that is sure."""
+    found = [keeping_of(report, model, probe) for probe in judged(report, forget=False)]
+    found = _worst_first(found, KEEPING_WORST_LAST)
+    beside = _beside(report, model, forget=False)
+    if not found or all(one.state == "not measured" for one in found):
+        return "not measured", " ".join(["What else it knows was not measured.", *beside]), True
+    failed, state = [one for one in found if one.failed], found[0].state
+    if state in _KEEPING_WORDS:
+        sentence, sure = f"{_KEEPING_WORDS[state]} ({'; '.join(one.numbers for one in failed)}).", True
+    else:
+        worst = max((one for one in found if one.state == "kept"), key=lambda one: one.fall)
+        sure = all(one.sure for one in found)
+        sentence = f"Kept the rest (largest change: {'; '.join(one.numbers for one in [worst, *failed])})."
+        sentence += "" if sure else WIDE
+    return state, " ".join([sentence, *beside]), sure  # type: ignore[return-value]
 
 
-def _keeping(report: Report, model: ModelResult) -> tuple[Keeping, str]:
-    falls = _falls(model, report.of_role("base"), judged(report, forget=False))
-    if not falls:
-        return "not measured", "What else it knows was not measured."
-    probe, found = max(falls, key=lambda fall: fall[1].target - fall[1].score)
-    change = f"{percent(found.target)} to {percent(found.score)}, {name_of(probe)}"
-    if found.score < COLLAPSED * found.target:
-        return "collapsed", f"Destroyed other knowledge ({change})."
-    if found.target - found.score > KEEP_MARGIN + 1e-9:
-        return "lost some", f"Lost other knowledge ({change})."
-    return "kept", f"Kept the rest (largest change: {change})."
+def _worst_first(found: Sequence[Outcome], worst_last: Sequence[str]) -> list[Outcome]:
+    return sorted(found, key=lambda one: (worst_last.index(one.state), one.fall, not one.sure), reverse=True)
 
 
-def _falls(model: ModelResult, base: ModelResult | None, probes: Iterable[ProbeInfo]) -> list[tuple[ProbeInfo, Gap]]:
-    """Each probe that both models were asked, with the gap between them."""
-    found = ((p, gap(model.scores.get(p.name), base.scores.get(p.name), KEEP_MARGIN)) for p in probes if base)
-    return [(probe, one) for probe, one in found if one is not None]
+def _beside(report: Report, model: ModelResult, *, forget: bool) -> list[str]:
+    """Sentences on what failed on probes that are held out less well than those that were judged."""
+    chosen = {probe.name for probe in judged(report, forget=forget)}
+    said = []
+    for probe in report.answered:
+        if probe.forget is forget and probe.name not in chosen:
+            one = forgetting_of(report, model, probe, named=True) if forget else keeping_of(report, model, probe)
+            if one.failed and one.state != "not measured":
+                said.append(f"Not counted, {_SAID_BESIDE[probe.held_out]}: {_lower(one, forget)}.")
+    return said
+
+
+def _lower(one: Outcome, forget: bool) -> str:
+    """A sentence of an outcome within another."""
+    if not forget:
+        return f"{_KEEPING_WORDS[one.state].lower()} ({one.numbers})"
+    return one.sentence.removesuffix(WIDE).removesuffix(".").replace(one.sentence[0], one.sentence[0].lower(), 1)
 
 
 def headline(report: Report) -> str:
@@ -219,16 +239,23 @@ def headline(report: Report) -> str:
         first = f"No method both forgot like a model that {never} and kept the rest."
     inventive = [v for v in verdicts if v.inventing == "invents more"]
     but = [f"{_list(report, inventive)} invented more than base."] if inventive else []
-    return " ".join([first, *_misses(report, [v for v in verdicts if not v.success]), *but])
+    unsure = "" if all(v.sure for v in winners) else "The intervals are wide: more questions are needed to be sure."
+    missed = _misses(report, [v for v in verdicts if not v.success])
+    return " ".join(filter(None, [first, unsure, *missed, *but, unknown(report)]))
 
 
 def _misses(report: Report, verdicts: list[Verdict]) -> list[str]:
     """One sentence for each way of missing, with the methods that missed so."""
+    answering = [v for v in verdicts if v.forgetting != "no longer answers"]
+    moved = [v for v in answering if not v.condition_sentence]
     ways = {
-        "destroyed other knowledge.": [v for v in verdicts if v.keeping == "collapsed"],
-        "lost other knowledge.": [v for v in verdicts if v.keeping == "lost some"],
-        "still knew too much.": [v for v in verdicts if v.forgetting == "less than gold" and v.keeping == "kept"],
-        "forgot more than gold.": [v for v in verdicts if v.forgetting == "more than gold" and v.keeping == "kept"],
+        "no longer answered.": [v for v in verdicts if v.forgetting == "no longer answers"],
+        "did not move at all.": [v for v in answering if v.condition_sentence],
+        "destroyed other knowledge.": [v for v in answering if v.keeping == "collapsed"],
+        "lost other knowledge.": [v for v in answering if v.keeping == "lost some"],
+        "may have lost other knowledge, which is not shown.": [v for v in answering if v.keeping == "not shown"],
+        "still knew too much.": [v for v in moved if v.forgetting == "less than gold"],
+        "forgot more than gold.": [v for v in moved if v.forgetting == "more than gold" and v.keeping not in _GONE],
     }
     return [f"{_list(report, missed)} {way}" for way, missed in ways.items() if missed]
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from unsee.criteria import FORGET_MARGIN, KEEP_MARGIN
 from unsee.report.contents import Check, JudgedCheck, ModelResult, ProbeInfo, Report, Score
 from unsee.report.curves import curve, first_broken, value_range
 from unsee.report.scatter import Goal, Point, scatter
-from unsee.report.verdict import FORGET_MARGIN, KEEP_MARGIN, Tone, Verdict, judged, name_of, verdict
+from unsee.report.verdict import Tone, Verdict, judged, name_of, verdict
 from unsee.report.wording import short
 
 # How each outcome is marked at a glance; the words stand beside it.
@@ -23,6 +24,8 @@ VERDICT_SIGNS: dict[str, tuple[str, Tone, str]] = {
     "fell": ("↓", "plain", "answers less of it"),
     "hardly fell": ("▲", "bad", "hardly forgot"),
     "kept": ("✓", "good", "kept the rest"),
+    "not shown": ("?", "warn", "not shown that it kept the rest"),
+    "no longer answers": ("✗", "bad", "no longer answers"),
     "lost some": ("▼", "bad", "lost other knowledge"),
     "collapsed": ("✗", "bad", "destroyed other knowledge"),
     "invents more": ("▲", "bad", "invents more than before"),
@@ -67,12 +70,25 @@ def standings(report: Report) -> list[Standing]:
             name,
             (model := report.models[name]),
             colour_of(report, name),
-            model.scores.get(forget.name) if forget else None,
-            model.scores.get(retain.name) if retain else None,
+            counted(model, forget),
+            counted(model, retain),
             verdict(report, name) if model.role == "method" else None,
         )
         for name in order
     ]
+
+
+def pictures_of(probe: ProbeInfo) -> str:
+    """How many of a probe's pictures the training rows show too."""
+    if probe.pictures_trained_on == probe.pictures:
+        return "all of its pictures were trained on"
+    return f"{probe.pictures_trained_on:,} of {probe.pictures:,} pictures were trained on"
+
+
+def counted(model: ModelResult, probe: ProbeInfo | None) -> Score | None:
+    """The score of a model on a probe, as the rule counts it; see `unsee.criteria`."""
+    score = model.scores.get(probe.name) if probe else None
+    return score.counted(probe.forget) if score and probe else None
 
 
 @dataclass(frozen=True)
@@ -140,8 +156,8 @@ def _interval(score: Score) -> tuple[float, float] | None:
 def _goal(report: Report, forget: ProbeInfo, retain: ProbeInfo) -> Goal | None:
     """The box of the verdict: forgot within the margin of gold, kept within the margin of base."""
     gold, base = report.of_role("gold"), report.of_role("base")
-    target = gold.scores.get(forget.name) if gold else None
-    kept = base.scores.get(retain.name) if base else None
+    target = counted(gold, forget) if gold else None
+    kept = counted(base, retain) if base else None
     if not target or not kept or target.score is None or kept.score is None:
         return None
     return Goal(target.score - FORGET_MARGIN, target.score + FORGET_MARGIN, kept.score - KEEP_MARGIN)
@@ -154,11 +170,14 @@ def _chance(report: Report, probe: ProbeInfo) -> tuple[float, float] | None:
 
 
 def counts(report: Report, probe: ProbeInfo) -> str:
-    """How many questions were scored, and how many the knowledge gate left out."""
-    scores = [model.scores[probe.name] for model in report.models.values() if probe.name in model.scores]
-    asked = " or ".join(f"{n:,}" for n in sorted({score.n for score in scores})) or "\N{EN DASH}"
-    left_out = max((score.left_out for score in scores), default=0)
-    return f"{asked}, {left_out:,} left out" if left_out else asked
+    """How many questions were scored, how many the knowledge gate left out, and how many it could not judge."""
+    found = [model.scores[probe.name] for model in report.models.values() if probe.name in model.scores]
+    scored = sorted({score.counted(probe.forget).n for score in found})
+    said = " or ".join(f"{n:,}" for n in scored) or "\N{EN DASH}"
+    if left_out := max((score.left_out for score in found), default=0):
+        said += f", {left_out:,} not known before" if probe.forget is False else f", {left_out:,} left out"
+    alone = max((score.alone for score in found), default=0)
+    return f"{said}; {alone:,} of facts asked once" if alone and probe.forget is not False else said
 
 
 def has_probabilities(report: Report) -> bool:
@@ -219,6 +238,12 @@ def limits(report: Report) -> list[str]:
     if report.of_role("gold") is None and report.answered:
         said.insert(
             0, "No gold model was given, so nobody knows how much a model would still get right that never saw this."
+        )
+    if any(probe.held_out == 1 for forget in (True, False) for probe in judged(report, forget=forget)):
+        said.insert(
+            0,
+            "Some scores were measured on photographs that the method trained on, under other questions. They say "
+            "little about other photographs.",
         )
     if any(probe.trained_on for forget in (True, False) for probe in judged(report, forget=forget)):
         said.insert(
