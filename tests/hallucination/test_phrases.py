@@ -89,3 +89,10 @@ def test_every_occurrence_is_located_and_what_is_missing_is_counted() -> None:
         (29, "Red  Cat"),
     ]
     assert found.dropped == 2  # unicorn, and ca, which is no word of its own
+
+
+def test_names_are_found_where_words_are_written_together(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("狗\n自行车, 单车\nแมว\n", encoding="utf-8")
+    found = lexicon([tmp_path / "names.txt"]).extract(["一只狗在自行车旁边", "มีแมวดำ", "a dog"])
+    assert [named(one) for one in found] == [["狗", "自行车"], ["แมว"], []]
+    assert named(locate("一只狗在自行车旁边", ["自行车", "车", "猫"])) == ["自行车"]

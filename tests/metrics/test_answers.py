@@ -85,7 +85,24 @@ def test_rouge_by_hand() -> None:
     assert rouge("d c b a", "a b c d").rouge_l_recall == 0.25
 
 
-@pytest.mark.parametrize(("said", "expected"), [("", "abc"), ("abc", ""), ("", ""), ("Ж", "Ж")])
+@pytest.mark.parametrize(("said", "expected"), [("", "abc"), ("abc", ""), ("", ""), ("?!", "?!")])
 def test_rouge_without_tokens_is_zero(said: str, expected: str) -> None:
     scores = rouge(said, expected)
     assert (scores.rouge1_recall, scores.rouge1_f1, scores.rouge_l_recall, scores.rouge_l_f1) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "recall"),
+    [
+        ("Москва", "Москва", 1.0),  # was 0, which reads as forgotten
+        ("東京", "東京", 1.0),
+        ("京都", "東京", 1 / 2),  # one of two characters
+        ("กรุงเทพ", "กรุงเทพ", 1.0),
+        ("Иван Петров, 1990", "Анна Сидорова, 1990", 1 / 3),  # was 1, the year being all that was compared
+        ("٢٠٢١", "2021", 1.0),
+        ("The lakes froze", "the lake froze", 1.0),
+    ],
+)
+def test_rouge_compares_words_of_any_script(said: str, expected: str, recall: float) -> None:
+    scores = rouge(said, expected)
+    assert (scores.rouge1_recall, scores.rouge_l_recall) == pytest.approx((recall, recall))

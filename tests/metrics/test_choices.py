@@ -76,3 +76,17 @@ def test_contains_answer() -> None:
     assert not contains_answer("Lisbonne", "Lisbon")
     assert contains_answer("C++ it is", "C++")
     assert not contains_answer("anything", "")
+
+
+@pytest.mark.parametrize(
+    ("said", "expected", "contained"),
+    [
+        ("她住在东京附近", "东京", True),
+        ("เธออยู่กรุงเทพ", "กรุงเทพ", True),
+        ("она живёт в Риге", "Рига", False),
+        ("город Рига.", "Рига", True),
+        ("Ригами", "Рига", False),
+    ],
+)
+def test_a_blank_is_filled_in_any_script(said: str, expected: str, contained: bool) -> None:
+    assert contains_answer(said, expected) is contained

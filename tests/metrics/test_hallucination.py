@@ -21,6 +21,7 @@ from unsee.metrics.hallucination import (
     match_lengths,
     parse_synonyms,
 )
+from unsee.metrics.words import count_words
 
 SYNONYMS = """\
 person, man, woman, people, child, policeman
@@ -173,7 +174,7 @@ def test_matched_captions_are_equally_long_prefixes(rows: list[tuple[str, str, s
     for before, after in zip(models, matched, strict=True):
         assert all(text.startswith(cut) for text, cut in zip(before, after, strict=True))
     for row in zip(*matched, strict=True):
-        assert len({len(text.split()) for text in row}) == 1
+        assert len({count_words(text) for text in row}) == 1
 
 
 def test_match_lengths_wants_the_same_pictures() -> None:
@@ -240,3 +241,10 @@ def test_first_published_captions() -> None:
     assert [result.mentions, result.hallucinated_mentions] == expected["mentions"]
     assert [result.captions, result.hallucinated_captions] == expected["captions"]
     assert result.hallucinated_unique_words == expected["unique_words"][1]
+
+
+def test_objects_are_found_where_words_are_written_together() -> None:
+    lexicon = parse_synonyms("狗, 小狗\n热狗\n自行车, 单车\nсобака")  # noqa: RUF001
+    assert categories(lexicon, "一只小狗和热狗在单车旁边") == ["狗", "热狗", "自行车"]
+    assert categories(lexicon, "Это собака.") == ["собака"]
+    assert chair(["一只狗"], [{"自行车"}], lexicon).chair_s == 1

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unsee.metrics.text import bleu, distinct_n, words
+from unsee.metrics.text import bleu, distinct_n
+from unsee.metrics.words import words
 
 REFERENCE = "A man riding a wave on top of a surfboard."
 CANDIDATE = "A man riding a wave on a surfboard."
@@ -97,3 +98,10 @@ def test_distinct_n_by_hand() -> None:
 def test_defect_distinct_bigrams_can_reach_one() -> None:
     """EFUF counts characters and divides the share of bigrams by two."""
     assert distinct_n(["every word differs here"], 2) == 1.0
+
+
+def test_texts_that_are_written_without_blanks_have_words_too() -> None:
+    # One run of letters was one word: no 2-gram, a BLEU of 0 for all but equal texts, a length of 1.
+    assert bleu(["我喜欢猫"], [["我喜欢狗"]], max_n=2) == pytest.approx((3 / 4 * 2 / 3) ** 0.5)
+    assert distinct_n(["猫猫狗"], 1) == 2 / 3
+    assert bleu(["Привет мир"], [["Привет мир"]], max_n=2) == 1

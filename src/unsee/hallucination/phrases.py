@@ -14,16 +14,19 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Protocol
 
+import regex
+
 from unsee.files import read_text
 from unsee.metrics.hallucination import Lexicon, parse_synonyms
+from unsee.metrics.words import ALONE, between_words
 
 COCO = "coco"  # the name of the word list that comes along
 
 # Names of two words whose last or first word is no object there.
 _NOT_OBJECTS = ("train track", "train station", "bus stop", "bus station", "home plate", "car park", "bird house")
 
-_WORD = re.compile(r"\w+")
-_BETWEEN = re.compile(r"\s+|['\N{RIGHT SINGLE QUOTATION MARK}-]")  # what may stand between the words of one name
+_WORD = regex.compile(rf"{ALONE}|(?:(?!{ALONE})[\w\p{{M}}])+")
+_BETWEEN = re.compile(r"\s+|['\N{RIGHT SINGLE QUOTATION MARK}-]|")  # what may stand between the words of one name
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,6 +165,6 @@ def without_overlaps(caption: str, places: Iterable[tuple[int, int]]) -> tuple[P
     return tuple(sorted(kept))
 
 
-def _pattern(phrase: str) -> re.Pattern[str]:
-    words = r"\s+".join(re.escape(word) for word in phrase.split())
-    return re.compile(rf"(?<!\w){words}(?!\w)", re.IGNORECASE)
+def _pattern(phrase: str) -> regex.Pattern[str]:
+    words = r"\s+".join(regex.escape(word) for word in phrase.split())
+    return regex.compile(between_words(words, phrase), regex.IGNORECASE)

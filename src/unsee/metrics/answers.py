@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from unsee.metrics.words import rouge_tokens
+
 if TYPE_CHECKING:
     from rouge_score.rouge_scorer import RougeScorer
 
@@ -94,8 +96,10 @@ class Rouge:
 def rouge(said: str, expected: str) -> Rouge:
     """ROUGE (Lin 2004) of an answer against the expected one, as the `rouge-score` package computes it with stemming.
 
-    Tokens are runs of [a-z0-9] after lower-casing, stemmed if longer than three characters; other letters separate
-    tokens ("Zürich" is "z", "rich"). Where either text has no tokens, all four are 0. TOFU reports the recalls.
+    Tokens are those of the package for the Latin alphabet: runs of [a-z0-9] after lower-casing, stemmed if longer than
+    three characters, between which other Latin letters separate ("Zürich" is "z", "rich"). Other scripts, for which it
+    has no tokens, have their words, or single characters where words are written together; see `unsee.metrics.words`.
+    Where either text has no tokens, all four are 0. TOFU reports the recalls.
     """
     scores = _scorer().score(target=expected, prediction=said)
     unigrams, sequence = scores["rouge1"], scores["rougeL"]
@@ -112,4 +116,10 @@ def _scorer() -> RougeScorer:
     """The one scorer; its package is imported on first use because that takes longer than most scores."""
     from rouge_score.rouge_scorer import RougeScorer
 
-    return RougeScorer(["rouge1", "rougeL"], use_stemmer=True)
+    return RougeScorer(["rouge1", "rougeL"], tokenizer=_Tokens())
+
+
+class _Tokens:
+    """What the package wants of a tokenizer."""
+
+    tokenize = staticmethod(rouge_tokens)

@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from string import ascii_uppercase
 
 import numpy as np
+import regex
 from numpy.typing import ArrayLike
 
 from unsee.metrics.answers import normalise
+from unsee.metrics.words import between_words
 
 _ANNOUNCED = re.compile(
     r"(?i:\b(?:answer|option|choice)\b(?:\s+is)?\s*:?\s*)[(\[\"'*]*(?:([A-Z])\b|([a-z])(?=[)\].:,;!\"'*]|\s*$))"
@@ -72,7 +74,7 @@ def contains_answer(said: str, expected: str) -> bool:
     An empty expected answer is contained in nothing.
     """
     answer = normalise(expected)
-    return bool(answer) and bool(re.search(rf"(?<!\w){re.escape(answer)}(?!\w)", normalise(said)))
+    return bool(answer) and bool(regex.search(between_words(regex.escape(answer), answer), normalise(said)))
 
 
 def _checked(options: int) -> int:

@@ -15,9 +15,13 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from unsee.errors import InputError
+import regex
 
-_TOKEN = re.compile(r"[^\W_]+(?:-[^\W_]+)*|[^\w\s]")  # words; punctuation stays, so that names do not reach across it
+from unsee.errors import InputError
+from unsee.metrics.words import ALONE, count_words, runs
+
+# Words; punctuation stays, so that names do not reach across it. Where words are written together, characters.
+_TOKEN = rf"{ALONE}|(?:(?!{ALONE})[^\W_]\p{{M}}*)+(?:-(?:(?!{ALONE})[^\W_]\p{{M}}*)+)*|[^\w\s]"
 
 # Pairs that name no object although a part of them does, and pairs in which the second word is the object.
 _NO_OBJECT = ("train track", "home plate")
@@ -58,10 +62,15 @@ class Lexicon:
     category_of: Mapping[str, str]  # names of one or two words, lower case
     _vocabulary: frozenset[str] = field(init=False, repr=False, compare=False)
     _singular: dict[str, str] = field(init=False, repr=False, compare=False, default_factory=dict)
+    _token: regex.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         names = [*self.category_of, *_NO_OBJECT, *_SECOND_WORD, *_FIRST_WORD]
         object.__setattr__(self, "_vocabulary", frozenset(word for name in names for word in name.split()))
+        # Names that are written together with what stands round them come first, the longest of them before others.
+        together = sorted((name for name in names if regex.match(ALONE, name)), key=len, reverse=True)
+        pattern = "|".join([*map(regex.escape, together), _TOKEN])
+        object.__setattr__(self, "_token", regex.compile(pattern, regex.IGNORECASE))
 
     def mentions(self, caption: str) -> list[Mention]:
         """Every mention of an object, in order, with its place in the caption.
@@ -82,7 +91,7 @@ class Lexicon:
         return frozenset(self.category_of[name.strip().lower()] for name in names)
 
     def _named(self, caption: str) -> Iterator[Mention]:
-        tokens = [(self._to_singular(match[0].lower()), *match.span()) for match in _TOKEN.finditer(caption)]
+        tokens = [(self._to_singular(match[0].lower()), *match.span()) for match in self._token.finditer(caption)]
         at = 0
         while at < len(tokens):
             word, start, end = tokens[at]
@@ -182,7 +191,7 @@ class Chair:
 
     @property
     def mean_words(self) -> float:
-        """Mean caption length in words (runs of non-space); NaN without captions."""
+        """Mean caption length in words, as `unsee.metrics.words.runs` counts; NaN without captions."""
         return _rate(self.words, self.captions)
 
 
@@ -216,13 +225,13 @@ def _count(caption: str, shown: frozenset[str], lexicon: Lexicon) -> tuple[int, 
         len({mention.word for mention in invented}),
         len(shown),
         len(shown & {mention.category for mention in mentions}),
-        len(caption.split()),
+        count_words(caption),
     )
 
 
 def cut_words(caption: str, words: int) -> str:
     """The first words of a caption, its spacing kept."""
-    ends = [match.end() for match in re.finditer(r"\S+", caption)]
+    ends = [end for _, end in runs(caption)]
     if words >= len(ends):
         return caption
     return caption[: ends[words - 1]] if words > 0 else ""
@@ -244,7 +253,7 @@ def match_lengths(*models: Sequence[str]) -> list[list[str]]:
         raise ValueError(
             f"the models have {', '.join(str(len(captions)) for captions in models)} captions; match equals"
         )
-    lengths = [min(len(caption.split()) for caption in row) for row in zip(*models, strict=True)]
+    lengths = [min(map(count_words, row)) for row in zip(*models, strict=True)]
     return [[cut_words(text, words) for text, words in zip(captions, lengths, strict=True)] for captions in models]
 
 

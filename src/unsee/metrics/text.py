@@ -1,21 +1,16 @@
 """How close texts are to references, and how varied: word-level BLEU and distinct-n.
 
-Over words, never over characters: BLEU of characters mostly measures length. ROUGE is in `answers`.
+Over words, never over characters, as BLEU of characters mostly measures length; but for scripts that write words
+together, see `unsee.metrics.words`. ROUGE is in `answers`.
 """
 
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019-][^\W_]+)*")
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, lower case: runs of letters and digits of any script, inner apostrophes and hyphens kept."""
-    return _WORD.findall(text.lower())
+from unsee.metrics.words import words
 
 
 def bleu(candidates: Sequence[str], references: Sequence[Sequence[str]], max_n: int = 4, smooth: bool = False) -> float:
