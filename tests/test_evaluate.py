@@ -247,3 +247,48 @@ def test_a_summary_is_the_score_without_a_base(build: Build) -> None:
     assert found["mean_answer_probability"] == pytest.approx(sum(probabilities) / 2, rel=1e-5)
     assert found["rouge_l_recall"] == 0.5
     assert found["exact_match_low"] <= 0.5 <= found["exact_match_high"]
+
+
+# Answers that are cut.
+
+
+def test_an_expected_answer_of_any_length_can_be_said_in_full() -> None:
+    """A fixed 64 tokens cut a tenth of TOFU's answers, which then could not be right."""
+    loaded = tiny.llava()
+    long = " ".join(["Riga Oslo"] * 120)
+    script(loaded, {"Where": long, "Whence": "Riga"})
+    assert len(loaded.encoder.tokenizer(long)["input_ids"]) > 128
+    asked = [Example("Where?", long), Example("Whence?", "?", paraphrased_answers=("Riga",))]
+    full = measure(loaded, Probe("p", asked))
+    assert [(row.correct, row.truncated) for row in full] == [(True, False), (True, False)]
+    cut = measure(loaded, Probe("p", asked), max_new_tokens=64)
+    assert [(row.correct, row.truncated) for row in cut] == [(False, True), (True, False)]
+
+
+def test_the_share_of_cut_answers_stands_beside_every_score(tmp_path: Path) -> None:
+    records = [record(n, "Ada", "city", True, truncated=n == 0) for n in range(4)]
+    assert score(records).to_dict()["truncated"] == 1 / 4
+    assert records[1].row()["truncated"] is False
+    write_jsonl(tmp_path / "p.jsonl", [row.row() for row in records])
+    assert read_records(tmp_path / "p.jsonl") == records
+    loaded = tiny.llava()
+    script(loaded, {"Where": "San Francisco " * 3, "Whence": "Riga"})
+    found = summary(loaded, [Example("Where?", "Riga"), Example("Whence?", "Riga")], max_new_tokens=5)
+    assert found["truncated"] == 1 / 2
+
+
+def test_records_of_before_do_not_say_whether_they_were_cut(tmp_path: Path) -> None:
+    old = record(0, "Ada", "city", True)
+    assert "truncated" not in old.row()
+    write_jsonl(tmp_path / "p.jsonl", [old.row()])
+    (row,) = read_records(tmp_path / "p.jsonl")
+    assert row.truncated is None
+    assert score([row]).truncated is None
+
+
+def test_options_that_are_long_can_be_said_in_full() -> None:
+    loaded = tiny.llava()
+    option = "Riga Oslo Lima " * 10
+    script(loaded, {"Where": option})
+    (row,) = measure(loaded, Probe("p", [Example("Where?", option, choices=(option, "Lima"))]))
+    assert row.chosen == option.strip()

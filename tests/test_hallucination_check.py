@@ -194,3 +194,18 @@ def test_numbers_are_by_model_and_probe_and_fit_for_json() -> None:
     assert found["npo"]["scenes"]["change"]["score"] == 0
     assert found["npo"]["scenes"]["invents_more"] is False
     json.dumps(found)
+
+
+# Answers that were cut off.
+
+
+def test_half_a_word_at_a_cut_names_no_object_and_the_share_of_cut_captions_is_told() -> None:
+    said = [replace(row, said="a dog and a car", truncated=place < 3) for place, row in enumerate(BASE)]  # a carpet?
+    found = caption_check(said, BASE)
+    assert (found.chair_s, found.truncated) == (9 / 12, 3 / 12)
+    assert caption_check(captions(("a dog", ["dog"])), captions(("a dog", ["dog"]))).truncated is None
+
+
+def test_the_share_of_cut_yes_no_answers_is_told() -> None:
+    said = [replace(row, truncated=place == 0) for place, row in enumerate(answers(["yes", "no"], ["Well,", "no"]))]
+    assert yes_no_check(said, said).truncated == 1 / 2

@@ -21,22 +21,22 @@ from unsee.metrics.answers import exact_match
 from unsee.progress import progress
 from unsee.records import Record, read_records
 from unsee.scores import score
-from unsee.vlm.generate import answers
+from unsee.vlm.generate import Said, answers, room_for
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.scoring import AnswerScore, Scorer
 
-LETTER_TOKENS = 16  # an answer to a question with lettered options is cut there
+LETTER_TOKENS = 16  # an answer to a question with lettered options is cut there, unless an option is longer
 
 
 @torch.no_grad()
-def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tokens: int = 64) -> list[Record]:
+def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tokens: int | None = None) -> list[Record]:
     """Ask a model everything in a probe, greedily, and score the expected answers.
 
     Args:
         loaded: the model; it is put into evaluation mode and back.
         probe: what to ask.
         batch_size: examples a forward pass.
-        max_new_tokens: answers are cut there.
+        max_new_tokens: answers are cut there; None leaves room for what the probe expects, see `room_for`.
 
     Returns:
         One record an example, in the probe's order. Several processes do a share each, and all have all of them.
@@ -44,6 +44,7 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
     model, was_training = loaded.model, loaded.model.training
     model.eval()
     scorer = Scorer(model, loaded.encoder)
+    room = max_new_tokens or room_for(loaded.encoder, _right_answers(probe))
     try:
         # Rows of a kind are asked together: a row in words alone is several times shorter than one with an image.
         order = sorted(range(len(probe)), key=lambda index: probe.examples[index].image is None)
@@ -51,7 +52,7 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
         found: dict[int, Record] = {}
         for start in progress(starts, f"asking {probe.name}", total=len(starts)):
             places = order[start : start + batch_size]
-            for place, record in zip(places, _ask(loaded, scorer, probe, places, max_new_tokens), strict=True):
+            for place, record in zip(places, _ask(loaded, scorer, probe, places, room), strict=True):
                 found[place] = record
     finally:
         model.train(was_training)
@@ -59,10 +60,14 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
     return [found[index] for index in range(len(probe))]
 
 
+def _right_answers(probe: Probe) -> list[str]:
+    return [answer for row in probe.examples for answer in (row.answer, *row.paraphrased_answers)]
+
+
 def _ask(loaded: LoadedModel, scorer: Scorer, probe: Probe, places: Sequence[int], max_new_tokens: int) -> list[Record]:
     examples = [probe.examples[place] for place in places]
     said = answers(loaded.model, loaded.encoder, examples, max_new_tokens)
-    chosen = _letters(loaded, examples, min(max_new_tokens, LETTER_TOKENS))
+    chosen = _letters(loaded, examples, max_new_tokens)
     scores = scorer(examples, [_candidates(example) for example in examples])
     rows = zip(places, examples, said, chosen, scores, strict=True)
     return [_record(probe.name, *row) for row in rows]
@@ -76,12 +81,16 @@ def _candidates(example: Example) -> list[str]:
 def _letters(loaded: LoadedModel, examples: Sequence[Example], max_new_tokens: int) -> list[str | None]:
     """What is said to each question with lettered options; None where there are none."""
     asked = [lettered(example) for example in examples if example.choices]
-    said = iter(answers(loaded.model, loaded.encoder, asked, max_new_tokens) if asked else [])
-    return [next(said) if example.choices else None for example in examples]
+    if not asked:
+        return [None] * len(examples)
+    options = loaded.encoder.tokenizer([text for example in examples for text in example.choices])["input_ids"]
+    room = min(max_new_tokens, max(LETTER_TOKENS, 2 * max(map(len, options))))  # some say the option and its letter
+    said = iter(answers(loaded.model, loaded.encoder, asked, room))
+    return [next(said).text if example.choices else None for example in examples]
 
 
 def _record(
-    probe: str, place: int, example: Example, said: str, chosen: str | None, scores: Sequence[AnswerScore]
+    probe: str, place: int, example: Example, said: Said, chosen: str | None, scores: Sequence[AnswerScore]
 ) -> Record:
     own, *others = scores
     first, second = len(example.paraphrased_answers), len(example.paraphrased_answers + example.perturbed_answers)
@@ -94,8 +103,8 @@ def _record(
         fact=example.fact,
         question=example.question,
         expected=example.answer,
-        said=said,
-        correct=exact_match(said, example.answer, example.paraphrased_answers),
+        said=said.text,
+        correct=exact_match(said.text, example.answer, example.paraphrased_answers),
         log_prob=own.log_prob,
         tokens=own.tokens,
         paraphrased_log_probs=tuple(score.log_prob for score in paraphrased),
@@ -107,11 +116,16 @@ def _record(
         choice_tokens=tuple(score.tokens for score in choices),
         chosen=chosen,
         objects=example.objects,
+        truncated=said.truncated,
     )
 
 
 def measure_all(
-    loaded: LoadedModel, probes: Sequence[Probe], folder: Path | None, batch_size: int = 64, max_new_tokens: int = 64
+    loaded: LoadedModel,
+    probes: Sequence[Probe],
+    folder: Path | None,
+    batch_size: int = 64,
+    max_new_tokens: int | None = None,
 ) -> dict[str, list[Record]]:
     """Measure several probes; with a folder, write one JSONL file a probe and read those that are there already."""
     found: dict[str, list[Record]] = {}
@@ -130,7 +144,7 @@ def summary(
     loaded: LoadedModel,
     examples: Sequence[Example],
     batch_size: int = 64,
-    max_new_tokens: int = 64,
+    max_new_tokens: int | None = None,
     seed: int = 0,
     records: Path | None = None,
 ) -> dict[str, Any]:
@@ -140,13 +154,13 @@ def summary(
         loaded: the model.
         examples: what to ask.
         batch_size: examples a forward pass.
-        max_new_tokens: answers are cut there.
+        max_new_tokens: answers are cut there; None leaves room for the expected answers, see `room_for`.
         seed: of the bootstrap.
         records: a file for the records, one JSON object a line; overwritten.
 
     Returns:
-        n, exact_match with its interval, mean_answer_probability, rouge_l_recall, mean_log_prob (nats an answer), and
-        what `candidate_scores` finds.
+        n, truncated (the share of answers that were cut), exact_match with its interval, mean_answer_probability,
+        rouge_l_recall, mean_log_prob (nats an answer), and what `candidate_scores` finds.
     """
     rows = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
     if records is not None and processes.is_main():
@@ -154,6 +168,7 @@ def summary(
     scored = score(rows, seed=seed)
     return {
         "n": len(rows),
+        "truncated": scored.truncated,
         "exact_match": scored.accuracy.score,
         "exact_match_low": scored.accuracy.low,
         "exact_match_high": scored.accuracy.high,

@@ -20,6 +20,7 @@ from unsee.metrics.hallucination import Lexicon, chair, match_lengths
 from unsee.metrics.interval import Score, bootstrap_mean
 from unsee.metrics.pope import YesNo, official_answer, pope, tolerant_answer
 from unsee.records import Record
+from unsee.scores import truncated_share
 
 FEWEST = 10  # subjects; an interval over fewer says nothing
 OWN = "objects"  # the lexicon of a probe with objects of its own: what its rows list
@@ -40,6 +41,8 @@ class CaptionCheck:
         recall: share of the objects that are there which the captions name.
         mean_words: mean length of the captions, in words.
         captions: how many.
+        truncated: share of the captions that were cut at `max_new_tokens`, so that they might have named more; None
+            where records do not say. Half a word at the cut names nothing.
         change: of `chair_s_matched` against `base_chair_s_matched`, with its 95 % interval.
         subjects: over how many the interval is.
         lexicon: what objects may be called: "coco", "objects" for what the rows list, or names of files.
@@ -53,6 +56,7 @@ class CaptionCheck:
     recall: float
     mean_words: float
     captions: int
+    truncated: float | None
     change: Score
     subjects: int
     lexicon: str
@@ -72,6 +76,7 @@ class YesNoCheck:
         false_yes: share of the questions to be answered by no that are answered by yes.
         undecided: share of answers that are neither yes nor no to a reader.
         questions: how many.
+        truncated: share of the answers that were cut at `max_new_tokens`; None where records do not say.
         expected_yes: share of questions to be answered by yes.
         change: of `false_yes` against the base, with its 95 % interval.
         subjects: over how many the interval is.
@@ -85,6 +90,7 @@ class YesNoCheck:
     false_yes: float
     undecided: float
     questions: int
+    truncated: float | None
     expected_yes: float
     change: Score
     subjects: int
@@ -212,7 +218,7 @@ def _plain(name: str) -> str:
 
 def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexicon, label: str, seed: int) -> Check:
     shown = [objects_of(record, lexicon) for record in records]
-    said, before = [record.said for record in records], [record.said for record in base]
+    said, before = [record.whole_words for record in records], [record.whole_words for record in base]
     cut, cut_before = match_lengths(said, before)
     whole, matched, matched_before = (chair(texts, shown, lexicon) for texts in (said, cut, cut_before))
     invented, invented_before = (_invented(texts, shown, lexicon) for texts in (cut, cut_before))
@@ -226,6 +232,7 @@ def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexico
         recall=whole.recall,
         mean_words=whole.mean_words,
         captions=whole.captions,
+        truncated=truncated_share(records),
         change=_change(invented, invented_before, subjects, seed),
         subjects=_count(subjects),
         lexicon=label,
@@ -256,6 +263,7 @@ def _yes_no(records: Sequence[Record], base: Sequence[Record], seed: int) -> Che
         false_yes=fmean(says_yes),
         undecided=read.count(None) / len(read),
         questions=len(records),
+        truncated=truncated_share(records),
         expected_yes=labels.count("yes") / len(labels),
         change=_change(says_yes, said_yes, subjects, seed),
         subjects=_count(subjects),

@@ -6,8 +6,9 @@ searched for these phrases: how many of those judged invented are still said, ho
 named, before and after, whole and at equal length (both captions of a picture cut to the shorter one).
 
 This rests on the scorer that chose what to train on. What the model had not said was never judged, so a newly invented
-object is not seen, nor is one under another name. Rows that list the `objects` of their pictures are an independent
-check; see `unsee.hallucination_check`.
+object is not seen, nor is one under another name. Nor is what a caption would have gone on to say that was cut off at
+`max_new_tokens`: a phrase that such a caption does not say is counted as unknown. Rows that list the `objects` of their
+pictures are an independent check; see `unsee.hallucination_check`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from unsee.data.example import Example, Probe
 from unsee.hallucination.phrases import locate
 from unsee.metrics.hallucination import match_lengths
+from unsee.metrics.words import count_words
 from unsee.records import Record
 
 Recorded = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
@@ -43,12 +45,14 @@ class Tally:
         said: of these, in the model's captions.
         said_matched: in its captions cut to the length of the base's captions of the same pictures.
         base_said_matched: in the base's captions, cut to the length of this model's.
+        unknown: not said in captions that were cut off, which might have said them yet.
     """
 
     judged: int
     said: int
     said_matched: int
     base_said_matched: int
+    unknown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class JudgedCheck:
         mean_words: mean length of the captions, in words (runs of non-space).
         captions: how many.
         sentences: labels that are a stretch of text without its phrases, which hardly any other caption repeats.
+        truncated: how many of the captions were cut off; None where records do not say.
     """
 
     invented: Tally
@@ -68,6 +73,7 @@ class JudgedCheck:
     mean_words: float
     captions: int
     sentences: int
+    truncated: int | None = None
 
 
 def check_judged(probes: Iterable[Probe], recorded: Recorded, base: str = "base") -> dict[str, Any]:
@@ -121,16 +127,24 @@ def said_of(caption: str, labels: Labels) -> Labels:
 
 def _check(examples: Sequence[Example], records: Sequence[Record], base: Sequence[Record]) -> JudgedCheck:
     labels = [labels_of(example) for example in examples]
-    said = [record.said for record in records]
-    cut, cut_before = match_lengths(said, [record.said for record in base])
+    said = [record.whole_words for record in records]
+    cut, cut_before = match_lengths(said, [record.whole_words for record in base])
     texts = zip(said, cut, cut_before, strict=True)
     found = [(own, *(said_of(text, own) for text in row)) for own, row in zip(labels, texts, strict=True)]
-    invented, real = (
-        Tally(*(sum(len(getattr(one, kind)) for one in column) for column in zip(*found, strict=True)))
-        for kind in ("invented", "real")
-    )
+    invented, real = (_tally(kind, found, records) for kind in ("invented", "real"))
     bare = sum(not span.phrases and span.role != "sentence" for example in examples for span in example.spans)
-    return JudgedCheck(invented, real, fmean(len(text.split()) for text in said), len(said), bare)
+    known = [record.truncated for record in records if record.truncated is not None]
+    return JudgedCheck(
+        invented, real, fmean(map(count_words, said)), len(said), bare, truncated=sum(known) if known else None
+    )
+
+
+def _tally(kind: str, found: Sequence[tuple[Labels, ...]], records: Sequence[Record]) -> Tally:
+    """Labels of one kind: what was judged, and what was said of it whole, cut, and by the base when cut."""
+    rows = [[len(getattr(one, kind)) for one in row] for row in found]
+    unknown = sum(row[0] - row[1] for row, record in zip(rows, records, strict=True) if record.truncated)
+    judged, whole, cut, base_cut = (sum(column) for column in zip(*rows, strict=True))
+    return Tally(judged, whole, cut, base_cut, unknown)
 
 
 @cache

@@ -8,6 +8,7 @@ from typing import Any
 
 from unsee.errors import InputError
 from unsee.files import read_jsonl
+from unsee.metrics.words import without_half_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,12 @@ class Record:
     choice_tokens: tuple[int, ...] = ()
     chosen: str | None = None  # raw, what was said to the question with lettered options
     objects: tuple[str, ...] | None = None  # all that the picture shows; None: not known
+    truncated: bool | None = None  # `said` was cut before its turn had ended; None: not known, as in older files
+
+    @property
+    def whole_words(self) -> str:
+        """What was said; of an answer that was cut, up to its last whole word, as half a word is none."""
+        return without_half_word(self.said) if self.truncated else self.said
 
     def row(self) -> dict[str, Any]:
         """For a JSON line; without what the example does not have."""
@@ -48,7 +55,7 @@ class Record:
 
 _OPTIONAL = (
     *("paraphrased_log_probs", "paraphrased_tokens", "perturbed_log_probs", "perturbed_tokens"),
-    *("choices", "choice_log_probs", "choice_tokens", "chosen", "objects"),
+    *("choices", "choice_log_probs", "choice_tokens", "chosen", "objects", "truncated"),
 )
 _NOTHING = {"objects": (None,)}  # where an empty list says something: there is nothing to be seen
 

@@ -194,8 +194,9 @@ def _take_over(base_records: Path, records: Path) -> None:
 
 
 def _measure(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, name: str) -> Records:
-    sizes = {"batch_size": settings.eval_batch_size, "max_new_tokens": settings.max_new_tokens}
-    return measure_all(loaded, benchmark.probes, folder / "records" / name, **sizes)
+    return measure_all(
+        loaded, benchmark.probes, folder / "records" / name, settings.eval_batch_size, settings.max_new_tokens
+    )
 
 
 def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel) -> None:

@@ -31,6 +31,7 @@ class ProbeScore:
         change: `everything` less that of the base, row by row; all NaN without a base.
         mean_answer_probability: mean of exp(log_prob / tokens) over what the base knew.
         rouge_l_recall: mean ROUGE-L recall of what was said over what the base knew.
+        truncated: share of all answers that were cut before their turn had ended; None where records do not say.
         candidates: further means over what the base knew, each over the rows that have what it needs; what no row
             has is not there. See `candidate_scores`.
     """
@@ -43,6 +44,7 @@ class ProbeScore:
     change: Score
     mean_answer_probability: float
     rouge_l_recall: float
+    truncated: float | None = None
     candidates: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -60,6 +62,7 @@ class ProbeScore:
             **{key: value for name, one in further.items() for key, value in _flat(name, one)},
             "mean_answer_probability": self.mean_answer_probability,
             "rouge_l_recall": self.rouge_l_recall,
+            "truncated": self.truncated,
             **self.candidates,
         }
 
@@ -96,6 +99,7 @@ def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed:
         change=_change(records, base),
         mean_answer_probability=_mean(answer_probability(record.log_prob, record.tokens) for record in known),
         rouge_l_recall=_mean(rouge(record.said, record.expected).rouge_l_recall for record in known),
+        truncated=truncated_share(records),
         candidates=candidate_scores(known),
     )
 
@@ -112,6 +116,12 @@ def _change(records: Sequence[Record], base: Sequence[Record] | None) -> Score:
         return Score(math.nan, math.nan, math.nan, 0)
     now, before = ([float(record.correct) for record in of_model] for of_model in (records, base))
     return paired_difference(now, before, [record.subject for record in records])
+
+
+def truncated_share(records: Iterable[Record]) -> float | None:
+    """Share of answers that were cut, of those that say whether they were; None where none does."""
+    known = [float(record.truncated) for record in records if record.truncated is not None]
+    return fmean(known) if known else None
 
 
 def candidate_scores(records: Sequence[Record]) -> dict[str, float]:

@@ -176,8 +176,9 @@ class Settings(BaseModel):
     dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of the weights")
     autocast: bool = Field(False, description="compute in bfloat16 while weights stay as they are")
     eval_batch_size: Rows = Field(32, description="rows a forward pass when measuring")
-    max_new_tokens: Annotated[int, Field(ge=1, le=limits.TOKENS)] = Field(
-        64, description="measured answers are cut there"
+    max_new_tokens: Annotated[int, Field(ge=1, le=limits.TOKENS)] | None = Field(
+        None,
+        description="measured answers are cut there; 128, or half more than a probe's longest answer, if not given",
     )
     trust_remote_code: bool = Field(False, description="run code that comes with the model")
 

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from unsee.hallucination.extractors import INSTRUCTION, LanguageModelExtractor, NounPhraseExtractor, listed
+from unsee.hallucination.extractors import (
+    INSTRUCTION,
+    LanguageModelExtractor,
+    NounPhraseExtractor,
+    _whole_names,
+    listed,
+)
 
 
 class Parser:
@@ -98,3 +104,22 @@ def test_a_real_language_model_is_asked_in_batches_and_says_the_same_alone(check
     assert together.extract(captions) == alone.extract(captions)
     assert together._prompt("What?") == "What?"  # without a chat template
     assert INSTRUCTION.count("{caption}") == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "whole"),
+    [
+        (" cat, dog, hou", " cat, dog"),  # a house?
+        ("cat", ""),
+        ("cat\ndog\nbi", "cat\ndog"),
+        ("cat, dog\n\nCaption: A co", "cat, dog\n\nCaption: A co"),  # the list had ended
+    ],
+)
+def test_the_last_name_of_an_answer_that_was_cut_is_not_read(said: str, whole: str) -> None:
+    assert _whole_names(said) == whole
+
+
+def test_long_captions_without_blanks_are_asked_about_in_pieces_too() -> None:
+    extractor = Scripted()
+    extractor.extract(["猫" * 400])
+    assert [len(piece) for piece in extractor.asked] == [150, 150, 100]

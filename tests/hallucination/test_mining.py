@@ -20,6 +20,7 @@ from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
 from unsee.hallucination.selection import Thresholds
 from unsee.hallucination.windows import Grid
+from unsee.vlm import Said
 
 TEXTS = [
     "A cat and two dogs sit near a hot dog, and <b>a person</b>.",
@@ -213,3 +214,17 @@ def test_probabilities_ask_for_calibration(checkpoints: Path, pictures: Path, ca
     assert (tmp_path / "run" / "relevance" / "00000.jsonl").is_file()
     with pytest.raises(InputError, match="its unit is cosine_100"):
         mine(replace(mining, thresholds=LIMITS))
+
+
+def test_half_a_word_of_a_caption_that_was_cut_is_no_phrase(
+    checkpoints: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = iter([Said("A cat and a car", True), Said("A cat and a car", False)])
+    monkeypatch.setattr(
+        "unsee.hallucination.captioning.generate", lambda _, examples, __: [next(said) for _ in examples]
+    )
+    found = mine(settings(checkpoints, pictures, tmp_path / "run", model=str(checkpoints / "llava"), limit=2))
+    shards = sorted((tmp_path / "run" / "phrases").glob("*.jsonl"))
+    phrases = [[phrase["text"] for phrase in row["phrases"]] for path in shards for row in read_jsonl(path)]
+    assert phrases == [["cat"], ["cat", "car"]]
+    assert (found["captions"], found["truncated"]) == (2, 1)

@@ -44,7 +44,9 @@ def odds(logits: Tensor) -> Tensor:
 
 
 def log_probs(logits: Tensor) -> Tensor:
-    return AnswerLogits(logits.float() if logits.dtype != torch.float64 else logits, MASK).token_log_probs(LABELS).values
+    return (
+        AnswerLogits(logits.float() if logits.dtype != torch.float64 else logits, MASK).token_log_probs(LABELS).values
+    )
 
 
 REFERENCE = torch.tensor([[[0.0, 3.0, 1.0], [2.0, 0.5, -1.0]]])

@@ -97,3 +97,21 @@ def test_questions_beside_the_captions_keep_their_verdict() -> None:
     assert "by anything but these labels" not in words
     assert both.axes[0] is not None
     assert both.axes[0].name == "forget_vqa"
+
+
+def test_captions_that_were_cut_off_do_not_hardly_name() -> None:
+    found = check((0, 0, 20), (14, 14, 15))
+    assert verdict(report_of(found), "m").judging == "hardly names"
+    tallies = {
+        "invented": found.invented.model_copy(update={"unknown": 3}),
+        "real": found.real.model_copy(update={"unknown": 9}),
+    }
+    cut = found.model_copy(update={**tallies, "truncated": 7})
+    assert verdict(report_of(cut), "m").judging == "says less"
+    assert (
+        "7 of 20 captions were cut off at max_new_tokens: whether they would have named another 12 of these phrases is "
+        "not known."
+    ) in plain(headline(report_of(cut)))
+    page = render(report_of(cut))
+    assert "9 not known" in page
+    assert "7 of 20 cut off" in page

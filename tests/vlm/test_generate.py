@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +11,11 @@ from tests import tiny
 from tests.families import Build, every_family
 from tests.scripted import script
 from unsee.data import Example
-from unsee.vlm import answers
+from unsee.vlm import Said, answers, room_for
+
+
+def texts(said: Sequence[Said]) -> list[str]:
+    return [one.text for one in said]
 
 
 @every_family
@@ -21,8 +26,8 @@ def test_generation_stops_at_the_end_of_turn(build: Build) -> None:
     script(loaded, lines)
     asked = [Example(question, "?", tiny.picture(1) if "Ada" in question else None) for question in lines]
     # The short line ends four tokens before the long one; what the model goes on to say after it is not an answer.
-    assert answers(loaded.model, loaded.encoder, asked, max_new_tokens=30) == ["San Francisco", "red"]
-    assert answers(loaded.model, loaded.encoder, asked, max_new_tokens=1) == [
+    assert texts(answers(loaded.model, loaded.encoder, asked, max_new_tokens=30)) == ["San Francisco", "red"]
+    assert texts(answers(loaded.model, loaded.encoder, asked, max_new_tokens=1)) == [
         loaded.encoder.tokenizer.decode(loaded.encoder.tokenizer(line)["input_ids"][:1]) for line in lines.values()
     ]
 
@@ -35,7 +40,7 @@ def test_the_batch_does_not_change_what_is_said(build: Build) -> None:
     alone = [answers(loaded.model, loaded.encoder, [example], max_new_tokens=6)[0] for example in examples]
     assert together == alone
     assert len(set(together)) > 1
-    assert all(together)
+    assert all(texts(together))
 
 
 @every_family
@@ -93,4 +98,45 @@ def test_an_end_of_turn_that_decodes_to_words_is_cut_with_all_behind_it() -> Non
     (end,) = loaded.encoder.tokenizer(" red")["input_ids"]
     loaded.encoder.end_of_turn_ids |= {end}
     script(loaded, {"Where": "Riga red"})
-    assert answers(loaded.model, loaded.encoder, [Example("Where?", "?", tiny.picture(1))], 30) == ["Riga"]
+    assert texts(answers(loaded.model, loaded.encoder, [Example("Where?", "?", tiny.picture(1))], 30)) == ["Riga"]
+
+
+# How much room there is, and what became of an answer that needs more.
+
+
+@every_family
+def test_an_answer_that_is_cut_says_so(build: Build) -> None:
+    loaded = build()
+    loaded.model.eval()
+    script(loaded, {"Where": "San Francisco", "colour": "red"})
+    asked = [Example("Where does Ada live?", "?", tiny.picture(1)), Example("Which colour?", "?")]
+    long, short = (len(loaded.encoder.tokenizer(line)["input_ids"]) for line in ("San Francisco", "red"))
+    assert long > short
+    rooms = (short, short + 1, long, long + 1)
+    cuts = {room: [one.truncated for one in answers(loaded.model, loaded.encoder, asked, room)] for room in rooms}
+    # An answer is whole when its end of turn fits as well.
+    assert cuts == {room: [room <= long, room <= short] for room in rooms}
+
+
+def test_room_is_the_default_or_half_more_than_the_longest_expected_answer() -> None:
+    encoder = tiny.llava().encoder
+    assert room_for(encoder, []) == room_for(encoder, ["Riga", "San Francisco"]) == 128
+    word = encoder.tokenizer(" Riga", add_special_tokens=False)["input_ids"]
+    assert len(word) == 1
+    assert room_for(encoder, ["Oslo", " Riga" * 99]) == 150  # 100 with the end of turn, and 50
+    assert room_for(encoder, [" Riga" * 200]) == 302  # 201 and 101
+
+
+def test_there_is_one_default_for_all_commands() -> None:
+    from inspect import signature
+
+    from unsee.commands.evaluate import evaluate, evaluation
+    from unsee.commands.mine import mine_command
+    from unsee.evaluate import measure, measure_all, summary
+    from unsee.hallucination.captions import Decoding
+    from unsee.settings import Settings
+
+    for function in (measure, measure_all, summary, evaluation, evaluate):
+        assert signature(function).parameters["max_new_tokens"].default is None, function
+    assert Settings.model_fields["max_new_tokens"].default is None
+    assert Decoding().max_new_tokens == signature(mine_command).parameters["max_new_tokens"].default == 128

@@ -46,7 +46,15 @@ def evaluate(
         ),
     ],
     batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows a forward pass.")] = 32,
-    max_new_tokens: Annotated[int, typer.Option(min=1, max=limits.TOKENS, help="Answers are cut there.")] = 64,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=limits.TOKENS,
+            help="Answers are cut there.",
+            show_default="128, or half more than the longest answer",
+        ),
+    ] = None,
     records: Annotated[
         Path | None,
         typer.Option(help="Also write what was said to each row: one JSON object a line.", show_default=False),
@@ -77,7 +85,7 @@ def evaluation(
     model: str,
     data: str,
     batch_size: int = 32,
-    max_new_tokens: int = 64,
+    max_new_tokens: int | None = None,
     records: Path | None = None,
     limit: int | None = None,
     **loading: Any,
@@ -88,7 +96,7 @@ def evaluation(
         model: folder or hub id.
         data: as `unsee.data.load_examples` reads it.
         batch_size: rows a forward pass.
-        max_new_tokens: answers are cut there.
+        max_new_tokens: answers are cut there; None leaves room for the expected ones.
         records: a file for one record a row, overwritten.
         limit: ask only the first rows.
         loading: further arguments of `unsee.vlm.load`.
@@ -138,6 +146,8 @@ def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
         if name in found:
             made.add_row(words, percent(found[name]), "")
     made.add_row("rows", str(found["n"]), "")
+    if found["truncated"]:
+        made.add_row("answers cut off (--max-new-tokens)", percent(found["truncated"]), "")
     out = console()
     out.print(printable(model), style="bold", soft_wrap=True)
     out.print(made)

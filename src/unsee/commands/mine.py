@@ -12,6 +12,7 @@ import typer
 from unsee import limits
 from unsee.commands import mined
 from unsee.commands.output import AsJson, console, places, print_json, printable, table
+from unsee.data.example import NEW_TOKENS
 from unsee.errors import InputError
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def mine_command(
         typer.Option(help="Captions of your own: JSON Lines of image and caption.", show_default="the model's"),
     ] = None,
     prompt: Annotated[str, typer.Option(help="What the model is asked.")] = "Please describe the image.",
-    max_new_tokens: Annotated[int, typer.Option(min=1, max=limits.TOKENS, help="Captions are cut there.")] = 128,
+    max_new_tokens: Annotated[int, typer.Option(min=1, max=limits.TOKENS, help="Captions are cut there.")] = NEW_TOKENS,
     temperature: Annotated[
         float, typer.Option(min=0.0, max=limits.TEMPERATURE, help="0 takes the likeliest token, above samples.")
     ] = 0.0,
@@ -206,6 +207,8 @@ def _show(found: Mapping[str, Any], out: Path) -> None:
             made.add_row(said, str(found[name]))
     for reason, count in found["passed_over"].items():
         made.add_row(printable(f"passed over: {reason}"), str(count))
+    if found["truncated"]:
+        made.add_row("captions cut off (--max-new-tokens)", str(found["truncated"]))
     to = console()
     to.print(made)
     more = {"skipped": out / "skipped.jsonl"} if found["skipped"] else {}

@@ -16,6 +16,7 @@ from PIL import Image
 from unsee.data.pictures import decode
 
 ImageSource = Path | bytes
+NEW_TOKENS = 128  # that a model gets to answer with, where the data do not ask for more
 
 
 @dataclass(frozen=True, slots=True)

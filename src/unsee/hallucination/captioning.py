@@ -13,6 +13,7 @@ from unsee.hallucination.captions import Source, generate
 from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.options import Mining
 from unsee.hallucination.stages import Row
+from unsee.vlm.generate import Said
 from unsee.vlm.load import LoadedModel
 
 
@@ -63,7 +64,7 @@ class Captioning:
                 examples.append(example)
         said = iter(generate(captioner, examples, self._mining.decoding) if examples else [])
         for row in rows:
-            yield row if "skipped" in row else {**row, "caption": next(said)}
+            yield row if "skipped" in row else {**row, **_caption(next(said))}
 
     @cached_property
     def _captioner(self) -> LoadedModel:
@@ -76,3 +77,8 @@ class Captioning:
         # Every picture is shown once: there is no use in keeping more than a batch of them.
         encoder = Encoder(loaded.processor, loaded.encoder.end_of_turn_ids, keep=mining.batch_size)
         return replace(loaded, encoder=encoder)
+
+
+def _caption(said: Said) -> Row:
+    """A row says so where its caption was cut."""
+    return {"caption": said.text, **({"truncated": True} if said.truncated else {})}

@@ -14,11 +14,11 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
-from unsee.data.example import Example
+from unsee.data.example import NEW_TOKENS, Example
 from unsee.data.pictures import FORMATS
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_text
-from unsee.vlm.generate import answers
+from unsee.vlm.generate import Said, answers, decoded
 from unsee.vlm.load import LoadedModel
 
 PROMPT = "Please describe the image."
@@ -44,7 +44,7 @@ class Decoding:
         seed: of the sampling.
     """
 
-    max_new_tokens: int = 128
+    max_new_tokens: int = NEW_TOKENS
     temperature: float = 0.0
     seed: int = 0
 
@@ -135,7 +135,7 @@ def _from_lines(path: Path) -> list[Source]:
     return rows
 
 
-def generate(loaded: LoadedModel, examples: Sequence[Example], decoding: Decoding) -> list[str]:
+def generate(loaded: LoadedModel, examples: Sequence[Example], decoding: Decoding) -> list[Said]:
     """What the model says to each example, in one batch.
 
     Args:
@@ -149,7 +149,7 @@ def generate(loaded: LoadedModel, examples: Sequence[Example], decoding: Decodin
 
 
 @torch.no_grad()
-def _sampled(loaded: LoadedModel, examples: Sequence[Example], decoding: Decoding) -> list[str]:
+def _sampled(loaded: LoadedModel, examples: Sequence[Example], decoding: Decoding) -> list[Said]:
     from transformers import GenerationConfig
 
     encoder, model = loaded.encoder, cast(Any, loaded.model)
@@ -168,8 +168,7 @@ def _sampled(loaded: LoadedModel, examples: Sequence[Example], decoding: Decodin
     with torch.random.fork_rng(devices=[loaded.device] if loaded.device.type == "cuda" else []):
         torch.manual_seed(_seed(examples, decoding.seed))
         tokens = model.generate(**inputs, generation_config=config)
-    said = tokens[:, inputs["input_ids"].shape[1] :]
-    return [text.strip() for text in encoder.tokenizer.batch_decode(said, skip_special_tokens=True)]
+    return decoded(encoder, tokens[:, inputs["input_ids"].shape[1] :].tolist())
 
 
 def _seed(examples: Sequence[Example], seed: int) -> int:

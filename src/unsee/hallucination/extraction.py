@@ -11,6 +11,7 @@ from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.options import Mining
 from unsee.hallucination.phrases import Extractor, lexicon
 from unsee.hallucination.stages import Row, Stage
+from unsee.metrics.words import without_half_word
 
 
 class Extracting:
@@ -47,7 +48,13 @@ class Extracting:
 
     def rows(self, start: int, end: int) -> Iterator[Row]:
         rows = self._captions.read(start, end)
-        found = iter(self._extractor.extract([row["caption"] for row in rows if "skipped" not in row]))
+        # Half a word at the end of a caption that was cut is no phrase: "car" may have become "cardigan".
+        captions = [
+            without_half_word(row["caption"]) if row.get("truncated") else row["caption"]
+            for row in rows
+            if "skipped" not in row
+        ]
+        found = iter(self._extractor.extract(captions))
         for row in rows:
             if "skipped" in row:
                 yield {"image": row["image"], "skipped": row["skipped"]}

@@ -12,6 +12,7 @@ from typing import Any
 
 from unsee.errors import InputError
 from unsee.hallucination.phrases import Extraction, locate, without_overlaps
+from unsee.metrics.words import runs
 
 PIPELINES = ("en_core_web_sm", "en_core_web_md", "en_core_web_lg", "en_core_web_trf")
 
@@ -136,7 +137,9 @@ class LanguageModelExtractor:
             tokens = self._model.generate(**inputs, generation_config=config)
         said = tokens[:, inputs["input_ids"].shape[1] :]
         texts: list[str] = self._tokenizer.batch_decode(said, skip_special_tokens=True)
-        return texts
+        stops = set(ends if isinstance(ends, list) else [ends])
+        cut = [stops.isdisjoint(row) for row in said.tolist()]
+        return [_whole_names(text) if is_cut else text for text, is_cut in zip(texts, cut, strict=True)]
 
     def _prompt(self, question: str) -> str:
         if not getattr(self._tokenizer, "chat_template", None):
@@ -191,8 +194,18 @@ def listed(said: str) -> list[str]:
     return [name for name in names if name and name.lower() != "none"]
 
 
+def _whole_names(said: str) -> str:
+    """An answer that was cut, without its last name, of which half may be missing."""
+    if "\n\n" in said.strip():
+        return said  # the list was at its end before
+    last = max((match.start() for match in _SEPARATOR.finditer(said)), default=0)
+    return said[:last]
+
+
 def _pieces(caption: str) -> Iterator[str]:
     """The caption in pieces of up to `_WORDS` words, white space as single blanks."""
-    words = caption.split()
-    for start in range(0, len(words), _WORDS):
-        yield " ".join(words[start : start + _WORDS])
+    text = " ".join(caption.split())
+    places = runs(text)
+    for first in range(0, len(places), _WORDS):
+        piece = places[first : first + _WORDS]
+        yield text[piece[0][0] : piece[-1][1]]

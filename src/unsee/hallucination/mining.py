@@ -93,6 +93,7 @@ class _Run:
             if why is not None:
                 skipped.append({"image": said["image"], "reason": why})
                 continue
+            counts["truncated"] += bool(said.get("truncated"))
             phrases = [Phrase(**phrase) for phrase in named["phrases"]]
             roles = [thresholds.role(score) for score in scored["scores"]]
             if again and others:
@@ -113,6 +114,7 @@ class _Run:
             "captions": len(self._sources) - len(skipped),
             "skipped": len(skipped),
             "passed_over": dict(sorted(passed.items())),
+            "truncated": counts["truncated"],
             **{name: counts[name] for name in ("phrases", "dropped_phrases", "positive", "negative", "sentences")},
             "rows": len(rows),
             "thresholds": asdict(thresholds),

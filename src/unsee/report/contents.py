@@ -69,6 +69,7 @@ class Score(_Content):
     change_low: Number = None
     change_high: Number = None
     mean_answer_probability: Number = None
+    truncated: Number = None  # share of the answers that were cut off before their end; None where that is not known
 
     def counted(self, forget: bool | None) -> Score:
         """The score that the rule looks at: over everything for what is to stay, else over what the base knew."""
@@ -112,6 +113,7 @@ class CaptionCheck(_Content):
     recall: Number
     mean_words: Number
     captions: int
+    truncated: Number = None  # share that was cut off
     change: Score  # of chair_s_matched against base_chair_s_matched
     subjects: int
     lexicon: str
@@ -130,6 +132,7 @@ class YesNoCheck(_Content):
     false_yes: Number
     undecided: Number
     questions: int
+    truncated: Number = None  # share of answers that were cut off
     expected_yes: Number
     change: Score  # of false_yes against the base
     subjects: int
@@ -142,6 +145,7 @@ class Tally(_Content):
     said: int
     said_matched: int
     base_said_matched: int
+    unknown: int = 0  # not said by captions that were cut off
 
 
 class JudgedCheck(_Content):
@@ -152,6 +156,7 @@ class JudgedCheck(_Content):
     mean_words: Number
     captions: int
     sentences: int = 0
+    truncated: int | None = None  # captions that were cut off
 
 
 Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]

@@ -27,7 +27,7 @@ def judging(report: Report, model: ModelResult) -> tuple[Judging, str]:
         f"By the scorer's labels, on {pictures}: of {counted(found.invented.judged, 'phrase')} judged invented "
         f"{_change(found.invented, before.invented, 'said')}; of {found.real.judged:,} judged real "
         f"{_change(found.real, before.real, 'named')}; captions went from {_words(before)} to {_words(found)} words. "
-        "Newly invented objects are not seen."
+        f"{_cut(found)}Newly invented objects are not seen."
     )
     return _outcome(found, before), sentence
 
@@ -36,6 +36,17 @@ def _change(found: Tally, before: Tally, verb: str) -> str:
     """ "31 were said and 12 are now (at equal length 25 and 12)"."""
     matched = f"{found.base_said_matched:,} and {found.said_matched:,}"
     return f"{before.said:,} were {verb} and {found.said:,} are now (at equal length {matched})"
+
+
+def _cut(check: JudgedCheck) -> str:
+    """What nobody can know of captions that were cut off."""
+    unknown = check.invented.unknown + check.real.unknown
+    if not unknown:
+        return ""
+    return (
+        f"{check.truncated or 0:,} of {counted(check.captions, 'caption')} were cut off at max_new_tokens: whether "
+        f"they would have named another {unknown:,} of these phrases is not known. "
+    )
 
 
 def share_of(part: int, whole: int) -> float | None:
@@ -53,7 +64,7 @@ def _outcome(found: JudgedCheck, before: JudgedCheck) -> Judging:
     Phrases were judged in what the base said, so whatever says anything else says fewer of them, the real ones as well:
     less is less only where more is left of the real ones than of the invented.
     """
-    if found.real.said < SILENT * before.real.said:
+    if found.real.said + found.real.unknown < SILENT * before.real.said:
         return "hardly names"
     if not before.invented.said:
         return "not judged"
