@@ -12,7 +12,7 @@ from tests import tiny
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
 from tests.report.samples import Page
-from unsee.files import read_jsonl
+from unsee.records import read_records
 
 PICTURES = 3
 
@@ -46,7 +46,7 @@ def run(stranger: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judged")
     first = mined(folder / "first.jsonl", ["A cat here"] * PICTURES)
     succeed(*unlearn(stranger, first, folder / "first", "--no-report"))
-    said = [row["said"] for row in read_jsonl(folder / "first" / "records" / "base" / "forget.jsonl")]
+    said = [row.whole_words.strip() for row in read_records(folder / "first" / "records" / "base" / "forget.jsonl")]
     told = succeed(*unlearn(stranger, mined(folder / "spans.jsonl", said), folder / "run"))
     (folder / "told.txt").write_text(" ".join(told.out.split()))
     return folder / "run"
@@ -57,9 +57,12 @@ def test_a_run_says_what_captions_still_say_of_what_was_judged(run: Path) -> Non
     assert {model: list(probes) for model, probes in judged.items()} == {"base": ["forget"], "efuf": ["forget"]}
     base, efuf = judged["base"]["forget"], judged["efuf"]["forget"]
     # Each phrase is from what the base says to its picture.
-    whole = {"judged": PICTURES, "said": PICTURES, "said_matched": PICTURES, "base_said_matched": PICTURES}
+    counts = {"judged": PICTURES, "said": PICTURES, "said_matched": PICTURES, "base_said_matched": PICTURES}
+    whole = {**counts, "unknown": 0}
     assert (base["invented"], base["real"], base["captions"]) == (whole, whole, PICTURES)
-    said = [row["said"] for row in read_jsonl(run / "records" / "efuf" / "forget.jsonl")]
+    records = read_records(run / "records" / "efuf" / "forget.jsonl")
+    assert (efuf["truncated"], [row.truncated for row in records]) == (PICTURES, [True] * PICTURES)
+    said = [row.whole_words for row in records]
     assert efuf["mean_words"] == pytest.approx(sum(len(text.split()) for text in said) / PICTURES)
     assert efuf["invented"]["judged"] == efuf["real"]["judged"] == PICTURES
 
