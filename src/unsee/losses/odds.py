@@ -50,7 +50,7 @@ class _LogOdds(torch.autograd.Function):
         return (logits.gather(-1, words) - rest).squeeze(-1)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         logits, words, rest = ctx.saved_tensors
         own = gradient.unsqueeze(-1)
@@ -71,7 +71,8 @@ class _Entropy(torch.autograd.Function):
         return found.squeeze(-1)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         log_p, found = ctx.saved_tensors
-        return -gradient.unsqueeze(-1) * log_p.exp() * (log_p + found)
+        slope: Tensor = -gradient.unsqueeze(-1) * log_p.exp() * (log_p + found)
+        return slope
