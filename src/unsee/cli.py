@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -18,6 +19,7 @@ from unsee import __version__
 from unsee.commands import bench, benchmark, demo, doctor, evaluate, methods, metrics, mine, report, unlearn, world
 from unsee.commands.manners import behave
 from unsee.errors import InputError
+from unsee.progress import Narrator
 
 WRONG_INPUT, INTERRUPTED = 2, 130
 # Errors of the system that are nobody's bug, and what helps.
@@ -84,7 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     behave()
     try:
         _check(given)
-        code = get_command(app).main(given, prog_name="unsee", standalone_mode=False)
+        # Only the program itself talks to a log; who calls `main` with arguments has a stderr of their own.
+        with Narrator(given[0]) if arguments is None and given else nullcontext():
+            code = get_command(app).main(given, prog_name="unsee", standalone_mode=False)
     except InputError as error:
         return _fail(str(error))
     except UsageError as error:

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
-from unsee import processes
+from unsee import processes, progress
 from unsee.data import Benchmark, Probe, check_sets, load_examples
 from unsee.errors import InputError
 from unsee.evaluate import measure_all
@@ -298,7 +298,8 @@ class Clock:
     def __call__(self, stage: str, work: Callable[[], Any]) -> Any:
         """Do some work and note how long it took, on top of what the stage took before."""
         started = time.perf_counter()
-        outcome = work()
+        with progress.stage(stage):
+            outcome = work()
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 3)
         if processes.is_main():
             write_json(self.path, self.seconds)
