@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from unsee.errors import InputError
-from unsee.vlm.load import _from_pretrained
+from unsee.vlm.load import from_pretrained
 
 _SAMPLE = 1 << 20  # bytes from both ends of a file of weights
 
@@ -27,7 +27,7 @@ def pretrained(factory: Any, source: str, what: str, **options: Any) -> Any:
     Raises:
         InputError: there is no such checkpoint, or it is of another kind.
     """
-    return _from_pretrained(factory, source, what, **options)
+    return from_pretrained(factory, source, what, **options)
 
 
 def config_of(source: str) -> Any:

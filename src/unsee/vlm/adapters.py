@@ -55,15 +55,15 @@ def low_rank_updates(model: nn.Module) -> list[LowRank] | None:
         if isinstance(module, AuxiliaryTrainingWrapper):
             return None
         if isinstance(module, BaseTunerLayer):
-            found = _updates_of(module)
+            found = updates_of(module)
             if found is None:
                 return None
             updates += found
     return updates or None
 
 
-def _updates_of(layer: Any) -> list[LowRank] | None:
-    """What one adapted layer has, or None when it is not plain LoRA."""
+def updates_of(layer: Any) -> list[LowRank] | None:
+    """What is added to one adapted layer, or None when that is not plain LoRA."""
     from peft.tuners.adalora import AdaLoraLayer
     from peft.tuners.lora import LoraLayer
 

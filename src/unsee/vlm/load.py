@@ -3,42 +3,31 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from huggingface_hub.constants import HF_HUB_OFFLINE
-from huggingface_hub.errors import StrictDataclassError
 from torch import nn
-from transformers import (
-    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
-    AutoConfig,
-    AutoModelForImageTextToText,
-    AutoProcessor,
-    GenerationConfig,
-)
+from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
-from unsee.errors import InputError, did_you_mean
-from unsee.files import read_json
+from unsee.errors import InputError
 from unsee.parts import PARTS, Part
+from unsee.vlm.checkpoint import check_objects, is_lack_of_memory, read_object, reading, stored_weights
+from unsee.vlm.configuration import bare, check_fits, configuration
 from unsee.vlm.encoding import Encoder
-from unsee.vlm.parts import bare_matrices, freeze_other_parts, linear_names, part_of_parameters
-from unsee.vlm.policy import innermost
-from unsee.vlm.quantized import in_one_precision, is_finite, quantization
+from unsee.vlm.generation import end_of_turn_ids, settle
+from unsee.vlm.hub import find, find_weights
+from unsee.vlm.lora import WEIGHTS, LoraOptions, add_lora, base_of, check_stored, extend_lora, find_base, with_adapter
+from unsee.vlm.parts import freeze_other_parts, part_of_parameters
+from unsee.vlm.quantized import check_rounded, in_one_precision, is_finite, quantization
+
+__all__ = ["DTYPES", "LoadedModel", "LoraOptions", "from_pretrained", "load", "outline"]
 
 _PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-@dataclass(frozen=True)
-class LoraOptions:
-    """Low-rank adapters instead of the weights themselves (Hu et al. 2021, arXiv 2106.09685)."""
-
-    rank: int = 16
-    alpha: int = 16  # the update is scaled by alpha / rank
-    dropout: float = 0.0  # unlearning wants the policy at step 0 to equal the base exactly
 
 
 @dataclass
@@ -57,6 +46,19 @@ class LoadedModel:
         return next(self.model.parameters()).device
 
 
+class _Source(NamedTuple):
+    """Where a model comes from."""
+
+    name: str  # as it was given
+    base: str  # itself, or the base model of an adapter
+    folder: Path  # of `name`, in the cache of the hub if it is an id
+    base_folder: Path
+
+    @property
+    def is_adapter(self) -> bool:
+        return self.folder != self.base_folder
+
+
 def load(
     source: str | Path,
     *,
@@ -70,44 +72,60 @@ def load(
     """Load a model for unlearning or measuring.
 
     Args:
-        source: folder or hub id of a checkpoint, or a folder with a PEFT adapter (its base is loaded with it).
+        source: folder or hub id of a checkpoint, or one with a PEFT adapter (its base is loaded with it).
         dtype: of the weights. float32 by default: at unlearning rates bfloat16 weights mostly do not move.
-        parts: where weights may move; everything else is frozen.
-        lora: adapt the linear layers of `parts` instead of training the weights themselves.
-        quantize: "4bit" rounds the linear layers of the base. Rounded weights cannot be trained, so it needs `lora`
-            or an adapter's folder.
+        parts: where weights may move; everything else is frozen. None at all for a model that is only measured.
+        lora: adapt the linear layers of `parts` instead of training the weights themselves. An adapter that the model
+            comes with gets further ranks.
+        quantize: "4bit" rounds the linear layers of the base. Rounded weights cannot be trained: where weights may
+            move, it needs `lora` or an adapter's folder.
         device: defaults to the accelerator when there is one.
         trust_remote_code: run code that comes with the checkpoint. Off unless asked for.
 
     Raises:
-        InputError: when there is no such model, when it is not a vision-language model, when its processor or chat
-            template is missing, when its weights hold NaN or infinite values, or when it cannot be rounded or adapted
-            as asked for.
+        InputError: when there is no such model, when it is not a vision-language model, when a file of it is missing,
+            damaged or at odds with the others, when its weights hold NaN or infinite values, when memory is too small,
+            or when it cannot be rounded or adapted as asked for.
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
-    source, base = str(source), _base(source)
-    options = {"trust_remote_code": trust_remote_code}
-    _config(base, options)
     if device is None:
         device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
-    how: dict[str, Any] = {"dtype": DTYPES[dtype], "use_safetensors": True, "output_loading_info": True}
+    found = _find(str(source))
+    if found.is_adapter:
+        find_weights(found.name, found.folder, WEIGHTS)
+        check_stored(found.folder)
+    find_weights(found.base, found.base_folder, "model")
+    weights = stored_weights(found.base_folder)
+    stated = read_object(found.base_folder / "config.json")
+    rounded = check_rounded(stated, found.base, quantize)
+    if (rounded or quantize) and lora is None and parts and not found.is_adapter:
+        how = f"quantize={quantize}" if quantize else f"{found.base} comes rounded"
+        raise InputError(f"{how}: rounded weights cannot be trained; add lora, as in --lora 16")
+    options: dict[str, Any] = {"dtype": DTYPES[dtype], "trust_remote_code": trust_remote_code}
+    if rounded or quantize is not None:
+        options["device_map"] = {"": device}
     if quantize is not None:
-        if lora is None and base == source:
-            raise InputError(f"quantize={quantize}: rounded weights cannot be trained; add lora, as in --lora 16")
-        how |= {"quantization_config": quantization(quantize, DTYPES[dtype]), "device_map": {"": device}}
-    model, info = _from_pretrained(AutoModelForImageTextToText, base, "weights", **how, **options)
-    in_one_precision(model)
-    _check_weights(model, base, sorted(info["missing_keys"]))
-    part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
-    if base != source:
-        model = _with_adapter(model, source)
-    processor = _processor(source, base, options)
-    if lora is not None:
-        model = _add_lora(model, parts, lora)
-    freeze_other_parts(model, parts)
-    model.to(device)
-    return LoadedModel(model, processor, _encoder(model, processor, source), source, parts)
+        options["quantization_config"] = quantization(quantize, DTYPES[dtype])
+    config = configuration(found.base_folder, found.base, weights, trust_remote_code)
+    if not rounded:
+        check_fits(bare(config, found.base, trust_remote_code), weights, found.base)
+    with _enough_memory(found.base, dtype, device):
+        model = _adapted(_base(found, **options), found, parts, lora)
+        freeze_other_parts(model, parts)
+        if "device_map" not in options:
+            model.to(device)
+    processor = _processor(found, trust_remote_code)
+    return LoadedModel(model, processor, _encoder(model, processor, found.name), found.name, parts)
+
+
+def _adapted(model: nn.Module, found: _Source, parts: tuple[Part, ...], lora: LoraOptions | None) -> nn.Module:
+    """The base under the adapter that it comes with, under a fresh one, under both as one, or as it is."""
+    if found.is_adapter:
+        model = with_adapter(model, found.folder, found.name, trains=bool(parts))
+    if lora is None or not parts:
+        return model
+    return extend_lora(model, parts, lora, found.name) if found.is_adapter else add_lora(model, parts, lora)
 
 
 def outline(source: str | Path, *, trust_remote_code: bool = False) -> LoadedModel:
@@ -120,102 +138,112 @@ def outline(source: str | Path, *, trust_remote_code: bool = False) -> LoadedMod
     Raises:
         InputError: as for `load`, but for what the weights alone can tell.
     """
-    source, base = str(source), _base(source)
-    options = {"trust_remote_code": trust_remote_code}
-    config = _config(base, options)
-    with torch.device("meta"):
-        model: Any = AutoModelForImageTextToText.from_config(config, **options)
+    found = _find(str(source))
+    config = configuration(found.base_folder, found.base, None, trust_remote_code)
+    model = bare(config, found.base, trust_remote_code)
     part_of_parameters(model)
-    processor = _processor(source, base, options)
-    with suppress(OSError):  # a checkpoint need not have one
-        model.generation_config = GenerationConfig.from_pretrained(base)
-    return LoadedModel(model, processor, _encoder(model, processor, source), source)
+    processor = _processor(found, trust_remote_code)
+    path = found.base_folder / "generation_config.json"
+    if os.path.isfile(path):  # a checkpoint need not have one
+        with reading(str(path)):
+            model.generation_config = GenerationConfig.from_pretrained(found.base_folder)
+    return LoadedModel(model, processor, _encoder(model, processor, found.name), found.name)
 
 
-def _base(source: str | Path) -> str:
-    """The source itself, or the base model if it is an adapter's folder."""
-    adapter = Path(source) / "adapter_config.json"
-    if not os.path.isfile(adapter):
-        return str(source)
-    base = read_json(adapter).get("base_model_name_or_path")
-    if not base:
-        raise InputError(f"{adapter}: base_model_name_or_path is missing; name the model that the adapter belongs to")
-    return str(base)
+def from_pretrained(factory: Any, source: str, what: str, **options: Any) -> Any:
+    """`factory.from_pretrained` for a folder or a hub id; failures to find or read something become one line.
 
+    Args:
+        factory: a class of transformers.
+        source: folder or hub id.
+        what: is loaded, for the message.
+        options: of `from_pretrained`.
 
-def _config(source: str, options: dict[str, Any]) -> Any:
-    """The configuration of a vision-language model."""
-    config = _from_pretrained(AutoConfig, source, "config.json", **options)
-    if getattr(config, "vision_config", None) is None:
-        raise InputError(
-            f"{source}: {config.model_type!r} is a text-only model (its config has no vision_config); "
-            "give a vision-language model such as LLaVA or Qwen2.5-VL"
-        )
-    if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING and not getattr(config, "auto_map", None):
-        raise InputError(
-            f"{source}: {config.model_type!r} does not generate text; "
-            "give a vision-language model such as LLaVA or Qwen2.5-VL"
-        )
-    return config
-
-
-def _from_pretrained(factory: Any, source: str, what: str, **options: Any) -> Any:
-    """`from_pretrained` whose failures to find or read something become one line."""
-    folder = Path(source)
-    if not os.path.isdir(folder) and not _may_be_hub_id(source):
-        hint = did_you_mean(folder.name, _folders_beside(folder))
-        raise InputError(
-            f"{source}: no such model folder{hint}; give a folder with config.json, or a hub id like owner/name"
-        )
-    if os.path.isdir(folder) and not os.path.isfile(folder / "config.json"):
+    Raises:
+        InputError: there is no such checkpoint, its weights are damaged, or it is of another kind.
+    """
+    folder = find(source)
+    if not os.path.isfile(folder / "config.json"):
         raise InputError(f"{source}: has no config.json; give a folder that save_pretrained wrote")
+    check_objects(folder)
+    if options.get("use_safetensors"):
+        find_weights(source, folder, "model")
+        stored_weights(folder)
+    with reading(f"{source}: cannot load its {what}"):
+        return factory.from_pretrained(folder, **options)
+
+
+def _find(source: str) -> _Source:
+    """Find a model's files, and those of its base if it is an adapter; each configuration is one JSON object."""
+    folder = find(source)
+    check_objects(folder)
+    base = base_of(folder)
+    if base is None:
+        base, base_folder = source, folder
+    else:
+        base_folder = find_base(base, folder)
+        check_objects(base_folder)
+    if not os.path.isfile(base_folder / "config.json"):
+        raise InputError(f"{base}: has no config.json; give a folder that save_pretrained wrote")
+    return _Source(source, base, folder, base_folder)
+
+
+def _base(found: _Source, **options: Any) -> Any:
+    """The base model with its weights, all of them there and finite."""
+    factory: Any = AutoModelForImageTextToText
+    options |= {"use_safetensors": True, "output_loading_info": True}
+    with reading(f"{found.base}: cannot load its weights"), _of_the_sizes_stated(found.base):
+        model, info = factory.from_pretrained(found.base_folder, **options)
+    model.name_or_path = model.config._name_or_path = _place(found.base)
+    in_one_precision(model)
+    _check_weights(model, found.base, sorted(info["missing_keys"]))
+    settle(model.generation_config, f"{found.base}: its generation_config.json")
+    part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
+    return model
+
+
+def _place(base: str) -> str:
+    """What an adapter says of its base: a hub id, or a folder by its whole path, wherever the adapter is read from."""
+    return os.path.abspath(base) if os.path.isdir(base) else base
+
+
+@contextmanager
+def _of_the_sizes_stated(source: str) -> Iterator[None]:
     try:
-        return factory.from_pretrained(source, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, StrictDataclassError) as error:
-        if os.path.isdir(folder):
-            raise InputError(f"{source}: cannot load its {what}: {_first_line(error)}") from error
-        raise InputError(f"{source}: no such folder, and {_hub_says(error)}") from error
-
-
-def _may_be_hub_id(source: str) -> bool:
-    """`owner/name`, unless `owner` is a folder: then a slip of the pen is likelier than a wish to ask the hub."""
-    owner, slash, name = source.partition("/")
-    return bool(slash and name) and "/" not in name and owner not in ("", ".", "..", "~") and not os.path.exists(owner)
-
-
-def _folders_beside(folder: Path) -> list[str]:
-    with suppress(OSError):
-        return [entry.name for entry in folder.absolute().parent.iterdir() if entry.is_dir()]
-    return []
-
-
-def _hub_says(error: Exception) -> str:
-    if HF_HUB_OFFLINE:
-        return "no such model in the cache of the hub, which is off (HF_HUB_OFFLINE)"
-    return f"the hub says: {_first_line(error)}"
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
-
-
-def _has_processor(folder: str) -> bool:
-    return any(os.path.isfile(Path(folder) / name) for name in _PROCESSOR_FILES)
-
-
-def _processor(source: str, base: str, options: dict[str, Any]) -> Any:
-    """The processor saved beside an adapter, else the base model's."""
-    origin = source if _has_processor(source) else base
-    if os.path.isdir(origin) and not _has_processor(origin):
-        raise InputError(f"{origin}: has no processor; add {' or '.join(_PROCESSOR_FILES)} of the model it stems from")
-    try:
-        return AutoProcessor.from_pretrained(origin, **options)
-    except (OSError, ValueError, KeyError, TypeError, ImportError) as error:
+        yield
+    except RuntimeError as error:
+        if "ignore_mismatched_sizes" not in str(error):
+            raise
         raise InputError(
-            f"{origin}: cannot load its processor: {_first_line(error)}; "
-            "the folder needs the processor's, tokenizer's and image processor's files"
+            f"{source}: its weights have other sizes than config.json says; take both from the same checkpoint"
         ) from error
+
+
+@contextmanager
+def _enough_memory(source: str, dtype: str, device: Any) -> Iterator[None]:
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_lack_of_memory(error):
+            raise
+        raise InputError(
+            f"{source}: {torch.device(device).type} has too little memory for its weights in {dtype}; choose a smaller "
+            "dtype (bfloat16), or round them (quantize=4bit)"
+        ) from error
+
+
+def _has_processor(folder: Path) -> bool:
+    return any(os.path.isfile(folder / name) for name in _PROCESSOR_FILES)
+
+
+def _processor(found: _Source, trust_remote_code: bool) -> Any:
+    """The processor saved beside an adapter, else the base model's."""
+    beside = _has_processor(found.folder)
+    origin, name = (found.folder, found.name) if beside else (found.base_folder, found.base)
+    if not _has_processor(origin):
+        raise InputError(f"{name}: has no processor; add {' or '.join(_PROCESSOR_FILES)} of the model it stems from")
+    with reading(f"{name}: cannot load its processor (or its tokenizer or image processor)"):
+        return AutoProcessor.from_pretrained(origin, trust_remote_code=trust_remote_code)
 
 
 def _check_weights(model: nn.Module, source: str, missing: list[str]) -> None:
@@ -232,43 +260,8 @@ def _check_weights(model: nn.Module, source: str, missing: list[str]) -> None:
         )
 
 
-def _with_adapter(model: nn.Module, source: str) -> nn.Module:
-    from peft import PeftModel
-
-    try:
-        adapted: nn.Module = PeftModel.from_pretrained(model, source, is_trainable=True)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"{source}: the adapter does not fit its base model: {_first_line(error)}") from error
-    return adapted
-
-
-def _add_lora(model: nn.Module, parts: tuple[Part, ...], lora: LoraOptions) -> nn.Module:
-    from peft import LoraConfig, get_peft_model
-
-    targets, bare = linear_names(model, parts), bare_matrices(model, parts)
-    if not targets and not bare:
-        raise InputError(f"lora: no linear layer in {', '.join(parts)} of {type(model).__name__}; choose other parts")
-    if bare and lora.dropout:
-        raise InputError(f"lora: {bare[0]} is no layer and cannot have dropout; set lora.dropout to 0, or other parts")
-    config = LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=targets,
-        target_parameters=bare or None,
-    )
-    adapted: nn.Module = get_peft_model(model, config)
-    return adapted
-
-
 def _encoder(model: nn.Module, processor: Any, source: str) -> Encoder:
     try:
-        return Encoder(processor, _end_of_turn_ids(model))
+        return Encoder(processor, end_of_turn_ids(model))
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
-
-
-def _end_of_turn_ids(model: nn.Module) -> list[int]:
-    generation: GenerationConfig | None = getattr(innermost(model), "generation_config", None)
-    ids = getattr(generation, "eos_token_id", None)
-    return [] if ids is None else [int(ids)] if isinstance(ids, int) else [int(token) for token in ids]

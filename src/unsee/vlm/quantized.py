@@ -16,6 +16,7 @@ from transformers import BitsAndBytesConfig
 from unsee.errors import InputError
 
 QUANTIZATIONS = ("4bit",)
+_ROUNDED = ("quantization_config", "compression_config")
 
 
 def quantization(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig:
@@ -30,8 +31,7 @@ def quantization(kind: str, dtype: torch.dtype) -> BitsAndBytesConfig:
     """
     if kind not in QUANTIZATIONS:
         raise InputError(f"quantize {kind!r} is unknown: choose {', '.join(QUANTIZATIONS)}")
-    if find_spec("bitsandbytes") is None:
-        raise InputError("quantize needs the package bitsandbytes; install it with pip install 'unsee[quantized]'")
+    _check_installed()
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
@@ -55,7 +55,41 @@ def size(weight: nn.Parameter) -> int:
 
 
 def is_finite(weight: nn.Parameter) -> bool:
-    """Whether all numbers are; rounded ones show it in the scales of their blocks, and those in their own."""
+    """Whether all numbers are; rounded ones show it in the scales of their blocks or rows, and those in their own."""
     state: Any = getattr(weight, "quant_state", None)
-    numbers: list[Tensor] = [weight] if state is None else [state.offset, state.state2.absmax]
+    if state is not None:
+        numbers: list[Tensor] = [state.offset, state.state2.absmax] if state.nested else [state.absmax]
+    else:
+        scales = getattr(weight, "SCB", None)  # of eight bits
+        numbers = [weight] if scales is None else [scales]
     return all(bool(torch.isfinite(number).all()) for number in numbers)
+
+
+def check_rounded(config: dict[str, Any], source: str, quantize: str | None) -> bool:
+    """Whether a checkpoint comes rounded, by the content of its config.json.
+
+    Raises:
+        InputError: it is rounded in another way than by bitsandbytes, without bitsandbytes being installed, or it is
+            to be rounded again.
+    """
+    parts = (config, config.get("text_config"))
+    how = next((part[key] for part in parts if isinstance(part, dict) for key in _ROUNDED if part.get(key)), None)
+    if how is None:
+        return False
+    if not isinstance(how, dict):
+        raise InputError(f"{source}: quantization_config in config.json is no JSON object; take the model's own file")
+    kind = how.get("quant_method") or "bitsandbytes" * any(how.get(key) for key in ("load_in_4bit", "load_in_8bit"))
+    if kind != "bitsandbytes":
+        raise InputError(
+            f"{source}: its weights are rounded ({kind or 'in an unknown way'}), which cannot be used here; give the "
+            "checkpoint that it was made from (quantize=4bit rounds it as it is loaded)"
+        )
+    if quantize is not None:
+        raise InputError(f"{source}: its weights are rounded already; leave quantize={quantize} out")
+    _check_installed()
+    return True
+
+
+def _check_installed() -> None:
+    if find_spec("bitsandbytes") is None:
+        raise InputError("quantize needs the package bitsandbytes; install it with pip install 'unsee[quantized]'")
