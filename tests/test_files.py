@@ -9,8 +9,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.conftest import refused
 from unsee.errors import InputError
-from unsee.files import read_json, read_jsonl, remove_unfinished, write_json, write_jsonl, write_text
+from unsee.files import (
+    MAX_LINE,
+    read_json,
+    read_jsonl,
+    read_text,
+    remove_unfinished,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 
 
 def test_text_is_written_as_it_is(tmp_path: Path) -> None:
@@ -84,3 +94,26 @@ def test_what_a_killed_program_left_is_removed_and_nothing_else(tmp_path: Path) 
     remove_unfinished(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == set(kept)
     remove_unfinished(tmp_path / "none")
+
+
+ROWS = [{"a": "one\u2028two"}, {"a": "three"}]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_every_kind_of_line_end_and_every_mark_of_byte_order_is_read(tmp_path: Path, end: str) -> None:
+    lines = [f"\ufeff{json.dumps(row, ensure_ascii=False)}" for row in ROWS]  # as of files that were joined
+    (tmp_path / "a.jsonl").write_bytes(end.join([*lines, "  ", ""]).encode())
+    assert read_jsonl(tmp_path / "a.jsonl") == ROWS
+    (tmp_path / "a.txt").write_bytes(f"\ufeffone{end}two{end}".encode())
+    assert read_text(tmp_path / "a.txt") == "one\ntwo\n"
+
+
+def test_a_line_of_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unsee.files.parse_json", lambda *_, **__: pytest.fail("parsed"))
+    (tmp_path / "a.jsonl").write_bytes(b'{"a": "' + b"x" * MAX_LINE + b'"}\n')
+    assert f"a.jsonl, line 1: {MAX_LINE + 9} bytes; a row has at most" in refused(read_jsonl, tmp_path / "a.jsonl")
+
+
+def test_a_key_twice_in_a_row_is_named_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": 1, "a": 2}\n')
+    assert "a.jsonl, line 2: 'a' twice in one object; keep one" in refused(read_jsonl, tmp_path / "a.jsonl")

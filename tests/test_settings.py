@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.data.conftest import refused
 from unsee.commands.unlearn import merged_settings, named_files
 from unsee.errors import InputError
 from unsee.settings import L1, Lora, Settings, parse, read_yaml, with_assignments
@@ -208,3 +209,50 @@ def test_a_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="not YAML"):
         read_yaml(path)
     assert os.listdir(tmp_path) == ["x.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "value"),
+    [
+        ("seed=010", "seed", 10),
+        ("seed=08", "seed", 8),
+        ("learning_rate=1e-5", "learning_rate", 1e-5),
+        ("learning_rate=1E-5", "learning_rate", 1e-5),
+        ("autocast=yes", "autocast", True),
+        ("autocast=off", "autocast", False),
+        ("batch_size=1_000", "batch_size", 1000),
+    ],
+)
+def test_settings_given_as_text_mean_what_a_person_reads(tmp_path: Path, text: str, key: str, value: object) -> None:
+    given = {"model": "m", "forget": "f", "out": "o"}
+    assert getattr(parse(with_assignments(given, [text])), key) == value
+    (tmp_path / "run.yaml").write_text(f"model: m\nforget: f\n{text.replace('=', ': ')}\n")
+    assert getattr(parse({**read_yaml(tmp_path / "run.yaml"), "out": "o"}), key) == value
+
+
+def test_words_that_look_like_numbers_stay_words() -> None:
+    assert parse(with_assignments(LEAST, ["out=010", "forget=1e5"])).out == "010"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("seed=1:30", "seed='1:30'"),
+        ("seed=yes", "seed='yes'"),
+        ("seed=true", "seed=true: true and false belong elsewhere"),
+        ("learning_rate=false", "learning_rate=false: true and false belong elsewhere"),
+        ("lora.rank=true", "lora.rank=true: true and false"),
+        ("guard.drop=true", "guard.drop=true: true and false"),
+        ("beta=true", "hyper_parameters.beta=true: true and false"),
+        ("l1.weight=.nan", "l1.weight=nan"),
+        ("learning_rate=.inf", "learning_rate=inf"),
+    ],
+)
+def test_what_is_no_number_is_not_taken_for_one(text: str, problem: str) -> None:
+    given = {"model": "m", "forget": "f", "out": "o", "lora": {"rank": 2}}
+    assert problem in refused(lambda: parse(with_assignments(given, [text])))
+
+
+def test_a_key_twice_in_a_file_of_settings_is_named(tmp_path: Path) -> None:
+    (tmp_path / "run.yaml").write_text("model: m\nseed: 1\nseed: 2\n")
+    assert "run.yaml, line 3: 'seed' twice in one mapping; keep one" in refused(read_yaml, tmp_path / "run.yaml")

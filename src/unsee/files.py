@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from unsee.errors import InputError
+from unsee.strict import parse_json
+
+MAX_LINE = 2**24  # bytes of a row in JSON Lines; pictures are files beside it
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Line breaks to str.splitlines and to some editors, yet legal inside a JSON string: written as escapes.
 _LINE_BREAKS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x85\u2028\u2029"}
@@ -61,28 +66,22 @@ def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file.
+    """The text of a UTF-8 file, with "\\n" for every kind of line end and no byte order mark.
 
     Raises:
         InputError: if there is no such file, it may not be read, or it is not UTF-8.
     """
-    return _decode(_read(path), str(path)).removeprefix("\ufeff")
+    text = _decode(_read(path), str(path)).removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def read_json(path: Path) -> Any:
     """The value of a JSON file.
 
     Raises:
-        InputError: if the file cannot be read or is broken; the message names the line.
+        InputError: if the file cannot be read or is broken (see `unsee.strict`); the message names the line.
     """
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: broken JSON ({error.msg}, column {error.colno})") from error
-    except InputError:
-        raise
-    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits, lists a thousand deep
-        raise InputError(f"{path}: JSON that cannot be read ({error})") from error
+    return parse_json(read_text(path), str(path))
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
@@ -96,21 +95,17 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         InputError: if the file cannot be read, or a line is not a JSON object; the message names the line.
     """
-    for number, line in enumerate(_read(path).removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
-        if line.strip():
-            yield number, _row(line, f"{path}, line {number}")
+    # Every kind of line end: JSON has none within a string. U+2028 is a letter like others.
+    for number, line in enumerate(re.split(rb"\r\n|\n|\r", _read(path)), start=1):
+        text = line.removeprefix(_BYTE_ORDER_MARK)  # also behind the first line, where files were joined
+        if text.strip():
+            yield number, _row(text, f"{path}, line {number}")
 
 
 def _row(line: bytes, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(_decode(line, where))
-    except InputError:
-        raise
-    except json.JSONDecodeError as error:
-        message = f"{where}: broken JSON ({error.msg}, column {error.colno}); every line is one JSON object"
-        raise InputError(message) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: JSON that cannot be read ({error})") from error
+    if len(line) > MAX_LINE:
+        raise InputError(f"{where}: {len(line)} bytes; a row has at most {MAX_LINE}, and every line is one JSON object")
+    row = parse_json(_decode(line, where), where, "; every line is one JSON object", one_line=True)
     if not isinstance(row, dict):
         raise InputError(f"{where}: {type(row).__name__} where an object is expected; every line is one JSON object")
     return row

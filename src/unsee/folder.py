@@ -11,13 +11,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from unsee import __version__
 from unsee.data import Benchmark, digest
 from unsee.errors import InputError
 from unsee.files import read_text, write_text
 from unsee.settings import Settings
+from unsee.strict import dump_yaml, parse_yaml
 from unsee.vlm import LoadedModel
 from unsee.vlm.reference import weights_digest
 
@@ -40,12 +39,12 @@ def claim(out: Path, what: dict[str, Any]) -> None:
     mark = out / "demo.yaml"
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; give a folder that does not exist yet")
-    if mark.is_file() and yaml.safe_load(read_text(mark)) == what:
+    if mark.is_file() and parse_yaml(read_text(mark), str(mark)) == what:
         return
     if out.is_dir() and any(out.iterdir()):
         held = f"another demo ({read_text(mark).strip()})" if mark.is_file() else "other files"
         raise InputError(f"--out {out} holds {held}; give a folder that does not exist yet, or remove that one")
-    write_text(mark, yaml.safe_dump(what, sort_keys=False))
+    write_text(mark, dump_yaml(what))
 
 
 def check_folder(folder: Path, settings: Settings) -> None:
@@ -78,7 +77,7 @@ def start_folder(folder: Path, settings: Settings, benchmark: Benchmark, loaded:
     versions = {"unsee": __version__, "python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
     content = {"settings": _kept(settings), "versions": versions, "hashes": hashes}
-    write_text(folder / "run.yaml", yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    write_text(folder / "run.yaml", dump_yaml(content))
 
 
 def abandon_folder(folder: Path) -> None:
@@ -98,8 +97,8 @@ def _kept(settings: Settings) -> dict[str, Any]:
 def _stored(folder: Path) -> dict[str, Any]:
     """What the `run.yaml` of a folder holds."""
     try:
-        stored = yaml.safe_load(read_text(folder / "run.yaml"))
-    except yaml.YAMLError:
+        stored = parse_yaml(read_text(folder / "run.yaml"), "run.yaml")
+    except InputError:
         stored = None
     if not isinstance(stored, dict) or not all(isinstance(stored.get(key), dict) for key in ("settings", "hashes")):
         raise InputError(f"out: {folder} holds a run.yaml that no run wrote; give a folder that does not exist yet")

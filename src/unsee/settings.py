@@ -10,12 +10,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from unsee import limits
@@ -25,6 +23,7 @@ from unsee.gate import Gate, gate_of
 from unsee.hallucination.phrases import COCO
 from unsee.methods import METHODS, build, find
 from unsee.parts import PARTS, Part, check_parts
+from unsee.strict import parse_yaml
 
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=limits.STEPS)]
@@ -243,10 +242,21 @@ def parse(values: Mapping[str, Any], where: str = "settings") -> Settings:
     for key in values:
         if key not in Settings.model_fields:
             raise InputError(f"{where}: unknown key {key!r}{_hint(key, values)}")
+    _no_booleans(values, where)
     try:
         return Settings.model_validate(dict(values)).resolved()
     except ValidationError as error:
         raise InputError(f"{where}: {_complaint(error)}") from None
+
+
+def _no_booleans(values: Mapping[str, Any], where: str) -> None:
+    """InputError for true and false where something else belongs; pydantic would take them for 1 and 0."""
+    for key, value in values.items():
+        inner = value.items() if isinstance(value, Mapping) else ()
+        named = [(key, value), *((f"{key}.{name}", held) for name, held in inner)]
+        for name, held in named:
+            if isinstance(held, bool) and Settings.model_fields[key].annotation is not bool:
+                raise InputError(f"{where}: {name}={str(held).lower()}: true and false belong elsewhere; give a value")
 
 
 def _hint(key: str, values: Mapping[str, Any]) -> str:
@@ -278,12 +288,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         InputError: for a missing or broken file.
     """
-    try:
-        values = yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark else ""
-        raise InputError(f"{path}{line}: not YAML ({getattr(error, 'problem', None) or 'cannot be read'})") from None
+    values = parse_yaml(read_text(path), str(path))
     settings = values.get("settings", values) if isinstance(values, dict) else values
     if not isinstance(settings, dict):
         found = {type(None): "nothing", str: "words alone", list: "a list"}.get(type(settings), "a single value")
@@ -348,11 +353,8 @@ def _place(key: str, method: str) -> tuple[str, str]:
 
 
 def _value(text: str) -> Any:
-    """A value as YAML reads it; 1e-5 is a number here, which YAML's own grammar denies."""
-    if "e" in text.lower():
-        with suppress(ValueError):
-            return float(text)
+    """A value as YAML reads it; what is no YAML is a word."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
+        return parse_yaml(text, "--set")
+    except InputError:
         return text

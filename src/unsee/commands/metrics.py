@@ -197,7 +197,7 @@ def _captions(path: Path, shown: Mapping[str, frozenset[str]], gold: Path) -> tu
     for number, row in numbered_jsonl(path):
         where = f"{path}, line {number}"
         image = row.get("image_id", row.get("image"))
-        if not isinstance(image, int | str):
+        if isinstance(image, bool) or not isinstance(image, int | str):
             raise InputError(f"{where}: image_id is {_shown(image)}; each line names its image and its caption")
         if str(image) not in shown:
             raise InputError(f"{where}: image {image!r} is not in {gold}; give its objects, an empty list if none")

@@ -161,7 +161,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _id(row: Mapping[str, Any], where: str) -> str:
     value = row.get("id")
-    if not isinstance(value, int | str):
+    if isinstance(value, bool) or not isinstance(value, int | str):
         raise InputError(f"{where}: id is {_shown(value)}; it must be a number or text")
     return str(value)
 

@@ -52,7 +52,7 @@ def _captions(path: Path) -> list[tuple[str, str]]:
     found = []
     for number, row in numbered_jsonl(path):
         image, text = row.get("image_id", row.get("image")), row.get("caption")
-        if not isinstance(image, int | str) or not isinstance(text, str):
+        if isinstance(image, bool) or not isinstance(image, int | str) or not isinstance(text, str):
             raise InputError(f'{path}, line {number}: a row is {{"image_id": name or number, "caption": text}}')
         found.append((str(image), text))
     if not found:

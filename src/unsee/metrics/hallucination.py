@@ -141,7 +141,7 @@ def parse_synonyms(text: str, where: str = "synonyms") -> Lexicon:
     """
     category_of: dict[str, str] = {}
     categories = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         names = [" ".join(name.lower().split()) for name in line.split(",")]
         if not any(names):
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from unsee.data.benchmarks.findings import ConfigRows, Finding, empty_texts, nested, parted, some
 from unsee.data.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES, PERCENTAGES
 from unsee.metrics.answers import normalise
+from unsee.strict import parse_json
 
 # --- CLEAR
 
@@ -141,7 +141,7 @@ def _trained_questions(found: Mapping[str, ConfigRows]) -> Iterator[Finding]:
     trained: set[tuple[Any, str]] = set()
     for row in found["ft_Data"].rows if "ft_Data" in found else ():
         try:
-            trained |= {(row.get("ID"), normalise(str(one.get("Question")))) for one in json.loads(row["metadata"])}
+            trained |= {(row.get("ID"), normalise(str(one.get("Question")))) for one in parse_json(row["metadata"], "")}
         except (ValueError, TypeError, AttributeError):
             yield Finding("error", "ft_Data", f"metadata of ID {row.get('ID')!r} is no JSON list of questions")
     for config in ("Full_Set", "Test_Set"):

@@ -6,13 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from unsee.data.example import Benchmark
 from unsee.data.sets import write_jsonl
 from unsee.errors import InputError
 from unsee.files import write_text
 from unsee.progress import progress
+from unsee.strict import dump_yaml
 
 SETTINGS = "data.yaml"
 
@@ -44,7 +43,7 @@ def write_benchmark(benchmark: Benchmark, folder: Path) -> Path:
     values["trained_on"] = [probe.name for probe in benchmark.probes if probe.trained_on and probe.examples]
     values["request"] = benchmark.request
     head = f"# {benchmark.name}\n# unsee unlearn {SETTINGS} --model MODEL --out runs/npo\n"
-    write_text(partial / SETTINGS, head + yaml.safe_dump(values, sort_keys=False, allow_unicode=True))
+    write_text(partial / SETTINGS, head + dump_yaml(values))
     put_in_place(partial, folder)
     return folder / SETTINGS
 

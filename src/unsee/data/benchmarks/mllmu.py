@@ -8,7 +8,6 @@ preserve set: it is taken out, whatever its case and punctuation.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from unsee.data.rows import Row
 from unsee.errors import InputError
 from unsee.metrics.answers import normalise
 from unsee.progress import progress
+from unsee.strict import parse_json
 
 SPLITS = tuple(f"forget_{share}" for share in MLLMU_PERCENTAGES)
 TASKS = ("classification", "cloze", "generation")
@@ -119,8 +119,8 @@ def _name_of(row: Row, number: str) -> str:
     """The name that the biography states, or the number where it states none."""
     biography = row.values.get("biography")
     try:
-        facts = json.loads(biography) if isinstance(biography, str) else None
-    except json.JSONDecodeError:
+        facts = parse_json(biography, "biography") if isinstance(biography, str) else None
+    except InputError:
         return f"person {number}"
     if not isinstance(facts, Mapping):
         return f"person {number}"
@@ -229,10 +229,7 @@ def _open_training(training: str | Path, configs: Sequence[str]) -> Source:
 
 def _training_questions(row: Row, names: Mapping[str, str]) -> Iterator[Example]:
     number = text(row, "ID")
-    try:
-        questions = json.loads(text(row, "metadata"))
-    except json.JSONDecodeError as error:
-        raise row.fail("metadata", f"broken JSON ({error.msg}, column {error.colno})") from error
+    questions = parse_json(text(row, "metadata"), f"{row.where}, metadata", one_line=True)
     if not isinstance(questions, list) or not all(isinstance(one, Mapping) for one in questions):
         raise row.fail("metadata", "must hold a list of objects with Question and Answer")
     if row.values.get("image") is None:

@@ -18,13 +18,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from unsee.data.folders import USUAL_SPLIT, hub_rows
 from unsee.data.rows import Row, check_text
 from unsee.data.tables import legible
 from unsee.errors import InputError, did_you_mean
 from unsee.files import numbered_jsonl, read_text
+from unsee.strict import parse_yaml
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,8 +50,8 @@ class Folder:
             return {}
         parts = read_text(self.path / "README.md").split("---\n")
         try:
-            head = yaml.safe_load(parts[1]) if len(parts) > 2 and not parts[0].strip() else None
-        except yaml.YAMLError:
+            head = parse_yaml(parts[1], "README.md") if len(parts) > 2 and not parts[0].strip() else None
+        except InputError:  # a card that cannot be read says nothing
             head = None
         configs = head.get("configs") if isinstance(head, dict) else None
         found = {}
