@@ -112,7 +112,7 @@ PROBLEMS: dict[str, tuple[Callable[[Path], None], str]] = {
     "cut off": (cut_off, "cannot be read"),
     "no template": (no_template, "has no chat template: add chat_template.jinja"),
     "template without image": (template_without_image, "use the model's own chat_template.jinja"),
-    "template that shouts": (template_that_shouts, "labels: they read 'OSLO', the answer is 'Oslo'"),
+    "template that shouts": (template_that_shouts, "chat template: it drops, changes or repeats"),
     "short context": (short_context, "tokens and the model takes 16"),
 }
 

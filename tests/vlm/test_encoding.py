@@ -180,7 +180,7 @@ TRIMMED = tiny.CHATML_TEMPLATE.replace("{{ part.text }}", "{{ part.text | trim }
 def with_template(build: Build, template: str) -> Encoder:
     loaded = build()
     loaded.processor.chat_template = template
-    return loaded.encoder
+    return Encoder(loaded.processor, loaded.encoder.end_of_turn_ids)
 
 
 @pytest.mark.parametrize("answer", ["Oslo", "live", *HOSTILE_ANSWERS])

@@ -39,12 +39,14 @@ class Diagnosis:
         model: class, parameters per part, memory in GB, end-of-turn tokens.
         data: number of rows, of pictures, of subjects.
         row: the first row (the first with a picture, where there are any) as the model sees it.
+        notices: what was put right or passed over in the model's files.
         problems: what has to be mended, each with its remedy.
     """
 
     model: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     row: dict[str, Any] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def attempt(self, look: Callable[[], Any]) -> Any:
@@ -72,6 +74,7 @@ def diagnose(model: str | None, data: str | None, trust_remote_code: bool = Fals
     if loaded is None:
         return found
     found.model = describe_model(loaded)
+    found.notices = list(loaded.encoder.notices)
     found.problems += memory_problems(found.model["memory_gb"])
     found.problems += weight_problems(Path(loaded.source))
     if examples and found.attempt(lambda: loaded.encoder.check(examples, str(data)) or True):
@@ -81,9 +84,7 @@ def diagnose(model: str | None, data: str | None, trust_remote_code: bool = Fals
 
 def _look_at_row(found: Diagnosis, loaded: LoadedModel, examples: Sequence[Example]) -> None:
     place = next((place for place, one in enumerate(examples) if one.image is not None), 0)
-    refused = template_problems(loaded, examples[place])
-    found.problems += refused
-    row = None if refused else found.attempt(lambda: describe_row(loaded, examples[place]))
+    row = found.attempt(lambda: describe_row(loaded, examples[place]))
     if row:
         found.row = {"number": place + 1, **row}
         found.problems += row_problems(loaded, row)
@@ -168,14 +169,6 @@ def weight_problems(folder: Path) -> list[str]:
         except (SafetensorError, OSError) as error:
             return [f"{path}: cannot be read ({error}); fetch or save it again"]
     return []
-
-
-def template_problems(loaded: LoadedModel, example: Example) -> list[str]:
-    """A chat template that forgets the picture: the processor would refuse the row with less telling words."""
-    token = _image_token(loaded)
-    if example.image is None or token is None or token in loaded.encoder.texts(example)[0]:
-        return []
-    return [f"chat template: a row with a picture gets no {token}; use the model's own chat_template.jinja"]
 
 
 def describe_row(loaded: LoadedModel, example: Example) -> dict[str, Any]:

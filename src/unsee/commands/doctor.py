@@ -74,6 +74,8 @@ def _show(checks: list[Check], found: Diagnosis | None) -> None:
         out.print(f"data: {facts}\n")
     if found.row:
         _show_row(out, found.row)
+    for notice in found.notices:
+        out.print(Text("note: ", style="bold yellow").append(Text(printable(notice), style="default")))
     for problem in found.problems:
         out.print(Text("problem: ", style="bold red").append(Text(printable(problem), style="default")))
     if not found.problems:

@@ -1,7 +1,7 @@
 """From examples to model inputs: the processor's own tokens, and labels that hold the answer alone.
 
-- Every example goes through the processor's chat template by itself; rows are joined afterwards. What a row
-  becomes therefore never depends on its neighbours, and encoded rows can be kept and reused.
+- Every example goes through the processor's chat template by itself (`unsee.vlm.template`); rows are joined
+  afterwards. What a row becomes therefore never depends on its neighbours, and encoded rows can be kept and reused.
 - A row is `prompt + answer + end of turn`. Only the last two are labels: the prompt, the image placeholders and
   the padding are not. The end of turn is a label because a model that forgets must still know when to stop.
 - Whatever else the processor returns (`pixel_values`, `image_grid_thw`, `mm_token_type_ids`, ...) is forwarded
@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -23,6 +22,8 @@ from torch import Tensor
 from unsee.data.example import Example
 from unsee.errors import InputError
 from unsee.vlm.batch import Batch, Encoded, join, join_spans
+from unsee.vlm.template import ChatTemplate
+from unsee.vlm.tokens import WHOLE, Tokens
 
 
 class Encoder:
@@ -35,33 +36,28 @@ class Encoder:
         keep_bytes: how much their images may take; a single one of high resolution is tens of megabytes.
 
     Raises:
-        InputError: when the processor has no tokenizer, no chat template or no end of sequence.
+        InputError: when the processor has no tokenizer, no end of sequence, or no chat template that writes a question
+            and its answer.
+
+    Attributes:
+        notices: what was put right or passed over in the processor's files, one line each.
     """
 
     def __init__(
         self, processor: Any, end_of_turn_ids: Iterable[int] = (), keep: int = 16384, keep_bytes: int = 2**31
     ) -> None:
         self.processor = processor
-        self.tokenizer: Any = getattr(processor, "tokenizer", None)
-        if self.tokenizer is None:
-            raise InputError(
-                f"{type(processor).__name__} has no tokenizer: give the processor of a vision-language model"
-            )
+        tokens = self._tokens = Tokens(processor, end_of_turn_ids)
         if not getattr(processor, "chat_template", None):
             raise InputError(
                 f"{type(processor).__name__} has no chat template: add chat_template.jinja to the model's folder"
             )
-        eos = self.tokenizer.eos_token_id
-        if eos is None:
-            raise InputError("the tokenizer has no end-of-sequence token: set eos_token in tokenizer_config.json")
-        self.eos_token_id: int = int(eos)
-        self.end_of_turn_ids = frozenset(end_of_turn_ids) | {self.eos_token_id}
-        pad = self.tokenizer.pad_token_id
-        self.pad_token_id: int = int(pad) if pad is not None else self.eos_token_id
-        # What templates write and what it is replaced by need not be the same token (Gemma 3).
-        named = [getattr(owner, f"{kind}_token", None) for owner in (processor, self.tokenizer) for kind in _MEDIA]
-        self.placeholders = tuple(dict.fromkeys(token for token in named if token))
-        self._special = _any_of({*self.placeholders, *_special_tokens(self.tokenizer)})
+        self.tokenizer, self.end_of_turn_ids = tokens.tokenizer, tokens.end_of_turn_ids
+        self.eos_token_id, self.pad_token_id = tokens.eos_token_id, tokens.pad_token_id
+        self.placeholders = tokens.placeholders
+        self._template = ChatTemplate(processor, tokens.special, tokens.ends)
+        self._start = tokens.start(self._template.written())
+        self.notices = (*tokens.notices, *self._template.notices)
         self._keep, self._keep_bytes, self._held_bytes = keep, keep_bytes, 0
         self._sizes: dict[tuple[Any, ...], int] = {}
         self._rows: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
@@ -104,34 +100,33 @@ class Encoder:
 
     def _tokenised_prompt(self, example: Example) -> dict[str, Tensor]:
         picture = example.picture()
-        content: list[dict[str, Any]] = [] if picture is None else [{"type": "image", "image": picture}]
-        content.append({"type": "text", "text": example.question})
         try:
-            encoded = self.processor.apply_chat_template(
-                [{"role": "user", "content": content}],
-                add_generation_prompt=True,
-                tokenize=True,
-                return_dict=True,
+            encoded = self.processor(
+                text=self.texts(example)[0],
+                images=None if picture is None else [[picture]],
+                add_special_tokens=self._start.added,
                 return_tensors="pt",
+                **WHOLE,
             )
         except ValueError as error:  # a picture hundreds of times as wide as high, say
             what = example.image if isinstance(example.image, Path) else f"row {example.question[:60]!r}"
             raise InputError(f"{what}: {type(self.processor).__name__} refuses it ({error})") from error
-        return {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
+        found = {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
+        if self._start.behind:  # what the tokenizer adds behind a text would stand between prompt and answer
+            length = found["input_ids"].shape[-1]
+            own = [name for name, value in found.items() if name in _TEXT or _is_per_token(name, value, length)]
+            found |= {name: found[name][:, : -self._start.behind] for name in own}
+        return found
 
     def answer_ids(self, example: Example) -> list[int]:
-        """Tokens of the answer as the chat template writes it after the prompt, up to and with the end of turn."""
+        """Tokens of the answer as it stands behind the prompt, up to and with the end of turn."""
         prompt, whole = self.texts(example)
-        if whole.startswith(prompt):
-            # Tokenised together where that splits cleanly at the border, so that a space between prompt and answer
-            # becomes what the model itself would generate there.
-            whole = whole if self._ends_turn(whole[len(prompt) :]) else whole.rstrip()
-            prompt_ids, whole_ids = self._ids(prompt), self._ids(whole)
-            clean = whole_ids[: len(prompt_ids)] == prompt_ids
-            tail = whole_ids[len(prompt_ids) :] if clean else self._ids(whole[len(prompt) :])
-        else:  # the generation prompt holds more than the template writes before an answer (an empty thought, say)
-            tail = self._ids(example.answer + self._after_answer(example))
-        return self._until_end_of_turn(tail)
+        # Tokenised together where that splits cleanly at the border, so that a space between prompt and answer becomes
+        # what the model itself would generate there.
+        prompt_ids, whole_ids = self._tokens.ids(prompt), self._tokens.ids(whole)
+        clean = whole_ids[: len(prompt_ids)] == prompt_ids
+        tail = whole_ids[len(prompt_ids) :] if clean else self._tokens.ids(whole[len(prompt) :])
+        return self._tokens.until_end_of_turn(tail)
 
     def candidate_ids(self, example: Example) -> list[int]:
         """As `answer_ids`, for one of many answers to the same question: kept in memory, and refused as `encode` does.
@@ -148,32 +143,16 @@ class Encoder:
         return self._answers[key]
 
     def texts(self, example: Example) -> tuple[str, str]:
-        """The chat template rendered up to the answer, and with it."""
-        content: list[dict[str, Any]] = [] if example.image is None else [{"type": "image"}]
-        content.append({"type": "text", "text": example.question})
-        user = {"role": "user", "content": content}
-        assistant = {"role": "assistant", "content": [{"type": "text", "text": example.answer}]}
-        prompt = self.processor.apply_chat_template([user], add_generation_prompt=True, tokenize=False)
-        whole = self.processor.apply_chat_template([user, assistant], add_generation_prompt=False, tokenize=False)
-        return prompt, whole
+        """The prompt of an example, and the prompt with its answer, up to the end of the turn.
 
-    def _after_answer(self, example: Example) -> str:
-        """What the template writes behind an answer; found by a stand-in, as the answer may occur in there itself."""
-        stand_in = "\ue000"  # for private use: in no template
-        return self.texts(replace(example, answer=stand_in))[1].rpartition(stand_in)[2]
+        White space round a question or an answer never counts.
 
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        return ids
-
-    def _ends_turn(self, text: str) -> bool:
-        return any(token in self.end_of_turn_ids for token in self._ids(text))
-
-    def _until_end_of_turn(self, ids: list[int]) -> list[int]:
-        for place, token in enumerate(ids):
-            if token in self.end_of_turn_ids:
-                return ids[: place + 1]
-        return [*ids, self.eos_token_id]
+        Raises:
+            InputError: when the chat template cannot write a row of this kind.
+        """
+        has_image = example.image is not None
+        prompt = self._start.written + self._template.prompt(example.question.strip(), has_image)
+        return prompt, self._template.answered(prompt, example.answer.strip(), has_image)
 
     def check(self, examples: Iterable[Example], name: str = "rows", skip: Container[int] = ()) -> None:
         """InputError for the first example that cannot be encoded because of what it says, in any of its answers.
@@ -194,6 +173,7 @@ class Encoder:
                 raise InputError(f"{name}, row {number}, {error}") from None
 
     def _refuse(self, example: Example) -> None:
+        self.texts(example)
         for key in ("question", "answer"):
             text = getattr(example, key)
             for token in self.placeholders:
@@ -202,7 +182,7 @@ class Encoder:
                         f"{key} {text[:60]!r} holds the model's placeholder {token}: "
                         "leave it out, the chat template adds it for rows with an image"
                     )
-        if self._ends_turn(example.answer):
+        if self._tokens.ends_turn(example.answer):
             raise InputError(
                 f"answer {example.answer[:60]!r} holds the model's end of turn, where it would be cut: leave that out, "
                 "the chat template adds it"
@@ -212,11 +192,7 @@ class Encoder:
 
     def special_in(self, text: str) -> str | None:
         """The first token in a text that the model would not read as words (`<image>`, `</s>`); None without any."""
-        found = self._special.search(text)
-        if found:
-            return found.group()
-        ending = next((token for token in self._ids(text) if token in self.end_of_turn_ids), None)
-        return None if ending is None else self.tokenizer.decode([ending])
+        return self._tokens.special_in(text)
 
     def batch(
         self, examples: Sequence[Example], indices: Sequence[int] | None = None, with_answers: bool = True
@@ -273,33 +249,18 @@ class Encoder:
         if not getattr(self.tokenizer, "is_fast", False):
             raise InputError(f"{type(self.tokenizer).__name__} does not tell which characters a token is of")
         prompt, whole = self.texts(example)
-        start = len(prompt) if whole.startswith(prompt) else whole.rfind(example.answer)
-        whole = whole if self._ends_turn(whole[start:]) else whole.rstrip()
-        answer = whole.index(example.answer.strip(), start) - (len(example.answer) - len(example.answer.lstrip()))
-        whole_ids, prompt_ids = self._ids(whole), self._ids(whole[:start])
+        stripped = example.answer.lstrip()
+        answer = whole.index(stripped.rstrip(), len(prompt)) - (len(example.answer) - len(stripped))
+        whole_ids, prompt_ids = self._tokens.ids(whole), self._tokens.ids(prompt)
         if whole_ids[: len(prompt_ids)] == prompt_ids:
             text, shift, skip = whole, answer, len(prompt_ids)
         else:
-            text, shift, skip = whole[start:], answer - start, 0
-        found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+            text, shift, skip = whole[len(prompt) :], answer - len(prompt), 0
+        found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, **WHOLE)["offset_mapping"]
         return [(first - shift, last - shift) for first, last in found[skip : skip + count]]
 
 
-def _special_tokens(tokenizer: Any) -> Iterator[str]:
-    """What a tokenizer takes out of a text before it looks at words."""
-    yield from tokenizer.all_special_tokens
-    for token in getattr(tokenizer, "added_tokens_decoder", {}).values():
-        if token.special:
-            yield token.content
-
-
-def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
-    """Finds the first of some tokens, and the longest where several start."""
-    return re.compile("|".join(map(re.escape, sorted(filter(None, tokens), key=len, reverse=True))))
-
-
 _TEXT = ("input_ids", "attention_mask")
-_MEDIA = ("image", "video")
 
 
 def _is_per_token(name: str, value: Tensor, length: int) -> bool:
