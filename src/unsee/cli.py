@@ -16,7 +16,20 @@ import typer
 from typer.main import get_command
 
 from unsee import __version__
-from unsee.commands import bench, benchmark, demo, doctor, evaluate, methods, metrics, mine, report, unlearn, world
+from unsee.commands import (
+    bench,
+    benchmark,
+    demo,
+    doctor,
+    evaluate,
+    methods,
+    metrics,
+    mine,
+    report,
+    settings,
+    unlearn,
+    world,
+)
 from unsee.commands.manners import behave
 from unsee.errors import InputError
 from unsee.progress import Narrator
@@ -66,6 +79,7 @@ app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=methods.EXAMPLES)(methods.methods)
+app.command(epilog=settings.EXAMPLES)(settings.settings)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
 app.add_typer(mine.app)
 app.add_typer(metrics.app)

@@ -24,10 +24,14 @@ class Gate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["saliency"] = "saliency"
-    gamma: Threshold = 1.0
-    gamma_vision: Threshold | None = None  # of the vision tower and the projector
-    gamma_language: Threshold | None = None
+    kind: Literal["saliency"] = Field(default="saliency", description="which mask")
+    gamma: Threshold = Field(
+        default=1.0, description="how much the Fisher information of the forget rows must outweigh"
+    )
+    gamma_vision: Threshold | None = Field(
+        default=None, description="of the vision tower and the projector; else gamma"
+    )
+    gamma_language: Threshold | None = Field(default=None, description="of the language model; else gamma")
 
     def threshold(self, part: Part) -> float:
         """gamma of one part of the model."""

@@ -51,9 +51,9 @@ class Lora(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rank: Annotated[int, Field(ge=1, le=limits.RANK)] = 16
-    alpha: Count = 16
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    rank: Annotated[int, Field(ge=1, le=limits.RANK)] = Field(default=16, description="inner width of the adapters")
+    alpha: Count = Field(default=16, description="what the adapters add is scaled by alpha / rank")
+    dropout: Annotated[float, Field(ge=0, lt=1)] = Field(default=0.0, description="of what goes into the adapters")
 
 
 class L1(BaseModel):
@@ -61,8 +61,10 @@ class L1(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    weight: Positive = 0.01
-    of: Literal["factors", "product"] = "factors"  # sum|A| + sum|B|, or sum|scaling * B A|
+    weight: Positive = Field(default=0.01, description="of the norm beside the loss")
+    of: Literal["factors", "product"] = Field(
+        default="factors", description="sum|A| + sum|B| (factors), or sum|scaling * B A| (product)"
+    )
 
 
 class Guard(BaseModel):
@@ -70,9 +72,11 @@ class Guard(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    drop: Positive = 1.0  # nats a token by which the watched answers may become less likely
-    every: Count = 10  # optimizer steps from one look to the next
-    rows: Count = 32  # watched at most
+    drop: Positive = Field(
+        default=1.0, description="nats per token by which the watched answers may become less likely"
+    )
+    every: Count = Field(default=10, description="optimizer steps from one look to the next")
+    rows: Count = Field(default=32, description="watched at most")
 
 
 def _lists(value: Any) -> Any:

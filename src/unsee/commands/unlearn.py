@@ -80,11 +80,14 @@ def unlearn(
         typer.Option(
             "--set",
             metavar="KEY=VALUE",
-            help="Any other setting (learning_rate, epochs, max_steps, batch_size, seed, ...) or a hyper-parameter "
-            "of the method; may be repeated.",
+            help="Any other setting that `unsee settings` lists (learning_rate, max_steps, dtype, ...) or a "
+            "hyper-parameter of the method; may be repeated.",
             show_default=False,
         ),
     ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
+    ] = False,
     write_page: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -104,6 +107,7 @@ def unlearn(
         "out": str(out) if out else None,
         "parts": parts,
         "lora": lora,
+        "trust_remote_code": trust_remote_code or None,
     }
     settings = merged_settings(settings_file, flags, assignments or [])
     found = carry_out(settings, write_page)
