@@ -16,7 +16,6 @@ from unsee.files import (
     read_json,
     read_jsonl,
     read_text,
-    remove_unfinished,
     write_json,
     write_jsonl,
     write_text,
@@ -85,15 +84,6 @@ def test_broken_json_names_the_line(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
     with pytest.raises(InputError, match=r"cannot read .*b\.json: No such file"):
         read_json(tmp_path / "b.json")
-
-
-def test_what_a_killed_program_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
-    kept = ("a.tmp", ".a.tmp", f".a.{'0g' * 16}.tmp", "a.jsonl")
-    for name in (*kept, f".a.jsonl.{'0f' * 16}.tmp"):
-        (tmp_path / name).write_text("x")
-    remove_unfinished(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(kept)
-    remove_unfinished(tmp_path / "none")
 
 
 ROWS = [{"a": "one\u2028two"}, {"a": "three"}]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from unsee.atomic import whole_file
 from unsee.errors import InputError
 from unsee.strict import parse_json
 
@@ -22,32 +21,13 @@ _LINE_BREAKS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x85\u2028\u
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically: under a temporary name in the same folder, flushed to disk, then renamed.
+    """Write a file atomically; see `unsee.atomic.whole_file`.
 
     Raises:
         InputError: if the folder cannot be made or written to, or the disk is full.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name[:64]}.{uuid4().hex}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; name a place that can be written") from error
-
-
-def remove_unfinished(folder: Path) -> None:
-    """Take away what `write_bytes` leaves of a file, in this folder, when its program is killed while it writes."""
-    for path in folder.glob(f".*.{32 * '[0-9a-f]'}.tmp"):
-        path.unlink(missing_ok=True)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -6,12 +6,12 @@ import importlib.metadata
 import json
 import os
 import platform
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from unsee import __version__
+from unsee.atomic import is_unfinished
 from unsee.data import Benchmark, digest
 from unsee.errors import InputError
 from unsee.files import read_text, write_text
@@ -19,9 +19,6 @@ from unsee.settings import Settings
 from unsee.strict import dump_yaml, parse_yaml
 from unsee.vlm import LoadedModel
 from unsee.vlm.reference import weights_digest
-
-# What a run leaves that was killed while it wrote its very first file; see `unsee.files.write_bytes`.
-_UNFINISHED = re.compile(r"\.run\.yaml\.[0-9a-f]+\.tmp")
 
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")
 
@@ -55,8 +52,8 @@ def check_folder(folder: Path, settings: Settings) -> None:
         raise InputError(f"out: {existing} is a file{inside}; give a folder that does not exist yet")
     if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
         raise InputError(f"out: no permission to write to {existing}; give a folder of your own")
-    if existing != folder or all(_UNFINISHED.fullmatch(path.name) for path in folder.iterdir()):
-        return
+    if existing != folder or all(is_unfinished(path) for path in folder.iterdir()):
+        return  # a run that was killed while it wrote its very first file leaves no more than that
     if not (folder / "run.yaml").is_file():
         raise InputError(f"out: {folder} is not empty and holds no run; give a folder that does not exist yet")
     _check_same(folder, _stored(folder)["settings"], _kept(settings))

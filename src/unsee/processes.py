@@ -46,7 +46,7 @@ def once(work: Callable[[], Any]) -> None:
     wait()
 
 
-def agreed(fact: bool) -> bool:
+def agreed(fact: T) -> T:
     """What the main process found, for all: files may come and go between two processes that look at them."""
     if count() == 1:
         return fact

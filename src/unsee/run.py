@@ -22,6 +22,7 @@ import torch
 from transformers import set_seed
 
 from unsee import processes, progress
+from unsee.atomic import whole_folder
 from unsee.data import Benchmark, Probe, check_sets, load_examples
 from unsee.errors import InputError
 from unsee.evaluate import measure_all
@@ -186,11 +187,8 @@ def _take_over(base_records: Path, records: Path) -> None:
     """Copy the records of an earlier run, unless this one has its own."""
     if records.is_dir():
         return
-    partial = records.parent.parent / ".records.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(base_records, partial)
-    records.parent.mkdir(exist_ok=True)
-    partial.rename(records)
+    with whole_folder(records) as temporary:
+        shutil.copytree(base_records, temporary, dirs_exist_ok=True)
 
 
 def _measure(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, name: str) -> Records:
@@ -233,11 +231,9 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.watch.UNWATCHED`
     if trainer.is_world_process_zero():
         write_json(checkpoints / "training.json", facts)
-        partial = folder / ".model.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        loaded.model.save_pretrained(partial)  # type: ignore[operator]
-        loaded.processor.save_pretrained(partial)
-        partial.rename(folder / "model")
+        with whole_folder(folder / "model") as temporary:
+            loaded.model.save_pretrained(temporary)  # type: ignore[operator]
+            loaded.processor.save_pretrained(temporary)
     trainer.accelerator.wait_for_everyone()
 
 

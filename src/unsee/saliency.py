@@ -28,6 +28,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from unsee.atomic import whole_file
 from unsee.errors import InputError
 from unsee.gate import Gate
 from unsee.losses import cross_entropy
@@ -235,9 +236,8 @@ class SaliencyMask:
         """Write one safetensors file: the bits of each parameter, and the rest as JSON among the metadata."""
         about = {name: [list(shape), *self.counts[name]] for name, shape in self.shapes.items()}
         bits = {name: bits.cpu() for name, bits in self.bits.items()}
-        temporary = path.with_name(path.name + ".partial")
-        save_file(bits, temporary, metadata={"key": self.key, "shape, passing, reached": json.dumps(about)})
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            save_file(bits, temporary, metadata={"key": self.key, "shape, passing, reached": json.dumps(about)})
 
     @classmethod
     def load(cls, path: Path) -> SaliencyMask:

@@ -18,6 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from tests.commandline import Outcome, call, files_of
 from tests.commands.conftest import Stranger, write_rows
+from tests.test_atomic import of_a_dead_writer
 
 NOBODY = 65534
 
@@ -330,7 +331,7 @@ def test_too_little_memory(stranger: Stranger, tmp_path: Path, monkeypatch: pyte
 def test_a_folder_from_a_run_killed_at_its_first_file_is_taken(stranger: Stranger, tmp_path: Path) -> None:
     scene = Scene(stranger, tmp_path)
     scene.out.mkdir()
-    (scene.out / f".run.yaml.{'0f' * 16}.tmp").write_text("settings:")
+    of_a_dead_writer(scene.out / "run.yaml").write_text("settings:")
     assert call(*scene.arguments).code == 0
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests import tiny
 from tests.commandline import files_of
+from tests.test_atomic import of_a_dead_writer
 from unsee.hallucination import captioning, mining, stages
 from unsee.hallucination.captions import Decoding
 from unsee.hallucination.mining import mine
@@ -133,8 +134,8 @@ def test_killed_at_the_end(
 
 def test_what_was_half_written_is_taken_away(checkpoints: Path, photos: Path, whole: Whole, tmp_path: Path) -> None:
     how = settings(checkpoints, photos, tmp_path / "run", GREEDY)
-    for name in ("captions/.00001.jsonl", "relevance/.stage.json", ".spans.jsonl"):
-        left = how.out / f"{name}.{'0f' * 16}.tmp"
+    for name in ("captions/00001.jsonl", "relevance/stage.json", "spans.jsonl"):
+        left = of_a_dead_writer(how.out / name)
         left.parent.mkdir(parents=True, exist_ok=True)
         left.write_text('{"ima')
     mine(how)

@@ -17,9 +17,10 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from unsee.atomic import remove_unfinished
 from unsee.data.pictures import reason
 from unsee.errors import InputError
-from unsee.files import remove_unfinished, write_json, write_jsonl
+from unsee.files import write_json, write_jsonl
 from unsee.hallucination.captioning import Captioning
 from unsee.hallucination.captions import passed_over, pictures_in, read_captions
 from unsee.hallucination.extraction import Extracting

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unsee.atomic import remove_unfinished
 from unsee.errors import InputError
-from unsee.files import read_json, read_jsonl, remove_unfinished, write_json, write_jsonl
+from unsee.files import read_json, read_jsonl, write_json, write_jsonl
 from unsee.progress import Steps
 
 Row = dict[str, Any]

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from unsee import processes
+from unsee.atomic import whole_file
 
 
 def read_tensors(path: Path | None, key: str) -> dict[str, Tensor] | None:
@@ -26,6 +27,5 @@ def write_tensors(path: Path | None, tensors: Mapping[str, Tensor], key: str) ->
     """Write tensors to a file, which appears when it is whole. Of several processes one writes; None writes nothing."""
     if path is None or not processes.is_main():
         return
-    partial = path.with_name(path.name + ".partial")
-    save_file({name: value.contiguous() for name, value in tensors.items()}, partial, metadata={"key": key})
-    partial.replace(path)
+    with whole_file(path) as temporary:
+        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary, metadata={"key": key})

@@ -6,15 +6,16 @@ Same configurations, columns and types, Parquet with pictures inside, and a card
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from unsee import __version__
-from unsee.data.benchmarks.files import check_new, put_in_place
+from unsee.atomic import whole_folder
+from unsee.data.benchmarks.files import check_new
 from unsee.data.benchmarks.schemas import CLEAR, MLLMU, Columns, arrow_schema
 from unsee.errors import InputError
 from unsee.files import write_json, write_text
@@ -40,7 +41,7 @@ class Exported:
 def export(world: World, layout: str, out: Path) -> Exported:
     """Write a world as a folder of Parquet files.
 
-    The folder appears when it is whole: everything is written to `OUT.partial` first.
+    The folder appears when it is whole.
 
     Args:
         world: who there is; `World(people=200)` is as large as CLEAR, with about 3,700 photographs.
@@ -56,21 +57,14 @@ def export(world: World, layout: str, out: Path) -> Exported:
     check_new(out)
     schemas, make = LAYOUTS[layout]
     configs = {name: make(world).config(name) for name in schemas}
-    partial = out.with_name(f"{out.name}.partial")
     bar = Steps(f"writing {out.name}", sum(count for count, _ in configs.values()))
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
+    with closing(bar), whole_folder(out) as temporary:
         for name, (_, rows) in configs.items():
-            folder = partial / ("data" if name == "default" else name)
+            folder = temporary / ("data" if name == "default" else name)
             folder.mkdir(parents=True)
             _write_parquet(folder / "train-00000-of-00001.parquet", schemas[name], rows, bar)
-        write_text(partial / "README.md", _card(world, layout, list(configs)))
-        write_json(partial / MARK, _mark(world, layout))
-        put_in_place(partial, out)
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error.strerror or error}; name a place that can be written") from error
-    finally:
-        bar.close()
+        write_text(temporary / "README.md", _card(world, layout, list(configs)))
+        write_json(temporary / MARK, _mark(world, layout))
     pictures = configs["full"][0] if layout == "clear" else configs["Full_Set"][0]
     return Exported(out, {name: count for name, (count, _) in configs.items()}, pictures)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,9 @@ import torch
 from platformdirs import user_cache_path
 from transformers import LlavaProcessor
 
+from unsee.atomic import whole_folder
 from unsee.data import Example, digest
+from unsee.errors import InputError
 from unsee.parallel import Job, run_all
 from unsee.world import architecture, pretraining
 from unsee.world.architecture import make_model, make_processor
@@ -108,17 +109,12 @@ def built(folder: Path, make: Callable[[Path], None]) -> Path:
     """A folder of the cache, made in a temporary place and renamed if it is not there yet."""
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        make(scratch)
-        try:
-            scratch.rename(folder)
-        except OSError:  # somebody else was faster, with the same outcome
-            if not folder.is_dir():
-                raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        with whole_folder(folder) as temporary:
+            make(temporary)
+    except InputError:
+        if not folder.is_dir():  # else somebody else was faster, with the same outcome
+            raise
     return folder
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
+from unsee.atomic import whole_folder
 from unsee.data.example import Benchmark
 from unsee.data.sets import write_jsonl
 from unsee.errors import InputError
@@ -30,21 +30,20 @@ def write_benchmark(benchmark: Benchmark, folder: Path) -> Path:
         InputError: the folder exists, a picture cannot be read, or the place cannot be written to.
     """
     check_new(folder)
-    partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     sets = {name: getattr(benchmark, name) for name in ("forget", "retain", "preserve")}
     files = {name: rows for name, rows in sets.items() if rows}
     probes = {probe.name: probe.examples for probe in benchmark.probes if probe.examples}
-    # Probes may be called like a set, as in "forget": they have names of their own on disk.
-    for name, rows in progress([*files.items(), *((f"probe_{n}", r) for n, r in probes.items())], "writing the sets"):
-        write_jsonl(rows, partial / f"{name}.jsonl")
     values: dict[str, Any] = {name: f"{name}.jsonl" for name in files}
     values["probes"] = {name: f"probe_{name}.jsonl" for name in probes}
     values["trained_on"] = [probe.name for probe in benchmark.probes if probe.trained_on and probe.examples]
     values["request"] = benchmark.request
     head = f"# {benchmark.name}\n# unsee unlearn {SETTINGS} --model MODEL --out runs/npo\n"
-    write_text(partial / SETTINGS, head + dump_yaml(values))
-    put_in_place(partial, folder)
+    with whole_folder(folder) as temporary:
+        # Probes may be called like a set, as in "forget": they have names of their own on disk.
+        named = [*files.items(), *((f"probe_{name}", rows) for name, rows in probes.items())]
+        for name, rows in progress(named, "writing the sets"):
+            write_jsonl(rows, temporary / f"{name}.jsonl")
+        write_text(temporary / SETTINGS, head + dump_yaml(values))
     return folder / SETTINGS
 
 
@@ -52,10 +51,3 @@ def check_new(folder: Path) -> None:
     """InputError if a folder holds something already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} exists already; give a folder that does not exist yet")
-
-
-def put_in_place(partial: Path, folder: Path) -> None:
-    """Give a folder that is whole its name."""
-    if folder.is_dir():
-        folder.rmdir()
-    partial.rename(folder)
