@@ -18,7 +18,7 @@ from typing import Any, Final
 from unsee.data import Benchmark, Probe, load_examples, write_jsonl
 from unsee.evaluate import measure_all
 from unsee.files import write_json
-from unsee.folder import claim
+from unsee.folder import claimed
 from unsee.hallucination_check import check_hallucination
 from unsee.methods import find
 from unsee.parallel import Job, run_all
@@ -65,10 +65,14 @@ def person(out: Path, seed: int = 0, people: int = 30) -> dict[str, Any]:
     Raises:
         InputError: when `out` holds something else, or no such world can be made.
     """
-    started = time.perf_counter()
     world = World(seed=seed, people=people)
     forgotten = world.forget_people(FORGET)
-    claim(out, {"demo": "person", "seed": seed, "people": people})
+    with claimed(out, {"demo": "person", "seed": seed, "people": people}):
+        return _person(out, world, forgotten)
+
+
+def _person(out: Path, world: World, forgotten: Sequence[Person]) -> dict[str, Any]:
+    started, seed = time.perf_counter(), world.seed
     benchmark = world.benchmark(FORGET, REQUEST)
     seconds: dict[str, float] = {}
     models = prepare(world, forgotten, REQUEST)

@@ -20,7 +20,7 @@ from unsee.demo_outcome import Outcome
 from unsee.evaluate import measure_all
 from unsee.files import read_jsonl, write_bytes, write_json, write_text
 from unsee.files import write_jsonl as write_rows
-from unsee.folder import claim
+from unsee.folder import claimed
 from unsee.hallucination.calibration import from_groups, read_scored
 from unsee.hallucination.captions import Decoding
 from unsee.hallucination.mining import mine
@@ -85,8 +85,12 @@ def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
     Raises:
         InputError: when `out` holds something else.
     """
+    with claimed(out, {"demo": "hallucination", "seed": seed}):
+        return _carried_out(out, seed)
+
+
+def _carried_out(out: Path, seed: int) -> dict[str, Any]:
     clock = _Clock()
-    claim(out, {"demo": "hallucination", "seed": seed})
     world = CaptionWorld(seed)
     _write_data(world, out / "data")
     captioners = prepare_captioners(world)

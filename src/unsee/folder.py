@@ -7,41 +7,52 @@ import json
 import os
 import platform
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from unsee import __version__
-from unsee.atomic import is_unfinished
 from unsee.data import Benchmark, digest
 from unsee.errors import InputError
 from unsee.files import read_text, write_text
+from unsee.lock import is_free, locked
 from unsee.settings import Settings
 from unsee.strict import dump_yaml, parse_yaml
 from unsee.vlm import LoadedModel
 from unsee.vlm.reference import weights_digest
 
+DEMO = "demo.yaml"  # which demo a folder holds
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")
 
 
-def claim(out: Path, what: dict[str, Any]) -> None:
-    """Make a folder a demo's own, or see that it is already.
+@contextmanager
+def claimed(out: Path, what: dict[str, Any]) -> Iterator[None]:
+    """Make a folder a demo's own, or see that it is already, and keep other processes out of it meanwhile.
 
     Args:
         out: the folder.
         what: which demo, and what it depends on.
 
     Raises:
-        InputError: it is a file, or holds something else.
+        InputError: it is a file, holds something else, or another process is at work there.
     """
-    mark = out / "demo.yaml"
+    _check_demo(out, what)
+    with locked(out):
+        _check_demo(out, what)
+        write_text(out / DEMO, dump_yaml(what))
+        yield
+
+
+def _check_demo(out: Path, what: dict[str, Any]) -> None:
+    mark = out / DEMO
     if out.exists() and not out.is_dir():
         raise InputError(f"--out {out} is a file; give a folder that does not exist yet")
     if mark.is_file() and parse_yaml(read_text(mark), str(mark)) == what:
         return
-    if out.is_dir() and any(out.iterdir()):
+    if out.is_dir() and not is_free(out):
         held = f"another demo ({read_text(mark).strip()})" if mark.is_file() else "other files"
         raise InputError(f"--out {out} holds {held}; give a folder that does not exist yet, or remove that one")
-    write_text(mark, dump_yaml(what))
 
 
 def check_folder(folder: Path, settings: Settings) -> None:
@@ -52,7 +63,7 @@ def check_folder(folder: Path, settings: Settings) -> None:
         raise InputError(f"out: {existing} is a file{inside}; give a folder that does not exist yet")
     if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
         raise InputError(f"out: no permission to write to {existing}; give a folder of your own")
-    if existing != folder or all(is_unfinished(path) for path in folder.iterdir()):
+    if existing != folder or is_free(folder):
         return  # a run that was killed while it wrote its very first file leaves no more than that
     if not (folder / "run.yaml").is_file():
         raise InputError(f"out: {folder} is not empty and holds no run; give a folder that does not exist yet")
@@ -78,12 +89,10 @@ def start_folder(folder: Path, settings: Settings, benchmark: Benchmark, loaded:
 
 
 def abandon_folder(folder: Path) -> None:
-    """Take away what a run that can never go on has written, and its folder if nothing else is in it."""
+    """Take away what a run that can never go on has written."""
     for name in ("records", "checkpoints"):
         shutil.rmtree(folder / name, ignore_errors=True)
     (folder / "run.yaml").unlink()
-    if not any(folder.iterdir()):
-        folder.rmdir()
 
 
 def _kept(settings: Settings) -> dict[str, Any]:

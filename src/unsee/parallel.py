@@ -14,6 +14,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
@@ -24,6 +25,7 @@ from unsee import progress
 from unsee.errors import InputError
 
 # What a worker says, a line each: a step is done, the job is done, the job's input is wrong (and how).
+_LOOKS_EVERY = 0.5  # seconds from one look at whether the program still lives to the next
 _STEP, _DONE, _WRONG = "step", "done", "wrong"
 
 
@@ -130,6 +132,13 @@ class _Worker:
         self.process.wait()
 
 
+def _end_with(parent: int) -> None:
+    """End this worker when the program that started it was killed: nobody would take what it makes."""
+    while os.getppid() == parent:
+        time.sleep(_LOOKS_EVERY)
+    os._exit(1)
+
+
 def _work() -> None:
     """What a worker does: a job a line from standard input, until there are no more."""
     out, sys.stdout = sys.stdout, sys.stderr  # nothing that a library prints may be taken for a message
@@ -137,6 +146,7 @@ def _work() -> None:
     def say(*words: str) -> None:
         print(*words, file=out, flush=True)
 
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     progress.report_steps(lambda: say(_STEP))
     import torch
 

@@ -31,6 +31,7 @@ from unsee.folder import abandon_folder, check_folder, start_folder
 from unsee.hallucination_check import check_hallucination, check_objects
 from unsee.judged import check_judged
 from unsee.left_out import find_unreadable, rows_of, without
+from unsee.lock import locked
 from unsee.methods import build
 from unsee.parts import PARTS
 from unsee.records import Record, read_records
@@ -68,11 +69,19 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
         base_records: records of the same base on the same probes by an earlier run, to save measuring again.
 
     Raises:
-        InputError: when anything that was given is wrong; nothing has been written then.
+        InputError: when anything that was given is wrong, and nothing has been written then; or another process is at
+            work in the folder.
     """
     processes.join()
     folder = Path(settings.out)
-    check_folder(folder, settings)
+    check_folder(folder, settings)  # before a lock file is put there, and again when nobody else can change it
+    with locked(folder):
+        check_folder(folder, settings)
+        return _carried_out(folder, settings, base_records)
+
+
+def _carried_out(folder: Path, settings: Settings, base_records: Path | None) -> Run:
+    """The run, in a folder that no other process uses."""
     benchmark = load_benchmark(settings)
     clock = Clock(folder / "checkpoints" / "seconds.json")
     base = _base_to_model(folder, settings, benchmark, base_records, clock)

@@ -19,6 +19,7 @@ from unsee.hallucination.captions import Decoding
 from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
 from unsee.hallucination.windows import Grid
+from unsee.lock import NAME
 
 GREEDY, SAMPLED = Decoding(12), Decoding(12, temperature=1.3, seed=4)
 SHARD, BATCH = 4, 2
@@ -182,7 +183,7 @@ def killed_behind(how: Mining, shards: int, batches: int) -> int:
 def test_a_process_killed_amid_its_captions(checkpoints: Path, photos: Path, whole: Whole, tmp_path: Path) -> None:
     how = settings(checkpoints, photos, tmp_path / "run", SAMPLED)
     assert killed_behind(how, shards=1, batches=3) == -signal.SIGKILL
-    assert set(files_of(how.out)) == {"captions/stage.json", "captions/00000.jsonl"}
+    assert set(files_of(how.out)) == {"captions/stage.json", "captions/00000.jsonl", NAME}  # whose owner is dead
     mine(how)
     assert files_of(how.out) == whole[SAMPLED]
 

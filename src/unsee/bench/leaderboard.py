@@ -17,6 +17,7 @@ from unsee.bench.grids import rows as make_rows
 from unsee.criteria import role_of, share_right
 from unsee.errors import InputError
 from unsee.files import read_json, write_json
+from unsee.lock import is_free, locked
 from unsee.methods import METHODS
 from unsee.parallel import run_all
 from unsee.world import World
@@ -149,9 +150,16 @@ def bench(plan: Plan) -> Outcome:
     """Carry out a plan, or what is missing of it.
 
     Raises:
-        InputError: when the folder holds something else.
+        InputError: when the folder holds something else, or another process is at work there.
     """
-    claim(plan)
+    check_out(plan)  # before a lock file is put there, and again when nobody else can change it
+    with locked(plan.out):
+        check_out(plan)
+        write_json(plan.out / MARK, plan.to_dict())
+        return _carried_out(plan)
+
+
+def _carried_out(plan: Plan) -> Outcome:
     models = {seed: _prepared(plan, seed) for seed in (*plan.development, *plan.seeds)}
     work = _Work(plan, models)
     bases = [one for one in plan.measured() if one.subject == "base"]
@@ -168,12 +176,12 @@ def bench(plan: Plan) -> Outcome:
     return _outcome(plan, selected, chosen, noise)
 
 
-def claim(plan: Plan) -> None:
-    """Make the folder this bench's own, or see that it is one already; other rows and seeds may join later."""
+def check_out(plan: Plan) -> None:
+    """InputError unless the folder is free or a bench's own already; other rows and seeds may join later."""
     mark = plan.out / MARK
     if plan.out.exists() and not plan.out.is_dir():
         raise InputError(f"--out {plan.out} is a file; give a folder that does not exist yet")
-    if plan.out.is_dir() and any(plan.out.iterdir()) and not mark.is_file():
+    if plan.out.is_dir() and not is_free(plan.out) and not mark.is_file():
         raise InputError(f"--out {plan.out} holds other files; give a folder that does not exist yet, or a bench's own")
     described = plan.to_dict()
     if mark.is_file():
@@ -183,7 +191,6 @@ def claim(plan: Plan) -> None:
                 raise InputError(
                     f"--out {plan.out} holds a bench with {key} {held[key]}, not {described[key]}; give another folder"
                 )
-    write_json(mark, described)
 
 
 def _prepared(plan: Plan, seed: int) -> WorldModels:

@@ -17,7 +17,6 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
-from unsee.atomic import remove_unfinished
 from unsee.data.pictures import reason
 from unsee.errors import InputError
 from unsee.files import write_json, write_jsonl
@@ -30,6 +29,7 @@ from unsee.hallucination.relevance import Scoring
 from unsee.hallucination.selection import agreed, select
 from unsee.hallucination.spans import CaptionRow, write_spans
 from unsee.hallucination.stages import Row, Stage
+from unsee.lock import locked
 
 
 def mine(mining: Mining) -> dict[str, Any]:
@@ -39,10 +39,12 @@ def mine(mining: Mining) -> dict[str, Any]:
         What `summary.json` holds: counts (of what was passed over by reason), thresholds, and where the spans are.
 
     Raises:
-        InputError: something given cannot be used, or the folder holds another run.
+        InputError: something given cannot be used, the folder holds another run, or another process is at work there.
     """
-    mining.check()
-    return _Run(mining).finish()
+    mining.check()  # before a lock file is put there, and again when nobody else can change it
+    with locked(mining.out):
+        mining.check()
+        return _Run(mining).finish()
 
 
 class _Run:
@@ -107,7 +109,6 @@ class _Run:
             if spans or sentence.role:
                 image = mining.images / said["image"]
                 rows.append(CaptionRow(image, said["question"], said["caption"], spans, sentence, first.unit))
-        remove_unfinished(mining.out)
         write_jsonl(mining.out / "skipped.jsonl", skipped)
         write_spans(mining.out / "spans.jsonl", rows)
         passed = self._passed_over + Counter(reason(str(row["reason"])) for row in skipped)

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsee.atomic import remove_unfinished
 from unsee.errors import InputError
 from unsee.files import read_json, read_jsonl, write_json, write_jsonl
 from unsee.progress import Steps
@@ -50,7 +49,6 @@ class Stage:
         Raises:
             InputError: the stage was made otherwise, or cannot be written.
         """
-        remove_unfinished(self.folder)
         self._claim(how, unfit)
         missing = self.missing()
         steps = Steps(doing, self.rows, self.rows - sum(end - start for _, start, end in missing))

@@ -9,7 +9,7 @@ cores.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from unsee.data import Example, digest
 from unsee.parallel import Job, run_all
 from unsee.world import architecture, scene_captions, scene_clip, scene_encoder, scenes
 from unsee.world.architecture import make_model, make_processor
-from unsee.world.models import built, cache_folder, cache_key, constants
+from unsee.world.models import being_made, built, cache_folder, cache_key, constants
 from unsee.world.scene_captions import CaptionWorld
 from unsee.world.training import schedule, train_llava
 
@@ -52,25 +52,24 @@ def prepare_captioners(world: CaptionWorld, cache: Path | None = None) -> Captio
     own = {"encoder": {**constants(scene_encoder), **constants(architecture)}, "clip": constants(scene_clip)}
     shared = {name: cache / f"scene-{name}-{cache_key({**common, name: own[name]})}" for name in own}
     steps = {"encoder": scene_encoder.STEPS, "clip": scene_clip.STEPS}
-    missing = _missing(shared)
-    run_all(
-        [Job(f"{__name__}:{name}_job", {"folder": str(shared[name])}) for name in missing],
-        "image encoder and CLIP of scenes",
-        sum(steps[name] for name in missing),
-    )
+    with being_made(shared) as missing:
+        run_all(
+            [Job(f"{__name__}:{name}_job", {"folder": str(shared[name])}) for name in missing],
+            "image encoder and CLIP of scenes",
+            sum(steps[name] for name in missing),
+        )
     folders = {name: cache / f"captioner-{_key(world, name, shared['encoder'])}" for name in ("base", "gold")}
-    untrained = _missing(folders)
     arguments = {"seed": world.seed, "encoder": str(shared["encoder"])}
-    run_all(
-        [Job(f"{__name__}:train_job", {**arguments, "name": name, "folder": str(folders[name])}) for name in untrained],
-        f"captioners of world {world.seed}",
-        STEPS * len(untrained),
-    )
+    with being_made(folders) as untrained:
+        run_all(
+            [
+                Job(f"{__name__}:train_job", {**arguments, "name": name, "folder": str(folders[name])})
+                for name in untrained
+            ],
+            f"captioners of world {world.seed}",
+            STEPS * len(untrained),
+        )
     return Captioners(folders["base"], folders["gold"], shared["clip"], from_cache=not (missing or untrained))
-
-
-def _missing(folders: Mapping[str, Path]) -> list[str]:
-    return [name for name, folder in folders.items() if not folder.is_dir()]
 
 
 def _key(world: CaptionWorld, name: str, encoder: Path) -> str:

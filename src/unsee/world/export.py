@@ -19,6 +19,7 @@ from unsee.data.benchmarks.files import check_new
 from unsee.data.benchmarks.schemas import CLEAR, MLLMU, Columns, arrow_schema
 from unsee.errors import InputError
 from unsee.files import write_json, write_text
+from unsee.lock import reserved
 from unsee.progress import Steps
 from unsee.world.clear_layout import ClearLayout
 from unsee.world.mllmu_layout import MllmuLayout
@@ -58,7 +59,7 @@ def export(world: World, layout: str, out: Path) -> Exported:
     schemas, make = LAYOUTS[layout]
     configs = {name: make(world).config(name) for name in schemas}
     bar = Steps(f"writing {out.name}", sum(count for count, _ in configs.values()))
-    with closing(bar), whole_folder(out) as temporary:
+    with closing(bar), reserved(out), whole_folder(out) as temporary:
         for name, (_, rows) in configs.items():
             folder = temporary / ("data" if name == "default" else name)
             folder.mkdir(parents=True)

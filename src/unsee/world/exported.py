@@ -62,12 +62,12 @@ def prepare_exported(
     places = {
         name: cache / f"model-{models.cache_key({**recipe, 'rows': digest(some)})}" for name, some in rows.items()
     }
-    missing = [name for name, place in places.items() if not place.is_dir()]
     shared = {"folder": str(folder), "split": split, "request": request, "encoder": str(encoder)}
-    jobs = [
-        Job("unsee.world.exported:train_job", {**shared, "name": name, "place": str(places[name])}) for name in missing
-    ]
-    if jobs:
+    with models.being_made(places) as missing:
+        jobs = [
+            Job("unsee.world.exported:train_job", {**shared, "name": name, "place": str(places[name])})
+            for name in missing
+        ]
         run_all(jobs, f"{' and '.join(missing)} of {folder.name}", steps * len(jobs))
     return models.WorldModels(places["base"], places["gold"], from_cache=not missing)
 

@@ -10,7 +10,8 @@ import hashlib
 import importlib.metadata
 import json
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from transformers import LlavaProcessor
 from unsee.atomic import whole_folder
 from unsee.data import Example, digest
 from unsee.errors import InputError
+from unsee.lock import in_turn
 from unsee.parallel import Job, run_all
 from unsee.world import architecture, pretraining
 from unsee.world.architecture import make_model, make_processor
@@ -68,16 +70,18 @@ def prepare(
     recipe = {"encoder": encoder_key, "world": world.digest(), "steps": _steps(world), "init": world.seed}
     recipe |= {"batch": BATCH, "rate": LEARNING_RATE, "recipe": RECIPE}
     folders = {name: cache / f"model-{cache_key({**recipe, 'rows': digest(data)})}" for name, data in rows.items()}
-    missing = [name for name, folder in folders.items() if not folder.is_dir()]
-    if missing:
-        _train_all(world, {name: folders[name] for name in missing}, forget, request, encoder)
+    with being_made(folders) as missing:
+        if missing:
+            _train_all(world, {name: folders[name] for name in missing}, forget, request, encoder)
     return WorldModels(folders["base"], folders["gold"], from_cache=not missing)
 
 
 def image_encoder(processor: LlavaProcessor, cache: Path) -> Path:
     """The folder of the pre-trained image encoder that every model of every world starts from."""
     key = cache_key({**constants(pretraining), **constants(architecture), "recipe": RECIPE})
-    return built(cache / f"encoder-{key}", lambda folder: _make_encoder(processor, folder))
+    folder = cache / f"encoder-{key}"
+    with being_made({"encoder": folder}):
+        return built(folder, lambda scratch: _make_encoder(processor, scratch))
 
 
 def _steps(world: World) -> int:
@@ -103,6 +107,14 @@ def cache_key(parts: dict[str, Any]) -> str:
     """A short digest of whatever determines a model, the versions of the libraries included."""
     parts = {**parts, "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES}}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:20]
+
+
+@contextmanager
+def being_made(folders: Mapping[str, Path]) -> Iterator[list[str]]:
+    """Which of some folders of the cache are missing; within, no other process makes them."""
+    missing = [name for name, folder in folders.items() if not folder.is_dir()]
+    with in_turn(folders[name] for name in missing):
+        yield [name for name in missing if not folders[name].is_dir()]  # another process may just have made them
 
 
 def built(folder: Path, make: Callable[[Path], None]) -> Path:

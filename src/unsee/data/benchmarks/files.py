@@ -10,6 +10,7 @@ from unsee.data.example import Benchmark
 from unsee.data.sets import write_jsonl
 from unsee.errors import InputError
 from unsee.files import write_text
+from unsee.lock import reserved
 from unsee.progress import progress
 from unsee.strict import dump_yaml
 
@@ -38,7 +39,7 @@ def write_benchmark(benchmark: Benchmark, folder: Path) -> Path:
     values["trained_on"] = [probe.name for probe in benchmark.probes if probe.trained_on and probe.examples]
     values["request"] = benchmark.request
     head = f"# {benchmark.name}\n# unsee unlearn {SETTINGS} --model MODEL --out runs/npo\n"
-    with whole_folder(folder) as temporary:
+    with reserved(folder), whole_folder(folder) as temporary:
         # Probes may be called like a set, as in "forget": they have names of their own on disk.
         named = [*files.items(), *((f"probe_{name}", rows) for name, rows in probes.items())]
         for name, rows in progress(named, "writing the sets"):
