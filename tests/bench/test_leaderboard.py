@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.bench.scripted import PROBES
 from unsee.bench import output
 from unsee.bench.cells import Cell
 from unsee.bench.leaderboard import Outcome, all_cells, plan
-from unsee.bench.results import results
+from unsee.bench.results import people, results
 from unsee.errors import InputError
 
 Bench = Callable[..., Outcome]
@@ -72,13 +73,21 @@ def test_noise_is_as_long_as_what_grad_diff_moved(scripted_bench: Bench, tmp_pat
 
 def test_results_know_who_reaches_gold(scripted_bench: Bench, tmp_path: Path) -> None:
     found = results(scripted_bench(tmp_path))
-    assert found.reaches_gold("grad_diff")
-    assert found.misses("base") == ["forget_vqa"]
-    assert "retain_vqa" in found.misses("npo")  # one answer of twelve wrong, by the script
+    assert found.people("forget_vqa") == 8  # four on each of two seeds, by the script
+    assert {found.standing("grad_diff", probe) for probe in PROBES} == {"too few people"}
+    assert not found.reaches_gold("grad_diff")  # though no answer differs
+    assert found.standing("base", "forget_vqa") == "differs"
     assert found.distance("gold").value == 0
     assert found.distance("base").value == pytest.approx(0.5)
     (one,) = found.compare([("base", "gold")], ["forget_vqa"])
     assert (one.difference.value, one.significant) == (1.0, True)
+
+
+def test_rows_about_nobody_are_not_one_person_on_two_probes(scripted_bench: Bench, tmp_path: Path) -> None:
+    outcome = scripted_bench(tmp_path)
+    record = replace(outcome.reported["gold"][0].records()["retain_vqa"][0], subject=None)
+    (one,), (other,) = (people([each], [each], "keep") for each in (record, replace(record, probe="celebrity_vqa")))
+    assert one != other
 
 
 def test_a_broken_training_is_reported_and_not_chosen(

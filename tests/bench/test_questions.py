@@ -14,11 +14,11 @@ from unsee.bench.results import Results, results
 PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
 
 
-def found(shares: Mapping[str, Mapping[str, float]]) -> Results:
-    """Twenty people on each of three seeds, ten answers each, of which a share is right; other probes are all right."""
+def found(shares: Mapping[str, Mapping[str, float]], people: int = 20) -> Results:
+    """People on each of three seeds, ten answers each, of which a share is right; other probes are all right."""
 
-    def people(share: float) -> dict[str, list[float]]:
-        return {f"p{n}": [float(k < 10 * share) for k in range(10)] for n in range(20)}
+    def of(share: float) -> dict[str, list[float]]:
+        return {f"p{n}": [float(k < 10 * share) for k in range(10)] for n in range(people)}
 
     rows = {
         "base": {},
@@ -29,13 +29,13 @@ def found(shares: Mapping[str, Mapping[str, float]]) -> Results:
     }
     for row, changed in shares.items():
         rows[row] = {**rows[row], **changed}
-    scored = {row: {probe: [people(own.get(probe, 1.0))] * 3 for probe in PROBES} for row, own in rows.items()}
+    scored = {row: {probe: [of(own.get(probe, 1.0))] * 3 for probe in PROBES} for row, own in rows.items()}
     return Results(scored, "visual")
 
 
 def test_a_mask_that_is_nearer_to_gold_beats_its_rivals() -> None:
     text = "\n".join(mask_question(found({"grad_diff": {"forget_vqa": 0.4}, "npo": {"forget_vqa": 0.0}})))
-    assert "Against grad_diff: yes, it is nearer to gold on forget_vqa (-0.300 [-0.300, -0.300], p = 0.0" in text
+    assert "Against grad_diff: yes, it is nearer to gold on forget_vqa (-0.300 [-0.432, -0.236]" in text
     assert "Against npo: yes, it is nearer to gold on forget_vqa (+0.100" in text  # npo forgot more than gold
     assert "preserved within 0.05 of gold is shown" in text
 
@@ -43,7 +43,7 @@ def test_a_mask_that_is_nearer_to_gold_beats_its_rivals() -> None:
 def test_a_mask_that_is_farther_from_gold_or_loses_text_is_said_to() -> None:
     text = "\n".join(mask_question(found({"mmunlearner": {"forget_vqa": 0.5, "forget_qa": 0.8}})))
     assert "Against npo: no, it is not nearer to gold on forget_vqa (+0.400" in text
-    assert "preserved within 0.05 of gold is not shown" in text
+    assert "preserved within 0.05 of gold is refuted" in text
 
 
 def test_no_difference_is_called_that() -> None:
@@ -53,8 +53,17 @@ def test_no_difference_is_called_that() -> None:
 def test_gold_is_reached_by_equivalence_alone() -> None:
     text = "\n".join(gold_question(found({"npo": {"celebrity_vqa": 0.9}, "grad_diff": {"forget_vqa": 0.0}})))
     assert "Reached: mmunlearner." in text
-    assert "| npo | celebrity_vqa |" in text
-    assert "| grad_diff | forget_vqa |" in text  # forgetting more than gold is a miss
+    assert "| npo | forget_vqa, forget_qa, retain_vqa | celebrity_vqa | - | - |" in text
+    assert "| grad_diff | forget_qa, retain_vqa, celebrity_vqa | forget_vqa | - | - |" in text  # less than gold: a miss
+
+
+def test_too_few_people_certify_nothing_and_refute_what_is_far_off() -> None:
+    few = found({"npo": {"forget_vqa": 1.0}}, people=4)
+    text = "\n".join(gold_question(few))
+    assert "Reached: none." in text
+    assert "forget_vqa (12), forget_qa (12), retain_vqa (12), celebrity_vqa (12). No row can be shown" in text
+    assert "| mmunlearner | - | - | - | forget_vqa, forget_qa, retain_vqa, celebrity_vqa |" in text
+    assert "| npo | - | forget_vqa | - | forget_qa, retain_vqa, celebrity_vqa |" in text
 
 
 @pytest.mark.usefixtures("with_l1")

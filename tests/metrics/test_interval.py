@@ -69,6 +69,14 @@ def test_unanimous_answers_are_not_certainty(value: float) -> None:
     assert (score.low, score.high) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.parametrize("people", [2, 4, 12])
+def test_one_answer_of_many_does_not_make_an_interval_narrower(people: int) -> None:
+    subjects = [n % people for n in range(20 * people)]
+    all_right, all_but_one = [1.0] * len(subjects), [0.0] + [1.0] * (len(subjects) - 1)
+    unanimous, nearly = (bootstrap_mean(values, subjects) for values in (all_right, all_but_one))
+    assert nearly.low <= unanimous.low < nearly.score < nearly.high <= 1
+
+
 def test_equal_groups_with_unequal_values_use_all_values() -> None:
     # two people, one of two answers right each: all resamples are 0.5 -> Wilson with p = 1/2, n = 4: 0.5 -+ 0.34996
     score = bootstrap_mean([1, 0, 1, 0], ["a", "a", "b", "b"])

@@ -49,15 +49,24 @@ def summarise(outcome: Outcome, found: Results) -> dict[str, Any]:
         row: dict[str, Any] = {"name": name, "kind": outcome.kinds[name], "configuration": outcome.labels[name]}
         if name in found.rows:
             row["scores"] = {probe: found.score(name, probe).to_dict() for probe in found.probes}
-            row["distance"] = found.distance(name).to_dict()
-            row["not_shown"] = [] if name == GOLD else found.misses(name)
-            row["gold"] = "is gold" if name == GOLD else "no" if row["not_shown"] else "yes"
+            row["distance"] = {**found.distance(name).to_dict(), "by_chance": found.distance_by_chance(name)}
+            row["against_gold"] = {} if name == GOLD else {p: found.standing(name, p) for p in found.probes}
+            row["gold"] = "is gold" if name == GOLD else _reached({*row["against_gold"].values()})
         else:
             broken = [one.scores["failed"] for one in outcome.reported[name] if one.scores.get("failed")]
             row |= {"scores": {}, "distance": None, "failed": broken[0]}
         rows.append(row)
     rows.sort(key=lambda row: row["distance"]["value"] if row["distance"] else 9.0)
     return {**outcome.plan.to_dict(), "probes": found.probes, "margin": MARGIN, "rows": rows}
+
+
+def _reached(standings: set[str]) -> str:
+    """Whether a row reaches gold, by what is known of each probe."""
+    if "differs" in standings:
+        return "no"
+    if "too few people" in standings:
+        return "cannot be shown"
+    return "not shown" if "open" in standings else "yes"
 
 
 def _plots(found: Results, summary: dict[str, Any]) -> dict[str, Markup]:
@@ -142,16 +151,20 @@ def markdown(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str]) 
     """The leaderboard as GitHub shows it."""
     probes = summary["probes"]
     lines = ["# Leaderboard", "", *_spaced(_lead(outcome)), f"    {_command(outcome)}", ""]
-    lines += ["| row | " + " | ".join(probes) + " | distance | reaches gold |", "|---" * (len(probes) + 3) + "|"]
+    lines += [f"| row | {' | '.join(probes)} | distance | by chance | reaches gold |", "|---" * (len(probes) + 4) + "|"]
     for row in summary["rows"]:
         if row["scores"]:
             cells = [_interval(row["scores"][probe]) for probe in probes]
-            lines.append(f"| {row['name']} | {' | '.join(cells)} | {_interval(row['distance'])} | {row['gold']} |")
+            cells += [_interval(row["distance"]), f"{row['distance']['by_chance']:.3f}", row["gold"]]
+            lines.append(f"| {row['name']} | {' | '.join(cells)} |")
         else:
-            lines.append(f"| {row['name']} | " + " | " * len(probes) + " | training broke |")
+            lines.append(f"| {row['name']} | " + " | " * (len(probes) + 1) + " | training broke |")
     lines += [
         "",
         "Shares of right answers with 95 % intervals over people and seeds, on held-out photographs and wordings.",
+        "",
+        "Distances add up gaps in either direction, so that chance alone makes them larger than 0. By chance: the mean "
+        "distance if the row and gold were alike, lots deciding for each person which of the two gave which answers.",
         "",
     ]
     lines += [
@@ -172,10 +185,12 @@ def _limits(outcome: Outcome) -> list[str]:
     return [
         "## What the numbers do not show",
         "",
-        f"- The number of seeds is small ({len(outcome.plan.seeds)}): intervals resample seeds and, within them, "
-        "people, but a bootstrap over so few seeds is too narrow rather than too wide.",
-        "- Where no answer differs at all, no resample differs either, and a difference of zero has an interval of no "
-        "width. Scores get Wilson's interval over people there; differences do not.",
+        f"- Scores: the number of seeds is small ({len(outcome.plan.seeds)}): intervals resample seeds and, within "
+        "them, people, but a bootstrap over so few seeds is too narrow rather than too wide. They are at least as wide "
+        "as people of whom none was met allow.",
+        "- Differences: bounds over people and over worlds, whichever is wider, that hold however answers about one "
+        "person hang together. They are wide where people are few, and p-values have lots over people alone, as if the "
+        "worlds' trainings were alike.",
         "- One training a world: the seed of the training is that of the world.",
         "",
     ]

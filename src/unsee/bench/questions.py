@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
+from unsee.bench.bounds import people_needed
 from unsee.bench.grids import VARIANTS
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.results import MARGIN, Comparison, Results
@@ -50,17 +51,24 @@ def _mask_verdict(found: Results, of_rival: dict[str, Comparison], rival: str) -
     outcome += f" ({signed(sight.difference)}, {p_text(sight.p)}; gaps to gold {gaps[0]:.3f} and {gaps[1]:.3f})."
     if words is None:
         return outcome
-    kept = found.not_worse("mmunlearner", "forget_qa")
-    text = "is" if kept else "is not"
+    text = _KEPT[found.standing("mmunlearner", "forget_qa")].format(people=found.people("forget_qa"))
     return (
-        f"{outcome} That text is preserved within {MARGIN:g} of gold {text} shown; against {rival} its forget_qa "
+        f"{outcome} That text is preserved within {MARGIN:g} of gold {text}; against {rival} its forget_qa "
         f"differs by {signed(words.difference)} ({p_text(words.p)})."
     )
 
 
+_KEPT = {
+    "shown": "is shown",
+    "differs": "is refuted",
+    "open": "is not shown",
+    "too few people": "cannot be shown with {people} people",
+}
+
+
 _HOLM = (
-    "Row minus rival, 95 % intervals by resampling seeds and people; p-values adjusted for all {count} comparisons of "
-    "the table (Holm)."
+    "Row minus rival, with 95 % intervals over people and worlds; p-values by lots over people, adjusted for all "
+    "{count} comparisons of the table (Holm)."
 )
 
 
@@ -132,13 +140,29 @@ def _dose_table(outcome: Outcome, rows: Sequence[str]) -> list[str]:
 def gold_question(found: Results) -> list[str]:
     """Which methods reach gold?"""
     lines = ["### Which methods reach gold?", ""]
+    needed, fewest = people_needed(MARGIN), min(map(found.people, found.probes))
     lines.append(
         f"Reaching gold is equivalence to it on {' and '.join(found.targets)} within {MARGIN:g} (two one-sided "
         f"tests at 5 %), and no loss of {MARGIN:g} or more against it on any other probe (one-sided tests at 5 %). "
-        "That no difference is found is not enough."
+        "That no difference is found is not enough. Facts of one person may go or stay together, so people are what "
+        f"counts: below {needed} of them nothing of the kind can be shown, whatever they answer."
     )
+    if fewest < needed:
+        few = [f"{probe} ({found.people(probe)})" for probe in found.probes if found.people(probe) < needed]
+        lines += ["", f"Too few people: {', '.join(few)}. No row can be shown to reach gold here."]
     candidates = [row for row in found.rows if row not in (BASE, GOLD)]
     reached = [row for row in candidates if found.reaches_gold(row)]
-    lines += ["", f"Reached: {', '.join(reached) if reached else 'none'}.", "", "| row | not shown on |", "|---|---|"]
-    lines += [f"| {row} | {', '.join(found.misses(row))} |" for row in candidates if row not in reached]
-    return [*lines, ""]
+    lines += ["", f"Reached: {', '.join(reached) if reached else 'none'}.", "", *_standings(found, candidates), ""]
+    return lines
+
+
+def _standings(found: Results, rows: Sequence[str]) -> list[str]:
+    """For each row, every probe in one of four columns, so that no probe is passed by in silence."""
+    columns = ("shown", "differs", "open", "too few people")
+    lines = ["| row | like gold | differs from gold | not shown | cannot be shown, too few people |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for row in rows:
+        of_probe = {probe: found.standing(row, probe) for probe in (*found.targets, *found.kept)}
+        cells = [", ".join(p for p, standing in of_probe.items() if standing == column) or "-" for column in columns]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return lines

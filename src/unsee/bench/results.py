@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from unsee.bench import statistics
+from unsee.bench import bounds, statistics
+from unsee.bench.bounds import ALPHA
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.statistics import Estimate, Floats
 from unsee.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, Role, counted, role_of
 from unsee.records import Record
 
 MARGIN = EQUIVALENCE_MARGIN
-ALPHA = 0.05
 
-Records = Mapping[str, Sequence[Sequence[Record]]]  # probe -> the records of each seed
+# What is known of the claim that a row is like gold on a probe: that it holds, that it does not, neither of both with
+# these answers, or that no answers of so few people could show it.
+Standing = Literal["shown", "differs", "open", "too few people"]
+
+
+_LOTS = 1000
 
 
 @dataclass(frozen=True)
@@ -55,14 +60,18 @@ class Results:
         self._resampled: dict[tuple[str, str], Floats] = {}
 
     @cached_property
-    def _chosen(self) -> Any:
+    def _chosen(self) -> statistics.Whole:
         return statistics.draw_seeds(len(self.scored[BASE][self.probes[0]]))
+
+    @cached_property
+    def _drawn(self) -> statistics.Drawn:
+        return statistics.draw_people(self.scored[BASE], self._chosen)
 
     def resampled(self, row: str, probe: str) -> Floats:
         """Scores of a row in each resample, by drawn seed; shape (resamples, seeds)."""
         key = (row, probe)
         if key not in self._resampled:
-            self._resampled[key] = statistics.resampled_means(self.scored[row][probe], self._chosen, probe)
+            self._resampled[key] = statistics.resampled_means(self.scored[row][probe], self._chosen, self._drawn)
         return self._resampled[key]
 
     def score(self, row: str, probe: str) -> Estimate:
@@ -74,14 +83,58 @@ class Results:
         return np.array([statistics.mean_of([one]) for one in self.scored[row][probe]])
 
     def distance(self, row: str) -> Estimate:
-        """Mean over seeds of the distance that selection uses, on the reported worlds."""
-        resampled = self._distances(
-            {(name, p): self.resampled(name, p) for name in (row, BASE, GOLD) for p in self.probes}, row
-        )
-        found = self._distances(
-            {(name, p): self.by_seed(name, p) for name in (row, BASE, GOLD) for p in self.probes}, row
-        )
-        return statistics.interval(float(found.mean()), resampled.mean(axis=1))
+        """Mean over seeds of the distance that selection uses, on the reported worlds.
+
+        Gaps without a sign only add up: what varies by chance makes a distance larger, resampled ones twice over. The
+        interval therefore reaches as far down as resampling reaches up. It is at least as wide as what people of whom
+        none was met leave open on one probe. `distance_by_chance` says what to expect of two equal models.
+        """
+        at = {(name, p): self.by_seed(name, p) for name in (row, BASE, GOLD) for p in self.probes}
+        value = float(self._distances(at, row).mean())
+        if row == GOLD:
+            return Estimate(value, value, value)
+        at = {(name, p): self.resampled(name, p) for name, p in at}
+        reach = float(np.quantile(self._distances(at, row).mean(axis=1), 0.975)) - value
+        half = max(reach, *(self._weight(probe) * self._unseen(probe) for probe in self.probes))
+        return Estimate(value, max(0.0, value - half), value + half)
+
+    def distance_by_chance(self, row: str) -> float:
+        """The mean distance if row and gold were alike: lots decide, person by person, whose answers are whose."""
+        lots = np.random.default_rng(len(self.probes))
+        swapped: list[dict[Any, Floats]] = [
+            {person: lots.integers(0, 2, _LOTS).astype(float) for person in people} for people in self._people()
+        ]
+        base = {p: self.by_seed(BASE, p) for p in self.probes}
+        at = {(BASE, p): np.broadcast_to(base[p], (_LOTS, len(base[p]))) for p in self.probes}
+        for probe in self.probes:
+            one, other = (self._mixed(row, GOLD, probe, swapped), self._mixed(GOLD, row, probe, swapped))
+            at |= {(row, probe): one, (GOLD, probe): other}
+        return float(self._distances(at, row).mean())
+
+    def _people(self) -> list[list[Any]]:
+        """Everyone who is asked by some probe, seed by seed."""
+        seeds = zip(*self.scored[BASE].values(), strict=True)
+        return [list(dict.fromkeys(person for people in of_seed for person in people)) for of_seed in seeds]
+
+    def _mixed(self, row: str, rival: str, probe: str, swapped: Sequence[Mapping[Any, Floats]]) -> Floats:
+        """Scores of a row, by seed, with the rival's answers for whom the lots have swapped; shape (lots, seeds)."""
+        means = []
+        for own, other, lots in zip(self.scored[row][probe], self.scored[rival][probe], swapped, strict=True):
+            total = sum(sum(own[who]) + lots[who] * (sum(other[who]) - sum(own[who])) for who in own)
+            means.append(total / sum(map(len, own.values())))
+        return np.stack(means, axis=1)
+
+    def _weight(self, probe: str) -> float:
+        """Of a probe in the distance."""
+        return 0.5 / len(self.targets if probe in self.targets else self.kept)
+
+    def _unseen(self, probe: str) -> float:
+        """Share of people who may be otherwise without one of them among those who were asked (97.5 %)."""
+        return float(1 - 0.025 ** (1 / self.people(probe)))
+
+    def people(self, probe: str) -> int:
+        """How many people a probe asks, over all seeds."""
+        return sum(map(len, self.scored[BASE][probe]))
 
     def _distances(self, at: Mapping[tuple[str, str], Floats], row: str) -> Floats:
         gaps = np.mean([np.abs(at[row, p] - at[GOLD, p]) for p in self.targets], axis=0)
@@ -89,40 +142,44 @@ class Results:
         found: Floats = 0.5 * gaps + 0.5 * np.mean(kept, axis=0)
         return found
 
-    def differences(self, row: str, rival: str, probe: str) -> Floats:
-        """Row minus rival in each resample; shape (resamples,)."""
-        found: Floats = (self.resampled(row, probe) - self.resampled(rival, probe)).mean(axis=1)
-        return found
+    def differences(self, row: str, rival: str, probe: str) -> bounds.Differences:
+        """Row minus rival, person by person."""
+        return bounds.differences(self.scored[row][probe], self.scored[rival][probe])
 
     def difference(self, row: str, rival: str, probe: str) -> Estimate:
         """Row minus rival with its 95 % interval."""
-        value = float((self.by_seed(row, probe) - self.by_seed(rival, probe)).mean())
-        return statistics.interval(value, self.differences(row, rival, probe))
+        return bounds.interval(self.differences(row, rival, probe))
 
     def compare(self, pairs: Sequence[tuple[str, str]], probes: Sequence[str]) -> list[Comparison]:
         """Paired comparisons of some rows on some probes, with p-values adjusted for all of them (Holm)."""
         asked = [(row, rival, probe) for row, rival in pairs for probe in probes]
-        raw = [statistics.p_value(self.differences(*one)) for one in asked]
+        raw = [bounds.p_value(self.differences(*one)) for one in asked]
         return [
             Comparison(probe, row, rival, self.difference(row, rival, probe), p)
             for (row, rival, probe), p in zip(asked, statistics.holm(raw), strict=True)
         ]
 
-    def equivalent(self, row: str, probe: str) -> bool:
-        """Whether a row is within the margin of gold (two one-sided tests)."""
-        return statistics.equivalent(self.differences(row, GOLD, probe), MARGIN)
+    def standing(self, row: str, probe: str) -> Standing:
+        """What is known of a row being like gold on a probe.
 
-    def not_worse(self, row: str, probe: str) -> bool:
-        """Whether a row is not below gold by the margin."""
-        return statistics.not_worse(self.differences(row, GOLD, probe), MARGIN)
+        On what was to go, like gold is a difference within the margin, on both sides (two one-sided tests, Schuirmann
+        1987); on the rest, a shortfall within it. Either is shown, or shown not to be so, at 5 %.
+        """
+        found = self.differences(row, GOLD, probe)
+        target = probe in self.targets
+        low, high = bounds.lower(found), bounds.upper(found)
+        if high < -MARGIN or (target and low > MARGIN):
+            return "differs"
+        if self.people(probe) < bounds.people_needed(MARGIN):
+            return "too few people"
+        return "shown" if low > -MARGIN and (high < MARGIN or not target) else "open"
 
     def misses(self, row: str) -> list[str]:
         """Probes on which it is not shown that a row reaches gold; see `reaches_gold`."""
-        forgot = [probe for probe in self.targets if not self.equivalent(row, probe)]
-        return forgot + [probe for probe in self.kept if not self.not_worse(row, probe)]
+        return [probe for probe in (*self.targets, *self.kept) if self.standing(row, probe) != "shown"]
 
     def reaches_gold(self, row: str) -> bool:
-        """Equivalent to gold on what was to go, and not below it by the margin on anything else.
+        """Like gold on what was to go, and not below it by the margin on anything else; see `standing`.
 
         All of these have to be shown at 5 %, so no correction for their number is due (intersection-union test).
         """
@@ -154,5 +211,7 @@ def people(records: Sequence[Record], base: Sequence[Record], role: Role) -> sta
     found: dict[Any, list[float]] = {}
     for record, counts in zip(records, counted(base, role), strict=True):
         if counts:
-            found.setdefault(record.subject or record.index, []).append(float(record.correct))
+            # A row about nobody stands for itself, on its own probe alone.
+            who = record.subject or (record.probe, record.index)
+            found.setdefault(who, []).append(float(record.correct))
     return found

@@ -1,40 +1,68 @@
 """Intervals and tests over people and seeds, as pure functions of numbers.
 
 Seeds are worlds, and people live in one of them: a resample draws seeds with replacement, and in each drawn seed
-people with replacement. All rows of a table are resampled by the same draws, so that whatever is computed from several
-of them (a difference, a distance) is paired.
+people with replacement. All rows and all probes of a table are resampled by the same draws, so that whatever is
+computed from several of them is paired: a person who is asked by sight and by name is drawn for both.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unsee.metrics.interval import wilson
+from unsee.metrics.interval import unseen, wilson
 
 Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+Drawn = Sequence[Mapping[Hashable, Whole]]
 Seed = Mapping[Hashable, Sequence[float]]  # person -> values; the same people in the same order in every row
 
 RESAMPLES = 2000
 
 
-def draw_seeds(count: int, resamples: int = RESAMPLES, seed: int = 0) -> NDArray[np.int64]:
+def draw_seeds(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Whole:
     """Which seeds each resample consists of; shape (resamples, count)."""
     return np.random.default_rng([seed, count]).integers(0, count, size=(resamples, count))
 
 
-def resampled_means(seeds: Sequence[Seed], chosen: NDArray[np.int64], key: str = "") -> Floats:
+def draw_people(probes: Mapping[str, Sequence[Seed]], chosen: Whole, seed: int = 0) -> Drawn:
+    """How often each resample has drawn each person: one draw for all probes, for each drawn seed.
+
+    People are drawn among those whom the same probes ask (who is to be forgotten, other people, celebrities), as many
+    as there are, so that each probe keeps its number of people.
+
+    Args:
+        probes: for each probe the seeds with their people, as any row has them.
+        chosen: from `draw_seeds`, for as many seeds.
+
+    Returns:
+        For each seed a mapping from person to counts, of shape (times that the seed was drawn,).
+    """
+    rng, found = np.random.default_rng([seed, chosen.shape[1], 1]), []
+    for number in range(chosen.shape[1]):
+        times, alike = int((chosen == number).sum()), defaultdict[frozenset[str], list[Hashable]](list)
+        for person in dict.fromkeys(person for seeds in probes.values() for person in seeds[number]):
+            alike[frozenset(name for name, seeds in probes.items() if person in seeds[number])].append(person)
+        counts: dict[Hashable, Whole] = {}
+        for people in alike.values():
+            drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=times)
+            counts |= dict(zip(people, drawn.T, strict=True))
+        found.append(counts)
+    return found
+
+
+def resampled_means(seeds: Sequence[Seed], chosen: Whole, drawn: Drawn) -> Floats:
     """Mean over values for each seed that each resample has drawn.
 
     Args:
         seeds: for each seed its people with their values. People count by their number of values, as in the mean
             over values itself.
         chosen: from `draw_seeds`, for as many seeds.
-        key: which draws of people to use. The same key, people and `chosen` give the same draws.
+        drawn: from `draw_people`.
 
     Returns:
         Shape (resamples, seeds). The mean over the last axis is the resampled score.
@@ -42,16 +70,14 @@ def resampled_means(seeds: Sequence[Seed], chosen: NDArray[np.int64], key: str =
     Raises:
         ValueError: a seed without values.
     """
-    rng = np.random.default_rng([crc32(key.encode()), len(seeds)])
     means = np.empty(chosen.shape)
     for number, people in enumerate(seeds):
         sums = np.array([sum(values) for values in people.values()], dtype=np.float64)
         sizes = np.array([len(values) for values in people.values()], dtype=np.float64)
         if not sizes.sum():
             raise ValueError(f"seed number {number} has no values")
-        drawn_here = chosen == number
-        drawn = rng.integers(0, len(sums), size=(int(drawn_here.sum()), len(sums)))
-        means[drawn_here] = sums[drawn].sum(axis=1) / np.maximum(sizes[drawn].sum(axis=1), 1e-300)
+        counts = np.stack([drawn[number][person] for person in people])
+        means[chosen == number] = (sums @ counts) / np.maximum(sizes @ counts, 1e-300)
     return means
 
 
@@ -81,20 +107,15 @@ def interval(value: float, resampled: Floats, level: float = 0.95) -> Estimate:
 
 
 def score(seeds: Sequence[Seed], resampled: Floats, level: float = 0.95) -> Estimate:
-    """Mean of values in [0, 1] with its interval; Wilson's over people where no resample differs (all right, say)."""
-    found = interval(mean_of(seeds), resampled.mean(axis=1), level)
-    if found.high - found.low > 1e-12:
-        return found
-    return Estimate(found.value, *wilson(found.value, sum(len(people) for people in seeds), level))
+    """Mean of values in [0, 1] with its interval; Wilson's over people where no resample differs (all right, say).
 
-
-def p_value(resampled: Floats) -> float:
-    """Two-sided bootstrap p-value that a difference is zero: twice the share of resamples on the rarer side of it.
-
-    Zeros count on both sides, and one resample is added to either, so that p is never 0.
+    It is never surer than if all had been right, or wrong: see `unsee.metrics.interval.unseen`.
     """
-    below, above = float((resampled <= 0).sum()), float((resampled >= 0).sum())
-    return min(1.0, 2 * (min(below, above) + 1) / (len(resampled) + 1))
+    found, people = interval(mean_of(seeds), resampled.mean(axis=1), level), sum(map(len, seeds))
+    low, high = found.low, found.high
+    if high - low <= 1e-12:
+        low, high = wilson(found.value, people, level)
+    return Estimate(found.value, min(low, 1 - unseen(people, level)), max(high, unseen(people, level)))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -104,17 +125,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[place]))
         adjusted[place] = worst
     return adjusted
-
-
-def equivalent(resampled: Floats, margin: float, alpha: float = 0.05) -> bool:
-    """Two one-sided tests (Schuirmann 1987): whether a difference lies within +-margin.
-
-    Both are rejected at `alpha` exactly when the interval of level 1 - 2 alpha lies inside the margin.
-    """
-    low, high = np.quantile(resampled, [alpha, 1 - alpha])
-    return bool(-margin < low and high < margin)
-
-
-def not_worse(resampled: Floats, margin: float, alpha: float = 0.05) -> bool:
-    """One one-sided test: whether a difference is above -margin."""
-    return bool(np.quantile(resampled, alpha) > -margin)

@@ -55,7 +55,8 @@ def bootstrap_mean(
     - every resample has the same mean (all right, all wrong): the bootstrap would claim certainty. Values in [0, 1]
       get a Wilson interval instead. Its number of observations is the number of groups where all values agree (the
       correlation within a group cannot be told from 1, the cautious end) and the number of values where groups
-      agree although their values do not. Other values get NaN bounds: their spread is unknown.
+      agree although their values do not. Other values get NaN bounds: their spread is unknown;
+    - nearly all right, nearly all wrong: the interval of values in [0, 1] is no surer than if all were (`unseen`).
 
     Args:
         values: one number per example; shape (n,).
@@ -84,10 +85,22 @@ def bootstrap_mean(
     mean = float(data.mean())
     tail = (1 - level) / 2
     low, high = np.quantile(_resampled_means(sums, sizes, seed, resamples), [tail, 1 - tail])
-    if high - low > 1e-12 * max(1.0, abs(mean)):
-        return Score(mean, float(low), float(high), n)
-    low, high = _without_spread(data, mean, len(sizes), level)
-    return Score(mean, low, high, n)
+    within = data.min() >= 0 and data.max() <= 1
+    if high - low <= 1e-12 * max(1.0, abs(mean)):
+        observations = len(sizes) if np.ptp(data) == 0 else n
+        low, high = wilson(mean, observations, level) if within else (math.nan, math.nan)
+    if within:
+        low, high = min(low, 1 - unseen(len(sizes), level)), max(high, unseen(len(sizes), level))
+    return Score(mean, float(low), float(high), n)
+
+
+def unseen(groups: int, level: float = 0.95) -> float:
+    """Share of all groups that may be otherwise although none of them was met: Wilson's bound for 0 of n.
+
+    No interval of a share can end below it or begin above 1 less it. Without that, one right answer among many wrong
+    ones would make a bootstrap surer than none at all.
+    """
+    return wilson(0.0, groups, level)[1]
 
 
 def wilson(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
@@ -123,10 +136,3 @@ def _resampled_means(sums: Floats, sizes: Floats, seed: int, resamples: int) -> 
         drawn = rng.integers(0, count, size=(min(rows, resamples - start), count))
         means.append(sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1))
     return np.concatenate(means)
-
-
-def _without_spread(data: Floats, mean: float, groups: int, level: float) -> tuple[float, float]:
-    """Bounds where resampling shows no spread; see `bootstrap_mean`."""
-    if data.min() < 0 or data.max() > 1:
-        return math.nan, math.nan
-    return wilson(mean, groups if np.ptp(data) == 0 else len(data), level)

@@ -1,0 +1,133 @@
+"""How far one model is from another: bounds over people that hold where these are few and where nothing varies.
+
+Facts of one person may go or stay together, so a person is one observation, however many questions there are. A person
+of whom none was met tells nothing either: with n people alike, one in `1 - alpha ** (1 / n)` of all people may be
+otherwise without having been seen. What is claimed to be the same has to hold against such people too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unsee.bench.statistics import Estimate, Floats, Seed, mean_of
+
+ALPHA = 0.05
+_FLIPS = 9999
+
+
+@dataclass(frozen=True)
+class Differences:
+    """One model less another, person by person.
+
+    Attributes:
+        values: mean difference of each person, in [-1, 1]; shape (people,).
+        weights: of each person in the mean over worlds of the mean over answers; they sum to 1.
+        worlds: the world of each person, as a number.
+        mean: the difference itself.
+    """
+
+    values: Floats
+    weights: Floats
+    worlds: NDArray[np.int64]
+    mean: float
+
+    @property
+    def people(self) -> int:
+        """How many people it rests on."""
+        return len(self.values)
+
+    def reversed(self) -> Differences:
+        """The other less the one."""
+        return replace(self, values=-self.values, mean=-self.mean)
+
+
+def differences(row: Sequence[Seed], rival: Sequence[Seed]) -> Differences:
+    """Row less rival, who were asked the same of the same people of the same worlds."""
+    values, weights, worlds = [], [], []
+    for world, (own, other) in enumerate(zip(row, rival, strict=True)):
+        answers = sum(map(len, own.values()))
+        for person, right in own.items():
+            values.append((sum(right) - sum(other[person])) / len(right))
+            weights.append(len(right) / answers / len(row))
+            worlds.append(world)
+    return Differences(np.array(values), np.array(weights), np.array(worlds), mean_of(row) - mean_of(rival))
+
+
+def people_needed(margin: float, alpha: float = ALPHA) -> int:
+    """The number of people below which no difference can be shown to be under a margin, whatever they answer.
+
+    If nobody differs at all, 1 - alpha ** (1 / n) is the share of people who may (Clopper-Pearson); it has to be below
+    the margin. 59 people for a margin of 0.05, 29 for 0.10.
+    """
+    return math.floor(math.log(alpha) / math.log1p(-margin)) + 1
+
+
+def upper(found: Differences, alpha: float = ALPHA) -> float:
+    """Upper bound of the difference, one-sided, at level 1 - alpha: the largest of three.
+
+    - Student's t over people, with one more who differs as far as can be. Without that one, two people who happen to
+      cancel, or none who differs, would count as certainty.
+    - Student's t over worlds, where there are several: each has had a training of its own.
+    - Clopper and Pearson's bound, as if the difference so far came from people who differ altogether. It is the only
+      one that holds where such people are rare (Clopper & Pearson 1934; simulated in `benchmarks/statistics.py`).
+    """
+    return min(1.0, max(_over_people(found, alpha), _over_worlds(found, alpha), _of_rare_people(found, alpha)))
+
+
+def lower(found: Differences, alpha: float = ALPHA) -> float:
+    """Lower bound of the difference, one-sided, at level 1 - alpha; see `upper`."""
+    return -upper(found.reversed(), alpha)
+
+
+def interval(found: Differences, level: float = 0.95) -> Estimate:
+    """The difference between its two bounds."""
+    alpha = (1 - level) / 2
+    return Estimate(found.mean, lower(found, alpha), upper(found, alpha))
+
+
+def _over_people(found: Differences, alpha: float) -> float:
+    """t over people; the imaginary one weighs as the others do on average."""
+    values, weights = np.append(found.values, 1.0), np.append(found.weights, 1 / found.people)
+    weights /= weights.sum()
+    mean = float(weights @ values)
+    residual = weights * (values - mean)
+    return mean + _student(len(values), alpha) * float(np.sqrt((residual**2).sum()))
+
+
+def _over_worlds(found: Differences, alpha: float) -> float:
+    residual = np.bincount(found.worlds, weights=found.weights * (found.values - found.mean))
+    if len(residual) < 2:
+        return -1.0
+    return found.mean + _student(len(residual), alpha) * float(np.sqrt((residual**2).sum()))
+
+
+def _student(count: int, alpha: float) -> float:
+    """Quantile of Student's t, with the correction of a variance that was taken about the mean itself."""
+    from scipy.special import stdtrit  # here, so that `unsee --help` does not wait for scipy
+
+    return float(stdtrit(count - 1, 1 - alpha)) * math.sqrt(count / (count - 1))
+
+
+def _of_rare_people(found: Differences, alpha: float) -> float:
+    from scipy.special import betaincinv
+
+    people = 1 / float((found.weights**2).sum())  # of equal weight
+    differ = people * max(0.0, found.mean)
+    return min(0.0, found.mean) + float(betaincinv(differ + 1, max(people - differ, 1e-9), 1 - alpha))
+
+
+def p_value(found: Differences, seed: int = 0) -> float:
+    """Two-sided p-value that two models do not differ: lots decide for each person which answers are whose.
+
+    Exact whatever the answers are distributed like, up to the number of lots drawn; never 0. With four people who all
+    differ alike it is 1/8, and no data could make it less.
+    """
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(_FLIPS, found.people))
+    drawn = np.abs(signs @ (found.weights * found.values))
+    as_far = int((drawn >= abs(float(found.weights @ found.values)) - 1e-12).sum())
+    return (as_far + 1) / (_FLIPS + 1)
