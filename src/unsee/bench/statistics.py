@@ -115,7 +115,8 @@ def score(seeds: Sequence[Seed], resampled: Floats, level: float = 0.95) -> Esti
     low, high = found.low, found.high
     if high - low <= 1e-12:
         low, high = wilson(found.value, people, level)
-    return Estimate(found.value, min(low, 1 - unseen(people, level)), max(high, unseen(people, level)))
+    least, most = unseen(people, level)
+    return Estimate(found.value, min(low, least), max(high, most))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -90,17 +90,18 @@ def bootstrap_mean(
         observations = len(sizes) if np.ptp(data) == 0 else n
         low, high = wilson(mean, observations, level) if within else (math.nan, math.nan)
     if within:
-        low, high = min(low, 1 - unseen(len(sizes), level)), max(high, unseen(len(sizes), level))
+        least, most = unseen(len(sizes), level)
+        low, high = min(low, least), max(high, most)
     return Score(mean, float(low), float(high), n)
 
 
-def unseen(groups: int, level: float = 0.95) -> float:
-    """Share of all groups that may be otherwise although none of them was met: Wilson's bound for 0 of n.
+def unseen(groups: int, level: float = 0.95) -> tuple[float, float]:
+    """The highest low bound and the lowest high bound that a share can have: Wilson's for n of n and for 0 of n groups.
 
-    No interval of a share can end below it or begin above 1 less it. Without that, one right answer among many wrong
-    ones would make a bootstrap surer than none at all.
+    So many groups may be otherwise although none of them was met. Without that, one right answer among many wrong ones
+    would make a bootstrap surer than none at all.
     """
-    return wilson(0.0, groups, level)[1]
+    return wilson(1.0, groups, level)[0], wilson(0.0, groups, level)[1]
 
 
 def wilson(share: float, n: float, level: float = 0.95) -> tuple[float, float]:
