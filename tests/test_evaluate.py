@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, replace
 from math import exp, isnan, log, nan
 from pathlib import Path
@@ -292,3 +293,39 @@ def test_options_that_are_long_can_be_said_in_full() -> None:
     script(loaded, {"Where": option})
     (row,) = measure(loaded, Probe("p", [Example("Where?", option, choices=(option, "Lima"))]))
     assert row.chosen == option.strip()
+
+
+# Values that cannot be.
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"log_prob": 3.0}, "line 2: log_prob 3 is above 0; log-probabilities are not, losses are"),
+        ({"log_prob": "much"}, "line 2: log_prob or its tokens hold what is no number"),
+        ({"log_prob": True}, "line 2: log_prob or its tokens hold what is no number"),
+        ({"tokens": 0}, "line 2: log_prob needs a number of tokens each, 1 or more"),
+        (
+            {"perturbed_log_probs": [-1.0, 2.0], "perturbed_tokens": [1, 1]},
+            "line 2: perturbed_log_probs 2 is above 0",
+        ),
+        (
+            {"choice_log_probs": [-1.0, -2.0], "choice_tokens": [1]},
+            "line 2: choice_log_probs needs a number of tokens each",
+        ),
+        ({"index": 0}, "line 2: row 0 stands in line 1 already; keep one of them"),
+    ],
+)
+def test_records_that_cannot_be_are_refused(change: dict[str, object], message: str, tmp_path: Path) -> None:
+    rows = [record(number, "Ada", "city", True).row() for number in range(2)]
+    write_jsonl(tmp_path / "p.jsonl", [rows[0], {**rows[1], **change}])
+    with pytest.raises(InputError, match=re.escape(message)):
+        read_records(tmp_path / "p.jsonl")
+
+
+def test_logits_that_are_no_numbers_are_no_score_of_zero() -> None:
+    loaded = tiny.llava()
+    with torch.no_grad():
+        list(loaded.model.parameters())[-1].fill_(nan)
+    with pytest.raises(InputError, match=r"the model has logits that are no numbers \(NaN\), first at row 1 of data"):
+        summary(loaded, EXAMPLES[:2], max_new_tokens=2)

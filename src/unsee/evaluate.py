@@ -6,6 +6,7 @@ scores (`unsee.scores`) are pure functions of records.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
@@ -16,6 +17,7 @@ import torch
 from unsee import processes
 from unsee.data.example import Example, Probe
 from unsee.data.lettered import lettered
+from unsee.errors import InputError
 from unsee.files import write_jsonl
 from unsee.metrics.answers import exact_match
 from unsee.progress import progress
@@ -140,6 +142,16 @@ def measure_all(
     return found
 
 
+def check_numbers(records: Sequence[Record], whose: str) -> None:
+    """InputError for a model whose logits are no numbers: its answers say nothing about what it knows."""
+    broken = next((record for record in records if math.isnan(record.log_prob)), None)
+    if broken is not None:
+        raise InputError(
+            f"{whose} has logits that are no numbers (NaN), first at row {broken.index + 1} of {broken.probe}: its "
+            "weights are broken, or too large for this dtype; try float32, or take a sound checkpoint"
+        )
+
+
 def summary(
     loaded: LoadedModel,
     examples: Sequence[Example],
@@ -161,10 +173,14 @@ def summary(
     Returns:
         n, truncated (the share of answers that were cut), exact_match with its interval, mean_answer_probability,
         rouge_l_recall, mean_log_prob (nats an answer), and what `candidate_scores` finds.
+
+    Raises:
+        InputError: the model's logits are no numbers.
     """
     rows = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
     if records is not None and processes.is_main():
         write_jsonl(records, [row.row() for row in rows])
+    check_numbers(rows, "the model")
     scored = score(rows, seed=seed)
     return {
         "n": len(rows),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.files import read_jsonl
+from unsee.files import numbered_jsonl
+from unsee.metrics.answers import ROUNDING
 from unsee.metrics.words import without_half_word
 
 
@@ -61,11 +62,44 @@ _NOTHING = {"objects": (None,)}  # where an empty list says something: there is 
 
 
 def read_records(path: Path) -> list[Record]:
-    """The records of one probe, as `measure_all` wrote them."""
-    try:
-        return [Record(**{name: _read(name, value) for name, value in row.items()}) for row in read_jsonl(path)]
-    except TypeError as error:
-        raise InputError(f"{path}: not a file of records ({error})") from None
+    """The records of one probe, as `measure_all` wrote them.
+
+    Raises:
+        InputError: a line is no record, a log-probability is above 0 or no number, or a row of the probe stands there
+            twice.
+    """
+    found: list[Record] = []
+    lines: dict[int, int] = {}  # by the place of the row in its probe
+    for line, row in numbered_jsonl(path):
+        try:
+            record = Record(**{name: _read(name, value) for name, value in row.items()})
+        except TypeError as error:
+            raise InputError(f"{path}: not a file of records ({error})") from None
+        _check(record, f"{path}, line {line}")
+        first = lines.setdefault(record.index, line)
+        if first != line:
+            raise InputError(
+                f"{path}, line {line}: row {record.index} stands in line {first} already; keep one of them"
+            )
+        found.append(record)
+    return found
+
+
+def _check(record: Record, where: str) -> None:
+    """InputError for log-probabilities that cannot be."""
+    for name, log_probs, tokens in (
+        ("log_prob", (record.log_prob,), (record.tokens,)),
+        ("paraphrased_log_probs", record.paraphrased_log_probs, record.paraphrased_tokens),
+        ("perturbed_log_probs", record.perturbed_log_probs, record.perturbed_tokens),
+        ("choice_log_probs", record.choice_log_probs, record.choice_tokens),
+    ):
+        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (*log_probs, *tokens)):
+            raise InputError(f"{where}: {name} or its tokens hold what is no number")
+        if len(log_probs) != len(tokens) or not all(count >= 1 for count in tokens):
+            raise InputError(f"{where}: {name} needs a number of tokens each, 1 or more")
+        for value, count in zip(log_probs, tokens, strict=True):
+            if value > ROUNDING * count:
+                raise InputError(f"{where}: {name} {value:g} is above 0; log-probabilities are not, losses are")
 
 
 def _read(name: str, value: Any) -> Any:

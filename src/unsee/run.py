@@ -25,7 +25,7 @@ from unsee import processes, progress
 from unsee.atomic import whole_folder
 from unsee.data import Benchmark, Probe, check_sets, load_examples
 from unsee.errors import InputError
-from unsee.evaluate import measure_all
+from unsee.evaluate import check_numbers, measure_all
 from unsee.files import read_json, write_json
 from unsee.folder import abandon_folder, check_folder, start_folder
 from unsee.hallucination_check import check_hallucination, check_objects
@@ -201,9 +201,12 @@ def _take_over(base_records: Path, records: Path) -> None:
 
 
 def _measure(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, name: str) -> Records:
-    return measure_all(
+    found = measure_all(
         loaded, benchmark.probes, folder / "records" / name, settings.eval_batch_size, settings.max_new_tokens
     )
+    for records in found.values():
+        check_numbers(records, settings.model if name == "base" else f"{folder / 'model'}")
+    return found
 
 
 def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel) -> None:

@@ -340,3 +340,67 @@ def test_wrong_options_and_files(write: Write, tmp_path: Path) -> None:
         tofu_scores(tmp_path / "missing.json")
     with pytest.raises(InputError, match=r"b\.json: has no 'eval_log\.json'"):
         tofu_scores(logs, write("b.json", {}))
+
+
+# Rows are matched by identity, values are checked.
+
+
+def pope_files(write: Write, answers: list[dict[str, Any]]) -> tuple[Path, Path]:
+    asked = [{**row, "image": f"{row['question_id']}.jpg"} for row in QUESTIONS]
+    return write("q.jsonl", asked), write("a.jsonl", answers)
+
+
+@pytest.mark.parametrize("key", ["question_id", "id"])
+def test_pope_answers_with_ids_are_matched_by_them_and_not_by_place(key: str, write: Write) -> None:
+    answers: list[dict[str, Any]] = [{key: 2, "answer": "No"}, {key: 1, "answer": "Yes"}]
+    for order in (answers, answers[::-1]):
+        assert pope_scores(*pope_files(write, order))["accuracy"] == 1
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([{"question_id": 1, "answer": "Yes"}] * 2, "line 2: id 1 has an answer already"),
+        ([{"question_id": 1, "answer": "Yes"}, {"question_id": 7, "answer": "No"}], "line 2: id 7 is not in"),
+        ([{"image": "2.jpg", "answer": "No"}, {"image": "1.jpg", "answer": "Yes"}], "line 1: answers about '2.jpg'"),
+        (
+            [{"question_id": 1, "question": "Is there a cat in the image?", "answer": "Yes"}, {"question_id": 2}],
+            "line 1: answers 'Is there a cat",
+        ),
+    ],
+)
+def test_pope_answers_to_something_else_are_refused(answers: list[dict[str, Any]], message: str, write: Write) -> None:
+    with pytest.raises(InputError, match=message):
+        pope_scores(*pope_files(write, answers))
+
+
+def test_several_captions_of_an_image_are_matched_one_by_one(write: Write) -> None:
+    """The last one of an image stood for all of them."""
+    first = [{"image_id": 1, "caption": "A dog and a cat"}, {"image_id": 1, "caption": "A dog"}]
+    other = [{"image_id": 1, "caption": "A cat here"}, {"image_id": 1, "caption": "A dog sits on a cat"}]
+    files = write("c.jsonl", first), write("g.json", GOLD), write("s.txt", SYNONYMS)
+    scores = chair_scores(*files, write("m.jsonl", other))
+    # Cut to 3 and 2 words: "A dog and", "A dog" and "A cat here", "A dog".
+    assert (scores["chair_s_matched"], scores["other_chair_s_matched"]) == (0.0, 50.0)
+    with pytest.raises(
+        InputError, match=r"m\.jsonl: has 3 captions of image '1', of which .*c\.jsonl has 2; .*one by one"
+    ):
+        chair_scores(*files, write("m.jsonl", [*other, other[0]]))
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("avg_gt_loss", -3.0, "avg_gt_loss: row '1' is -3, not a loss of 0 or more"),
+        ("avg_paraphrased_loss", float("inf"), "avg_paraphrased_loss: row '1' is inf, not a loss of 0 or more"),
+        ("average_perturb_loss", [1.0, -0.5], "average_perturb_loss: row '1': row '1' is -0.5, not a loss"),
+        ("rougeL_recall", 5.0, "rougeL_recall: row '1' is 5, not a share between 0 and 1"),
+        ("rougeL_recall", -0.1, "rougeL_recall: row '1' is -0.1, not a share between 0 and 1"),
+    ],
+)
+def test_tofu_values_that_cannot_be_are_refused(column: str, value: Any, message: str, write: Write) -> None:
+    logs = tofu_log()
+    task = logs["eval_log_forget.json"]
+    logs["eval_log_forget.json"] = {**task, column: {**task[column], "1": value}}
+    with pytest.raises(InputError, match=r"eval_log_forget\.json: " + message):
+        tofu_scores(write("a.json", logs))

@@ -333,3 +333,10 @@ def test_bad_spans_are_named(spans: object, problem: str) -> None:
 )
 def test_a_bad_sentence_is_named(sentence: object, problem: str) -> None:
     assert problem in refused(Row({**SPANS, "sentence": sentence}, "row 1", Path()).example)
+
+
+@pytest.mark.parametrize("wrong", ["Ada", " ada. ", "Ada L."])
+def test_a_perturbed_answer_that_is_right_is_refused(wrong: str) -> None:
+    """It would be as likely as the truth, and a truth ratio of 1 reads as forgotten."""
+    with pytest.raises(InputError, match=r"perturbed_answers: '.*' is a right answer of this row; leave it out"):
+        row(**ASKED, paraphrased_answers=["Ada L."], perturbed_answers=["Bob", wrong]).example()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from unsee.errors import InputError
 from unsee.metrics.clear import SPLITS, score_clear, score_probe, task_log
 
 LN2, LN4, LN8 = math.log(2), math.log(4), math.log(8)
@@ -95,3 +98,17 @@ def test_missing_log_probability_is_nan_and_stays() -> None:
     scores = score_probe(task_log([NAME, {**NAME, "log_prob": None}]), "retain_name_vqa")
     assert math.isnan(scores.probability)
     assert scores.n == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda rows: rows[:-1], "the model has a row that gold was not asked ('q', '4')"),
+        (lambda rows: [*rows, rows[2]], "gold has a row that the model was not asked ('q', '2')"),
+        (lambda rows: [*rows[:-1], {**rows[-1], "question": "Who?"}], "gold has a row that the model was not asked"),
+    ],
+)
+def test_a_gold_that_was_asked_other_rows_is_refused(change: Callable[[Any], Any], message: str) -> None:
+    rows = [record(-LN2, -LN4, [-LN8 - step / 10], expected=f"{step}", question="q") for step in range(5)]
+    with pytest.raises(InputError, match=re.escape(message)):
+        score_clear({"forget_caption_vqa": rows}, {"forget_caption_vqa": change(rows)})

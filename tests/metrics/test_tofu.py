@@ -197,10 +197,10 @@ def test_rows_are_ordered_by_number() -> None:
         avg_gt_loss=column,
         avg_paraphrased_loss=column,
         average_perturb_loss={row: [value] for row, value in column.items()},
-        rougeL_recall=column,
+        rougeL_recall={row: value / 10 for row, value in column.items()},
     )
     log = parse_tofu_logs(small_logs(**{"eval_log.json": task}), "x")["retain"]
-    assert log.rouge_l_recall.tolist() == [0.0, 2.0, 10.0]
+    assert log.rouge_l_recall.tolist() == [0.0, 0.2, 1.0]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Every command prints a table, or with `--json` one JSON object in which a number
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -13,12 +14,14 @@ from typing import Annotated, Any, get_args
 import typer
 
 from unsee.commands.metrics_amber import amber_scores
+from unsee.commands.metrics_pope import pope_scores
+from unsee.commands.metrics_rows import one_of, quoted, string
 from unsee.commands.metrics_text import text_scores
 from unsee.commands.output import AsJson, console, print_json, table
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_json, read_text
 from unsee.metrics.hallucination import Chair, Lexicon, chair, match_lengths, parse_synonyms
-from unsee.metrics.pope import PARSERS, YesNo, pope
+from unsee.metrics.pope import PARSERS
 from unsee.metrics.tofu import parse_tofu_logs, score_tofu
 from unsee.metrics.truth import TruthRatio
 
@@ -57,8 +60,11 @@ def chair_command(
 
 @app.command("pope")
 def pope_command(
-    questions: Annotated[Path, typer.Option(help="JSON Lines: text, label.", show_default=False)],
-    answers: Annotated[Path, typer.Option(help="JSON Lines: question, answer; same order.", show_default=False)],
+    questions: Annotated[Path, typer.Option(help="JSON Lines: text, label (question_id).", show_default=False)],
+    answers: Annotated[
+        Path,
+        typer.Option(help="JSON Lines: answer; by question_id, or in order.", show_default=False),
+    ],
     parser: Annotated[str, typer.Option(help=f"How answers are read: {', '.join(PARSERS)}.")] = "official",
     as_json: AsJson = False,
 ) -> None:
@@ -98,7 +104,7 @@ def tofu_scores(logs: Path, retain: Path | None = None, truth_ratio: str = "geom
     Raises:
         InputError: a file is broken or lacks something, or the truth ratio is unknown.
     """
-    variant = _one_of("--truth-ratio", truth_ratio, get_args(TruthRatio))
+    variant = one_of("--truth-ratio", truth_ratio, get_args(TruthRatio))
     model = parse_tofu_logs(read_json(logs), str(logs))
     gold = parse_tofu_logs(read_json(retain), str(retain)) if retain else None
     scores = score_tofu(model, gold, variant)
@@ -140,37 +146,6 @@ def chair_scores(captions: Path, gold: Path, synonyms: Path, match: Path | None 
     return scores
 
 
-def pope_scores(questions: Path, answers: Path, parser: str = "official") -> dict[str, Any]:
-    """What `unsee metrics pope` prints: rates in [0, 1]; `yes_ratio` is that of the answers.
-
-    Raises:
-        InputError: a file is broken, the files do not belong together, or the parser is unknown.
-    """
-    read_answer = PARSERS[_one_of("--parser", parser, tuple(PARSERS))]
-    asked = [_question(row, f"{questions}, line {number}") for number, row in numbered_jsonl(questions)]
-    rows = list(numbered_jsonl(answers))
-    if not asked:
-        raise InputError(f"{questions}: holds no questions; each line is an object with text and label")
-    if len(rows) != len(asked):
-        raise InputError(
-            f"{answers}: {len(rows)} answers, but {questions} has {len(asked)} questions; give one for each"
-        )
-    parsed = []
-    for (number, row), (text, _) in zip(rows, asked, strict=True):
-        where = f"{answers}, line {number}"
-        if "question" in row and text.casefold() not in str(row["question"]).casefold():
-            raise InputError(f"{where}: answers {row['question']!r} where {text!r} is asked; keep the questions' order")
-        parsed.append(read_answer(_string(row, "answer", where)))
-    result = pope(parsed, [label for _, label in asked])
-    return {name: getattr(result, name) for name in ("accuracy", "precision", "recall", "f1", "yes_ratio")}
-
-
-def _one_of(option: str, value: str, known: tuple[Any, ...]) -> Any:
-    if value not in known:
-        raise InputError(f"{option} is {value!r}; it is one of {', '.join(known)}")
-    return value
-
-
 def _matched(prefix: str, result: Chair) -> dict[str, float]:
     return {f"{prefix}chair_s_matched": 100 * result.chair_s, f"{prefix}chair_i_matched": 100 * result.chair_i}
 
@@ -183,7 +158,7 @@ def _gold_objects(path: Path, lexicon: Lexicon) -> dict[str, frozenset[str]]:
     gold = {}
     for image, objects in images.items():
         if not isinstance(objects, list) or not all(isinstance(name, str) for name in objects):
-            raise InputError(f"{path}: image {image!r} has {_shown(objects)}; give a list of object names")
+            raise InputError(f"{path}: image {image!r} has {quoted(objects)}; give a list of object names")
         try:
             gold[image] = lexicon.categories(objects)
         except KeyError as error:
@@ -198,11 +173,11 @@ def _captions(path: Path, shown: Mapping[str, frozenset[str]], gold: Path) -> tu
         where = f"{path}, line {number}"
         image = row.get("image_id", row.get("image"))
         if isinstance(image, bool) or not isinstance(image, int | str):
-            raise InputError(f"{where}: image_id is {_shown(image)}; each line names its image and its caption")
+            raise InputError(f"{where}: image_id is {quoted(image)}; each line names its image and its caption")
         if str(image) not in shown:
             raise InputError(f"{where}: image {image!r} is not in {gold}; give its objects, an empty list if none")
         images.append(str(image))
-        texts.append(_string(row, "caption", where))
+        texts.append(string(row, "caption", where))
     if not texts:
         raise InputError(f"{path}: holds no captions; each line is an object with image_id and caption")
     return images, texts
@@ -211,32 +186,20 @@ def _captions(path: Path, shown: Mapping[str, frozenset[str]], gold: Path) -> tu
 def _captions_of(
     path: Path, images: list[str], first: Path, shown: Mapping[str, frozenset[str]], gold: Path
 ) -> list[str]:
-    """Captions of a second file for the images of the first, in its order."""
+    """Captions of a second file for the images of the first, in its order; several of one image one by one."""
     theirs, texts = _captions(path, shown, gold)
-    by_image = dict(zip(theirs, texts, strict=True))
-    missing = [image for image in images if image not in by_image]
-    if missing:
-        raise InputError(f"{path}: has no caption of image {missing[0]!r}, which {first} describes")
-    return [by_image[image] for image in images]
-
-
-def _question(row: Mapping[str, Any], where: str) -> tuple[str, YesNo]:
-    label = row.get("label")
-    if label not in ("yes", "no"):
-        raise InputError(f"{where}: label is {_shown(label)}; it is 'yes' or 'no'")
-    return _string(row, "text", where), label
-
-
-def _string(row: Mapping[str, Any], key: str, where: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str):
-        raise InputError(f"{where}: {key} is {_shown(value)}; it must be text")
-    return value
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return "missing" if value is None else text if len(text) <= 40 else text[:37] + "..."
+    by_image: dict[str, list[str]] = {}
+    for image, text in zip(theirs, texts, strict=True):
+        by_image.setdefault(image, []).append(text)
+    for image, count in Counter(images).items():
+        theirs_too = len(by_image.get(image, ()))
+        if theirs_too != count:
+            raise InputError(
+                f"{path}: has {f'{theirs_too} captions' if theirs_too else 'no caption'} of image {image!r}, of which "
+                f"{first} has {count}; captions are compared one by one"
+            )
+    turn = {image: iter(own) for image, own in by_image.items()}
+    return [next(turn[image]) for image in images]
 
 
 def _show(title: str, scores: Mapping[str, Any], as_json: bool) -> None:

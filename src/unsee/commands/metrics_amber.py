@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unsee.commands.metrics_rows import quoted
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_json, read_text
 from unsee.metrics.amber import DIMENSIONS, Dimension, amber, amber_score, dimension, discriminative
@@ -108,7 +109,7 @@ def _responses(path: Path) -> Iterator[tuple[str, str, str]]:
     for where, row in _rows(path):
         name, response = _id(row, where), row.get("response")
         if not isinstance(response, str):
-            raise InputError(f"{where}: response is {_shown(response)}; it must be text, empty if nothing was said")
+            raise InputError(f"{where}: response is {quoted(response)}; it must be text, empty if nothing was said")
         if name in seen:
             raise InputError(f"{where}: id {name} has a response already; give one for each id")
         seen.add(name)
@@ -133,15 +134,15 @@ def _annotation(row: Mapping[str, Any], where: str) -> _Picture | _Question:
         return _Picture(_names(truth, "truth", where), _names(row.get("hallu"), "hallu", where))
     about = dimension(kind) if isinstance(kind, str) else None
     if about is None:
-        raise InputError(f"{where}: type is {_shown(kind)}; it is generative, discriminative-... or relation")
+        raise InputError(f"{where}: type is {quoted(kind)}; it is generative, discriminative-... or relation")
     if truth not in ("yes", "no"):
-        raise InputError(f"{where}: truth is {_shown(truth)}; it is 'yes' or 'no'")
+        raise InputError(f"{where}: truth is {quoted(truth)}; it is 'yes' or 'no'")
     return _Question(truth, about)
 
 
 def _names(value: object, key: str, where: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise InputError(f"{where}: {key} is {_shown(value)}; it must be a list of object names")
+        raise InputError(f"{where}: {key} is {quoted(value)}; it must be a list of object names")
     return tuple(map(plain, value))
 
 
@@ -155,17 +156,12 @@ def _rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise InputError(f"{path}: must be one JSON list of objects, each with its id (or JSON Lines in a .jsonl file)")
     for number, row in enumerate(rows, start=1):
         if not isinstance(row, Mapping):
-            raise InputError(f"{path}, entry {number}: {_shown(row)} where an object is expected")
+            raise InputError(f"{path}, entry {number}: {quoted(row)} where an object is expected")
         yield f"{path}, entry {number}", row
 
 
 def _id(row: Mapping[str, Any], where: str) -> str:
     value = row.get("id")
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise InputError(f"{where}: id is {_shown(value)}; it must be a number or text")
+        raise InputError(f"{where}: id is {quoted(value)}; it must be a number or text")
     return str(value)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return "missing" if value is None else text if len(text) <= 40 else text[:37] + "..."

@@ -23,6 +23,7 @@ from unsee.data.example import AnswerSpan, Example, ImageSource
 from unsee.data.layouts import layout_of
 from unsee.data.pictures import upright
 from unsee.errors import InputError
+from unsee.metrics.answers import normalise
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 
@@ -57,8 +58,8 @@ class Row:
             subject=self._label("subject"),
             fact=self._label("fact"),
             id=self._label("id"),
-            paraphrased_answers=self._texts("paraphrased_answers"),
-            perturbed_answers=self._texts("perturbed_answers"),
+            paraphrased_answers=(paraphrased := self._texts("paraphrased_answers")),
+            perturbed_answers=self._wrong((answer, *paraphrased)),
             choices=choices,
             objects=None if self.values.get("objects") is None else self._texts("objects"),
             spans=self._spans(answer) if layout == "spans" else (),
@@ -94,6 +95,14 @@ class Row:
         if not isinstance(value, (list, tuple)):
             raise self.fail(key, f"{_kind(value)} where a list of strings is expected")
         return tuple(check_text(item, key, self) for item in value)
+
+    def _wrong(self, right: tuple[str, ...]) -> tuple[str, ...]:
+        """Perturbed answers; one that is right would be as likely as the truth, which reads as forgotten."""
+        found, known = self._texts("perturbed_answers"), {normalise(text) for text in right}
+        same = next((text for text in found if normalise(text) in known), None)
+        if same is not None:
+            raise self.fail("perturbed_answers", f"{_short(same)} is a right answer of this row; leave it out")
+        return found
 
     def _spans(self, caption: str) -> tuple[AnswerSpan, ...]:
         """Phrases to raise or to lower, and the caption as a whole where its sentence has a role."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Opening and closing brackets and quotes, and sentence punctuation: what may surround an answer without meaning.
 _SURROUNDING = frozenset({"Ps", "Pe", "Pi", "Pf", "Po"})
+ROUNDING = 1e-3  # nats a token by which rounding in low precision may take a log-probability above 0
 _MEANINGFUL = frozenset("%‰#@&")  # "5%" is not "5", "#1" is not "1"
 
 
@@ -78,7 +79,7 @@ def answer_probability(log_prob_sum: float, tokens: int) -> float:
     if tokens == 0 or math.isnan(log_prob_sum):
         return math.nan
     mean = log_prob_sum / tokens
-    if mean > 1e-3:  # rounding in low precision may pass zero by a hair, never by this much
+    if mean > ROUNDING:
         raise ValueError(f"log-probability {log_prob_sum:g} is above 0; pass the log-probability, not the loss")
     return math.exp(min(mean, 0.0))
 

@@ -8,12 +8,14 @@ leave ROUGE out. Questions in words, which the published evaluation never asks, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from unsee.errors import InputError
 from unsee.metrics.answers import rouge
 from unsee.metrics.forget_quality import (
     KolmogorovSmirnov,
@@ -75,6 +77,9 @@ def score_clear(
         records: rows by probe; probes that are not CLEAR's are passed over.
         gold: the same of a model trained without the forget set, for forget quality.
         variant: of the truth ratio, see `unsee.metrics.truth`.
+
+    Raises:
+        InputError: gold was not asked the same rows of the probe that forget quality compares.
     """
     probes = [probe for split in SPLITS.values() for probe in split] + list(TEXTUAL)
     logs = {probe: task_log(records[probe]) for probe in probes if probe in records}
@@ -85,8 +90,24 @@ def score_clear(
     }
     quality = None
     if gold is not None and FORGET_QUALITY in gold and FORGET_QUALITY in records:
+        _check_same(records[FORGET_QUALITY], gold[FORGET_QUALITY])
         quality = _forget_quality(records[FORGET_QUALITY], gold[FORGET_QUALITY], variant)
     return ClearScores(splits[True], splits[False], per_task, quality)
+
+
+def _check_same(rows: Rows, gold: Rows) -> None:
+    """InputError unless both models were asked the same; the order does not matter."""
+    ours, theirs = (Counter(map(_identity, side)) for side in (rows, gold))
+    for whose, other, more in (("gold has", "the model", theirs - ours), ("the model has", "gold", ours - theirs)):
+        for (name, question, expected), _ in more.items():
+            raise InputError(
+                f"{FORGET_QUALITY}: {whose} a row that {other} was not asked ({name or question[:60]!r}, "
+                f"{expected[:60]!r}); measure both on the same rows"
+            )
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[str | None, str, str]:
+    return row.get("id"), row.get("question", ""), row["expected"]
 
 
 def task_log(rows: Rows) -> TaskLog:

@@ -8,6 +8,7 @@ token (nats).
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from statistics import fmean
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unsee.errors import InputError
-from unsee.metrics.answers import rouge
+from unsee.metrics.answers import ROUNDING, rouge
 from unsee.metrics.forget_quality import KolmogorovSmirnov, ks_two_sample
 from unsee.metrics.truth import (
     TruthRatio,
@@ -143,7 +144,7 @@ def parse_tofu_logs(logs: object, where: str) -> dict[str, TaskLog]:
         where: the file's name, for messages.
 
     Raises:
-        InputError: a task, a metric or a row is missing or is not a number.
+        InputError: a task, a metric or a row is missing or is not a number, a loss is below 0, a ROUGE outside [0, 1].
     """
     if not isinstance(logs, Mapping):
         raise InputError(f"{where}: holds no JSON object; a TOFU log is {{file: {{metric: {{row: value}}}}}}")
@@ -163,8 +164,8 @@ def _parse_task(task: Mapping[str, Any], where: str) -> TaskLog:
         raise InputError(f"{where}: avg_gt_loss has no rows; there is nothing to score")
     return TaskLog(
         rouge_l_recall=_rouge_l_recall(task, rows, where),
-        answer=-_numbers(answers, rows, f"{where}: avg_gt_loss"),
-        paraphrase=-_numbers(_column(task, "avg_paraphrased_loss", where), rows, f"{where}: avg_paraphrased_loss"),
+        answer=_log_probs(answers, rows, f"{where}: avg_gt_loss"),
+        paraphrase=_log_probs(_column(task, "avg_paraphrased_loss", where), rows, f"{where}: avg_paraphrased_loss"),
         perturbed=_perturbed(_column(task, "average_perturb_loss", where), rows, f"{where}: average_perturb_loss"),
     )
 
@@ -176,8 +177,17 @@ def _column(task: Mapping[str, Any], name: str, where: str) -> Mapping[str, Any]
     return column
 
 
-def _numbers(column: Mapping[str, Any], rows: list[str], where: str) -> Floats:
-    return np.array([_number(column, row, where) for row in rows], dtype=np.float64)
+def _log_probs(losses: Mapping[str, Any], rows: list[str], where: str) -> Floats:
+    """The negative of losses, which are 0 or more up to rounding."""
+    return -_numbers(losses, rows, where, (-ROUNDING, sys.float_info.max), "a loss of 0 or more")
+
+
+def _numbers(column: Mapping[str, Any], rows: list[str], where: str, within: tuple[float, float], what: str) -> Floats:
+    found = np.array([_number(column, row, where) for row in rows], dtype=np.float64)
+    for row, value in zip(rows, found, strict=True):
+        if value < within[0] or value > within[1]:  # NaN stays, and reaches whatever is made of it
+            raise InputError(f"{where}: row {row!r} is {value:g}, not {what}")
+    return found
 
 
 def _number(column: Mapping[str, Any], row: str, where: str) -> float:
@@ -194,14 +204,15 @@ def _perturbed(column: Mapping[str, Any], rows: list[str], where: str) -> list[F
         if not isinstance(losses, list) or not losses:
             raise InputError(f"{where}: row {row!r} is {_shown(losses)}, not a list of losses of wrong answers")
         indexed = {str(index): loss for index, loss in enumerate(losses)}
-        perturbed.append(-_numbers(indexed, list(indexed), f"{where}: row {row!r}"))
+        perturbed.append(_log_probs(indexed, list(indexed), f"{where}: row {row!r}"))
     return perturbed
 
 
 def _rouge_l_recall(task: Mapping[str, Any], rows: list[str], where: str) -> Floats:
     """The stored recalls, or, where a log was written without them, those of its stored generations."""
     if task.get("rougeL_recall"):
-        return _numbers(_column(task, "rougeL_recall", where), rows, f"{where}: rougeL_recall")
+        column = _column(task, "rougeL_recall", where)
+        return _numbers(column, rows, f"{where}: rougeL_recall", (0.0, 1.0), "a share between 0 and 1")
     texts = _column(task, "generated_text", where)
     recalls = []
     for row in rows:

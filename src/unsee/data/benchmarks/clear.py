@@ -24,6 +24,7 @@ from unsee.data.benchmarks.sets import (
     choices_among,
     one_of,
     without_questions,
+    wrong_among,
 )
 from unsee.data.benchmarks.source import Source, open_source, text, texts
 from unsee.data.example import Benchmark, Example
@@ -147,7 +148,7 @@ class _Clear:
         for number, row in enumerate(self._rows(config, columns)):
             answer, options = text(row, "answer"), texts(row, "options")
             question = text(row, "question") if own_question else self._draw(NAME_QUESTIONS, f"{number}/{answer}")
-            wrong = tuple(option for option in options if option != answer)
+            wrong = wrong_among(options, answer)
             values = {"perturbed_answers": wrong, "choices": choices_among(answer, options, self.seed)}
             subject = None if own_question else answer
             found.append(self._example(row, question, answer, subject=subject, id=f"{config}/{number}", **values))
@@ -157,15 +158,17 @@ class _Clear:
         answer = text(row, "caption")
         alternatives: dict[str, Any] = {}
         if columns:
+            paraphrased = text(row, "paraphrased_caption")
             alternatives = {
-                "paraphrased_answers": (text(row, "paraphrased_caption"),),
-                "perturbed_answers": texts(row, "perturbed_captions"),
+                "paraphrased_answers": (paraphrased,),
+                "perturbed_answers": wrong_among(texts(row, "perturbed_captions"), answer, paraphrased),
             }
         question = self._draw(CAPTION_QUESTIONS, answer)
         return self._example(row, question, answer, subject=text(row, "name"), fact="caption", **alternatives)
 
     def _name(self, row: Row) -> Example:
-        name, wrong = text(row, "name"), texts(row, "perturbed_names")
+        name = text(row, "name")
+        wrong = wrong_among(texts(row, "perturbed_names"), name)
         question = self._draw(NAME_QUESTIONS, text(row, "caption"))
         choices = choices_among(name, wrong, self.seed)
         return self._example(row, question, name, subject=name, fact="name", perturbed_answers=wrong, choices=choices)

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from unsee.data.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES
-from unsee.data.benchmarks.sets import assembled, one_of, without_questions
+from unsee.data.benchmarks.sets import assembled, one_of, without_questions, wrong_among
 from unsee.data.benchmarks.source import Folder, Source, open_source, text
 from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
@@ -154,7 +154,7 @@ def _questions(profile: _Profile) -> Iterator[tuple[str, Example]]:
                 problem = f"Correct_Answer is {item.get('Correct_Answer')!r}, none of {', '.join(options)}"
                 raise profile.row.fail(column, problem)
             choices = tuple(options.values())
-            wrong = tuple(option for option in choices if option != answer)
+            wrong = wrong_among(choices, answer)
             values = {"choices": choices, "perturbed_answers": wrong, "fact": f"classification {number}"}
             yield "classification", _asked(profile, item.get("Question"), answer, seen, column, values)
     for task, name in (("cloze", "Mask_Task"), ("generation", "Generation_Task")):

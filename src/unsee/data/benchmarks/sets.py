@@ -42,6 +42,12 @@ def choices_among(answer: str, options: Sequence[str], seed: int) -> tuple[str, 
     return tuple(choices)
 
 
+def wrong_among(options: Sequence[str], *right: str) -> tuple[str, ...]:
+    """The options that are wrong: published rows list a right answer among their perturbed ones here and there."""
+    known = {normalise(text) for text in right}
+    return tuple(option for option in options if normalise(option) not in known)
+
+
 def without_questions(rows: Sequence[Example], asked: Sequence[Example]) -> list[Example]:
     """The rows whose question, but for case and punctuation, is none of those that are asked in words.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from unsee.data.benchmarks.schemas import PERCENTAGES
-from unsee.data.benchmarks.sets import assembled, choices_among, one_of
+from unsee.data.benchmarks.sets import assembled, choices_among, one_of, wrong_among
 from unsee.data.benchmarks.source import Source, open_source, text, texts
 from unsee.data.example import Benchmark, Example
 
@@ -61,11 +61,11 @@ def _perturbed(source: Source, config: str, authors: dict[str, str | None]) -> l
     return [
         Example(
             text(row, "question"),
-            text(row, "answer"),
+            answer := text(row, "answer"),
             subject=authors.get(text(row, "question")),
             id=f"{config}/{number}",
-            paraphrased_answers=(text(row, "paraphrased_answer"),),
-            perturbed_answers=texts(row, "perturbed_answer"),
+            paraphrased_answers=(paraphrased := text(row, "paraphrased_answer"),),
+            perturbed_answers=wrong_among(texts(row, "perturbed_answer"), answer, paraphrased),
         )
         for number, row in enumerate(source.rows(config, columns))
     ]
@@ -77,7 +77,7 @@ def _options(source: Source, config: str, seed: int) -> list[Example]:
             text(row, "question"),
             answer := text(row, "answer"),
             id=f"{config}/{number}",
-            perturbed_answers=(wrong := texts(row, "perturbed_answer")),
+            perturbed_answers=(wrong := wrong_among(texts(row, "perturbed_answer"), answer)),
             choices=choices_among(answer, wrong, seed),
         )
         for number, row in enumerate(source.rows(config, ("question", "answer", "perturbed_answer")))
