@@ -98,6 +98,7 @@ def test_what_is_written_is_read_back_by_this_reader_and_by_others(value: Any) -
         ('{"a": NaN}', "scores.json: NaN is no number; JSON has null for what is missing"),
         ("[1, -Infinity]", "-Infinity is no number"),
         ("1e999", "'1e999' is larger than any number that can be kept"),
+        ("[1" + "0" * 400 + "]", "is larger than any number that can be kept"),
         ("9" * 5000, "JSON that cannot be read"),
         ("[" * 100_000, "JSON that cannot be read"),
         ('{"a":' * 100_000, "JSON that cannot be read"),

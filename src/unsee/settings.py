@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from unsee import limits
+from unsee.data.paths import from_address
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
 from unsee.gate import Gate, gate_of
@@ -220,6 +221,7 @@ def _absolute(source: str, folder: Path = Path()) -> str:
         source: a path, `FOLDER:CONFIGURATION`, or a hub id, with `#SPLIT` behind it or without.
         folder: where relative paths start.
     """
+    source = from_address(source)
     path = os.path.abspath(folder / Path(source).expanduser())
     whole = path.rpartition("#")[0] if "#" in source and not os.path.exists(path) else path
     place, colon, _ = whole.rpartition(":")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 from collections.abc import Hashable
 from typing import Any, ClassVar
 
@@ -39,7 +40,9 @@ def parse_json(text: str, where: str, hint: str = "", one_line: bool = False) ->
             that is nested too deep.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number)
+        return json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number, parse_int=_integer
+        )
     except json.JSONDecodeError as error:
         line = "" if one_line else f", line {error.lineno}"
         raise InputError(f"{where}{line}: broken JSON ({error.msg}, column {error.colno}){hint}") from error
@@ -65,6 +68,13 @@ def _constant(name: str) -> float:
 def _number(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
+        raise InputError(f"{_short(text)} is larger than any number that can be kept")
+    return value
+
+
+def _integer(text: str) -> int:
+    value = int(text)
+    if abs(value) > sys.float_info.max:
         raise InputError(f"{_short(text)} is larger than any number that can be kept")
     return value
 
@@ -154,7 +164,7 @@ def dump_yaml(value: Any) -> str:
 def _whole(_: _Loader, node: yaml.ScalarNode) -> int:
     text = node.value.lower()
     base = {"0x": 16, "0o": 8}.get(text[:2], 10)
-    return int(text[2:] if base != 10 else text, base)
+    return _integer(text) if base == 10 else int(text[2:], base)
 
 
 def _fraction(_: _Loader, node: yaml.ScalarNode) -> float:

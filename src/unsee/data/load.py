@@ -12,10 +12,11 @@ from typing import Any
 
 from unsee.data.example import Example, ImageSource
 from unsee.data.folders import folder_rows, hub_rows
+from unsee.data.paths import located, not_found
 from unsee.data.pictures import decode
 from unsee.data.rows import Row
 from unsee.data.tables import SUFFIXES, file_rows
-from unsee.errors import InputError, did_you_mean
+from unsee.errors import InputError
 from unsee.progress import progress
 
 _HUB_ID = re.compile(r"(?P<name>[\w-][\w.-]*/[\w-][\w.-]*)(:(?P<config>[\w.-]+))?", re.ASCII)
@@ -85,18 +86,14 @@ def _rows(source: str | Path, split: str | None) -> Iterator[Row]:
     folder, _, config = str(source).rpartition(":")
     if os.path.isdir(folder):
         return folder_rows(Path(folder), config, split)
+    otherwise = located(str(source))
+    if otherwise is not None and otherwise != path:
+        return _rows(otherwise, split)
     hub = _HUB_ID.fullmatch(source) if isinstance(source, str) else None
     # `data/forgt` beside a folder `data` is a slip of the pen, not a wish to ask the hub.
     if hub and path.suffix not in SUFFIXES and not path.parent.exists():
         return hub_rows(hub["name"], hub["config"], split)
-    raise InputError(f"no such file or folder: {source}{_nearby(path)}")
-
-
-def _nearby(path: Path) -> str:
-    try:
-        return did_you_mean(path.name, [entry.name for entry in path.parent.iterdir()])
-    except OSError:
-        return "; its folder cannot be looked into"
+    raise InputError(f"no such file or folder: {source}{not_found(str(source))}")
 
 
 def _check_images(found: Sequence[tuple[str, Example]]) -> None:

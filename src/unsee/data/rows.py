@@ -21,6 +21,7 @@ from PIL import Image
 from unsee.data.conversation import question_and_answer
 from unsee.data.example import AnswerSpan, Example, ImageSource
 from unsee.data.layouts import layout_of
+from unsee.data.paths import from_address, located, not_found
 from unsee.data.pictures import upright
 from unsee.errors import InputError
 from unsee.metrics.answers import normalise
@@ -185,19 +186,20 @@ class Row:
         return content.getvalue()
 
     def _file(self, key: str, value: str) -> Path:
-        if _URL.match(value):
+        if _URL.match(value) and not value.lower().startswith("file://"):
             raise self.fail(key, f"{_short(value)} is a URL; nothing is fetched, so download it and give its path")
-        path = self.folder / value
-        if not value:
+        if not value.strip():
             raise self.fail(key, "an empty path; give the path of a picture, or null for none")
         try:
-            found = path.is_file()
-        except OSError as error:
-            raise self.fail(key, f"cannot read {path}: {error.strerror or error}") from error
-        if not found:
-            base = "" if Path(value).is_absolute() else f"; a relative path starts at {self.folder}"
-            raise self.fail(key, f"no such file: {path}{base}")
-        return path
+            found = located(value, self.folder)
+            if found is not None and found.is_file():
+                return found
+        except (OSError, ValueError) as error:
+            raise self.fail(
+                key, f"cannot read {self.folder / value}: {getattr(error, 'strerror', None) or error}"
+            ) from error
+        base = "" if Path(from_address(value)).is_absolute() else f"; a relative path starts at {self.folder}"
+        raise self.fail(key, f"no such file: {self.folder / value}{base}{not_found(value, self.folder)}")
 
 
 def check_text(value: Any, key: str, row: Row) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +16,7 @@ import torch
 from PIL import Image
 
 from unsee.data.example import NEW_TOKENS, Example
+from unsee.data.paths import placed
 from unsee.data.pictures import FORMATS
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_text
@@ -86,12 +88,13 @@ def _endings() -> frozenset[str]:
     return frozenset(ending for ending, name in Image.EXTENSION.items() if name in FORMATS)
 
 
-def read_captions(path: Path) -> list[Source]:
+def read_captions(path: Path, images: Path | None = None) -> list[Source]:
     """Captions that the user brings.
 
     Args:
         path: JSON Lines with image and caption (and question, where it is known), or lines `image ### caption` in a
             file with another ending than .jsonl, as released with the paper.
+        images: the folder of the pictures, whose files may be called a little otherwise (backslashes, say).
 
     Raises:
         InputError: the file cannot be read, a row lacks something or is no whole text, or there is none.
@@ -99,7 +102,9 @@ def read_captions(path: Path) -> list[Source]:
     rows = _from_jsonl(path) if path.suffix.lower() in (".jsonl", ".json", ".ndjson") else _from_lines(path)
     if not rows:
         raise InputError(f"{path}: holds no captions")
-    return rows
+    if images is None:
+        return rows
+    return [replace(row, image=Path(os.path.relpath(placed(row.image, images), images)).as_posix()) for row in rows]
 
 
 def _from_jsonl(path: Path) -> list[Source]:

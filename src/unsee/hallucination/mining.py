@@ -52,7 +52,7 @@ class _Run:
 
     def __init__(self, mining: Mining) -> None:
         self._mining = mining
-        sources = read_captions(mining.captions) if mining.captions else pictures_in(mining.images)
+        sources = read_captions(mining.captions, mining.images) if mining.captions else pictures_in(mining.images)
         self._passed_over = Counter[str]() if mining.captions else passed_over(mining.images)
         if not mining.images.is_dir():
             raise InputError(f"--images {mining.images}: no such folder")

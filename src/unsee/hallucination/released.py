@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from unsee.data.paths import placed
 from unsee.errors import InputError
 from unsee.files import read_json, read_jsonl, read_text, write_bytes, write_json, write_text
 from unsee.hallucination.captions import PROMPT, SEPARATOR, check_whole, read_captions
@@ -67,7 +68,7 @@ def _from_scores(
         places = locate(caption, phrases).phrases
         found = [by_phrase[" ".join(place.text.lower().split())] for place in places]
         spans, sentence = select(caption, places, found, thresholds, conflict)
-        yield CaptionRow(images / image, question, caption, spans, sentence, thresholds.unit or "cosine_100")
+        yield CaptionRow(placed(image, images), question, caption, spans, sentence, thresholds.unit or "cosine_100")
 
 
 def _captions_for(folder: Path, images: Sequence[str]) -> list[str]:
@@ -130,7 +131,7 @@ def _from_samples(folder: Path, images: Path, thresholds: Thresholds, question: 
     for (image, caption), rows in spans.items():
         sentence = _kept(whole[image][caption], thresholds)
         merged = tuple(_merged(rows, thresholds))
-        yield CaptionRow(images / image, question, caption, merged, sentence, thresholds.unit or "cosine_100")
+        yield CaptionRow(placed(image, images), question, caption, merged, sentence, thresholds.unit or "cosine_100")
 
 
 def _merged(samples: Iterable[Row], thresholds: Thresholds) -> Iterator[Span]:
