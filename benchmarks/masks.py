@@ -92,7 +92,7 @@ def measure(width: int, layers: int, count: int, rows: int, repeats: int) -> dic
     times: dict[str, list[float]] = {"plain": [], "mask": []}
     for _ in range(repeats):
         times["plain"].append(seconds(lambda: plain(found, [*forget, *preserve])))
-        times["mask"].append(seconds(lambda: masks.append(SaliencyMask.build(found, forget, preserve))))
+        times["mask"].append(seconds(lambda: masks.append(SaliencyMask.build(Policy(found), forget, preserve))))
     sizes = file_sizes(masks[-1])
     middle = {name: median(values) for name, values in times.items()}
     return {

@@ -37,7 +37,7 @@ def compare(image_tokens: int, options: Any) -> dict[str, Any]:
     forget = bench.examples(options.rows, answer=15, image_size=size, seed=0)
     retain = bench.examples(options.rows, answer=15, image_size=size, seed=1)
     encoder, policy = loaded.encoder, Policy(loaded.model)
-    reference = CachedReference.compute(loaded.model, encoder, forget, options.rows, None, "")
+    reference = CachedReference.compute(Policy(loaded.model), encoder, forget, [range(options.rows)], None, "")
     batch = UnlearnBatch(forget=encoder.batch(forget), retain=encoder.batch(retain))
     together = encoder.batch([*forget, *retain])
     optimizer = torch.optim.AdamW(loaded.model.parameters(), lr=1e-6)
@@ -75,7 +75,7 @@ def _move(optimizer: torch.optim.Optimizer) -> None:
 
 
 def _reference(loaded: LoadedModel, forget: Any) -> Any:
-    return lambda: CachedReference.compute(loaded.model, loaded.encoder, forget, len(forget), None, "")
+    return lambda: CachedReference.compute(Policy(loaded.model), loaded.encoder, forget, [range(len(forget))], None, "")
 
 
 if __name__ == "__main__":

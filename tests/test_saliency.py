@@ -58,9 +58,9 @@ def difference(forget: Tensor, preserve: Tensor, gamma: float = 1.0) -> Tensor:
     """F_forget / N_forget - gamma * F_preserve / N_preserve of known gradients, with the margin for ties."""
     model = Known(forget.shape[1])
     totals = {"weight": torch.zeros(forget.shape[1])}
-    add_squared_gradients(model, Known.batches(forget), totals, {"weight": 1.0})
+    add_squared_gradients(Policy(model), Known.batches(forget), totals, {"weight": 1.0})
     totals["weight"] *= (1 + TIE) / len(forget)
-    add_squared_gradients(model, Known.batches(preserve), totals, {"weight": -gamma / len(preserve)})
+    add_squared_gradients(Policy(model), Known.batches(preserve), totals, {"weight": -gamma / len(preserve)})
     return totals["weight"]
 
 
@@ -68,7 +68,7 @@ def fisher(model: nn.Module, some: list[Batch]) -> dict[str, Tensor]:
     """The sum of squared gradients."""
     totals = {name: torch.zeros_like(weight, dtype=torch.float32) for name, weight in model.named_parameters()}
     totals = {name: total for name, total in totals.items() if model.get_parameter(name).requires_grad}
-    add_squared_gradients(model, some, totals, dict.fromkeys(totals, 1.0))
+    add_squared_gradients(Policy(model), some, totals, dict.fromkeys(totals, 1.0))
     return totals
 
 
@@ -153,7 +153,7 @@ def test_squares_are_scaled_and_those_without_a_scale_dropped() -> None:
     loaded = tiny.llava()
     plain = fisher(loaded.model, batches(loaded, 4, 2))
     totals = {name: torch.ones_like(total) for name, total in plain.items()}
-    add_squared_gradients(loaded.model, batches(loaded, 4, 2), totals, {"lm_head.weight": -0.5})
+    add_squared_gradients(Policy(loaded.model), batches(loaded, 4, 2), totals, {"lm_head.weight": -0.5})
     for name, total in totals.items():
         torch.testing.assert_close(total, 1 - 0.5 * plain[name] if name == "lm_head.weight" else torch.ones_like(total))
     assert not any(weight.grad is not None for weight in loaded.model.parameters())
@@ -240,7 +240,7 @@ def test_a_failing_pass_leaves_no_hooks_behind() -> None:
 def test_frozen_weights_have_no_saliency(build: Build) -> None:
     loaded = build()
     freeze_other_parts(loaded.model, ("projector",))
-    mask = SaliencyMask.build(loaded.model, batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2))
+    mask = SaliencyMask.build(Policy(loaded.model), batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2))
     assert set(mask.bits) == {name for name, weight in loaded.model.named_parameters() if weight.requires_grad}
 
 
@@ -253,7 +253,7 @@ def test_defect_small_half_precision_gradients_do_not_vanish() -> None:
     for gradient, rows in ((1e-4, 1), (1.8e-4, 1), (2e-3, 97), (5e-4, 97), (1e-2, 2455), (2e-3, 2455)):
         model, totals = Known(1, torch.float16), {"weight": torch.zeros(1)}
         value = torch.tensor([[gradient]], dtype=torch.float16)
-        add_squared_gradients(model, Known.batches(value.expand(rows, 1)), totals, {"weight": 1 / rows})
+        add_squared_gradients(Policy(model), Known.batches(value.expand(rows, 1)), totals, {"weight": 1 / rows})
         exact = value.double().square().item()
         assert totals["weight"].item() == pytest.approx(exact, rel=1e-4), gradient
         assert abs(float(torch.tensor(gradient).half().square().div(rows)) * rows - exact) > 0.1 * exact or rows == 1
@@ -267,7 +267,7 @@ def test_defect_long_sums_are_not_cut_short(rows: int, in_bfloat16: float) -> No
         low += torch.ones(1, dtype=torch.bfloat16) / rows
     assert low.item() == pytest.approx(in_bfloat16, abs=1e-5)  # what happens there
     model, totals = Known(1, torch.bfloat16), {"weight": torch.zeros(1)}
-    add_squared_gradients(model, Known.batches(torch.ones(rows, 1)), totals, {"weight": 1 / rows})
+    add_squared_gradients(Policy(model), Known.batches(torch.ones(rows, 1)), totals, {"weight": 1 / rows})
     assert totals["weight"].item() == pytest.approx(1.0, rel=1e-4)
 
 
@@ -286,7 +286,7 @@ def test_defect_image_tokens_are_not_labels() -> None:
 def test_defect_a_weight_that_no_gradient_reaches_is_no_error() -> None:
     """Without a gradient on either side the released code swallows a TypeError and leaves the number 0 as a mask."""
     loaded = tiny.llava()
-    mask = SaliencyMask.build(loaded.model, batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2))
+    mask = SaliencyMask.build(Policy(loaded.model), batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2))
     idle = [name for name in mask.bits if "vision_tower.encoder.layers.2." in name]
     assert idle
     for name in idle:
@@ -297,7 +297,7 @@ def test_defect_a_weight_that_no_gradient_reaches_is_no_error() -> None:
 def test_defect_every_weight_that_may_move_has_a_mask() -> None:
     """Popped names (embeddings, norms, head) were free to take the whole ascent, 3.7 % of LLaVA-7B."""
     loaded = tiny.llava()
-    mask = SaliencyMask.build(loaded.model, batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2))
+    mask = SaliencyMask.build(Policy(loaded.model), batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2))
     names = [name for name, _ in loaded.model.named_parameters()]
     kept = ("proj", "fc", "linear", "mlp", "qkv")
     assert len(names) == 80
@@ -337,9 +337,9 @@ def test_defect_words_do_not_dilute_what_protects_the_vision_tower() -> None:
     forget, images = ([row for row in tiny.examples(9, seed) if row.image is not None] for seed in (0, 2))
     told = [row for row in tiny.examples(30, 3) if row.image is None]
     one = [[loaded.encoder.batch([row]) for row in rows] for rows in (forget, images, told)]
-    without = SaliencyMask.build(loaded.model, one[0], one[1])
-    apart = SaliencyMask.build(loaded.model, one[0], one[1], one[2])
-    mixed = SaliencyMask.build(loaded.model, one[0], [*one[1], *one[2]])
+    without = SaliencyMask.build(Policy(loaded.model), one[0], one[1])
+    apart = SaliencyMask.build(Policy(loaded.model), one[0], one[1], one[2])
+    mixed = SaliencyMask.build(Policy(loaded.model), one[0], [*one[1], *one[2]])
     part_of = part_of_parameters(loaded.model)
     seeing = [name for name, part in part_of.items() if part != "language"]
     saying = [name for name, part in part_of.items() if part == "language"]
@@ -348,7 +348,7 @@ def test_defect_words_do_not_dilute_what_protects_the_vision_tower() -> None:
     assert all(torch.equal(apart.bits[name], mixed.bits[name]) for name in saying)
     assert any(not torch.equal(apart.bits[name], without.bits[name]) for name in saying)
     # Whatever is given to protect the language model protects nothing else, be it with images.
-    seen = SaliencyMask.build(loaded.model, one[0], one[1], one[1][:2])
+    seen = SaliencyMask.build(Policy(loaded.model), one[0], one[1], one[1][:2])
     assert all(torch.equal(seen.bits[name], without.bits[name]) for name in seeing)
 
 
@@ -409,7 +409,7 @@ def test_density_counts_the_weights_that_the_forget_set_reaches_alone() -> None:
     # Embeddings of words that do not occur pass, and are not counted: nothing is forgotten through them.
     loaded = tiny.llava()
     forget, preserve = batches(loaded, 4, 2), batches(loaded, 9, 2, seed=2)
-    mask = SaliencyMask.build(loaded.model, forget, preserve)
+    mask = SaliencyMask.build(Policy(loaded.model), forget, preserve)
     sums = fisher(loaded.model, forget)
     reached = {name: total > 0 for name, total in sums.items()}
     table = "model.language_model.embed_tokens.weight"
@@ -421,7 +421,7 @@ def test_density_counts_the_weights_that_the_forget_set_reaches_alone() -> None:
     assert 0.05 < mask.reach([table]) < 0.5
     every = sum(int(one.sum()) for one in reached.values())
     assert mask.reach() == pytest.approx(every / sum(weight.numel() for weight in loaded.model.parameters()))
-    assert SaliencyMask.build(loaded.model, forget, preserve, gate=Gate(gamma=0)).density() == 1.0
+    assert SaliencyMask.build(Policy(loaded.model), forget, preserve, gate=Gate(gamma=0)).density() == 1.0
 
 
 def test_density_of_a_mask_made_by_hand_is_the_share_of_weights_that_pass() -> None:
@@ -438,7 +438,7 @@ def test_density_of_a_mask_made_by_hand_is_the_share_of_weights_that_pass() -> N
 def test_the_mask_of_a_model_compares_mean_squared_gradients(build: Build) -> None:
     loaded = build()
     forget, preserve = batches(loaded, 4, 2), batches(loaded, 9, 2, seed=2)
-    mask = SaliencyMask.build(loaded.model, forget, preserve)
+    mask = SaliencyMask.build(Policy(loaded.model), forget, preserve)
     forget_sums, preserve_sums = fisher(loaded.model, forget), fisher(loaded.model, preserve)
     for name, total in forget_sums.items():
         clear = (total / 2 - preserve_sums[name] / 5).abs() > 1e-3 * total / 2  # all but near-ties
@@ -451,7 +451,8 @@ def test_a_larger_gamma_lets_less_through() -> None:
     loaded = tiny.llava()
     forget, preserve = batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2)
     densities = [
-        SaliencyMask.build(loaded.model, forget, preserve, gate=Gate(gamma=gamma)).density() for gamma in (0, 0.5, 1, 2)
+        SaliencyMask.build(Policy(loaded.model), forget, preserve, gate=Gate(gamma=gamma)).density()
+        for gamma in (0, 0.5, 1, 2)
     ]
     assert densities[0] == 1.0
     assert densities == sorted(densities, reverse=True)
@@ -464,7 +465,7 @@ def test_vision_and_language_have_thresholds_of_their_own(build: Build) -> None:
     forget, preserve = batches(loaded, 4, 2), batches(loaded, 4, 2, seed=2)
 
     def built(**gammas: float) -> SaliencyMask:
-        return SaliencyMask.build(loaded.model, forget, preserve, gate=Gate(**gammas))
+        return SaliencyMask.build(Policy(loaded.model), forget, preserve, gate=Gate(**gammas))
 
     one, two = built(gamma=1.0), built(gamma=2.0)
     for mixed in (built(gamma=1.0, gamma_language=2.0), built(gamma=2.0, gamma_vision=1.0)):
@@ -479,7 +480,7 @@ def test_a_gamma_that_leaves_nothing_to_forget_through_is_refused(build: Build) 
     loaded = build()
     same = batches(loaded, 4, 2)
     with pytest.raises(InputError, match=r"gamma=2\.0 masks out every weight"):
-        SaliencyMask.build(loaded.model, same, same, gate=Gate(gamma=2.0))
+        SaliencyMask.build(Policy(loaded.model), same, same, gate=Gate(gamma=2.0))
 
 
 def test_an_empty_set_is_refused() -> None:
@@ -487,7 +488,7 @@ def test_an_empty_set_is_refused() -> None:
     some = batches(loaded, 2, 2)
     for forget, preserve in (([], some), (some, [])):
         with pytest.raises(InputError, match="at least one forget and one preserve example"):
-            SaliencyMask.build(loaded.model, forget, preserve)
+            SaliencyMask.build(Policy(loaded.model), forget, preserve)
 
 
 def test_a_mask_that_matches_no_weight_is_refused() -> None:

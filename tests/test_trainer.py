@@ -148,7 +148,7 @@ def test_a_step_follows_the_gradient_of_the_whole_objective(build: Build, name: 
         prepared=trainer.prepared,
     )
     change = WeightChange(expected.model, keep_start=True)
-    terms = method.terms(batch, Policy(expected.model), CopyReference(expected.model))
+    terms = method.terms(batch, Policy(expected.model), CopyReference(Policy(expected.model)))
     sum(term.value for term in terms).backward()  # type: ignore[union-attr]
     torch.optim.SGD(expected.model.parameters(), lr=0.5).step()
     if isinstance(method, Finishes):
@@ -311,7 +311,7 @@ def test_the_mask_is_that_of_the_starting_weights_and_is_kept(tmp_path: Path) ->
     kept = [*RETAIN, *PRESERVE]  # fewer rows of either kind than a batch has
     images, words = ([one for one in kept if (one.image is None) == blind] for blind in (False, True))
     expected = SaliencyMask.build(
-        tiny.llava().model,
+        Policy(tiny.llava().model),
         [loaded.encoder.batch(FORGET[start : start + 8]) for start in (0, 8)],
         [loaded.encoder.batch(images)],
         [loaded.encoder.batch(words)],

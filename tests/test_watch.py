@@ -6,16 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from transformers import TrainerCallback
 
 from tests import tiny
 from tests.families import weights_of
 from unsee.data import Example
 from unsee.data.example import AnswerSpan
+from unsee.errors import InputError
 from unsee.methods import build
 from unsee.settings import Guard, parse
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
-from unsee.vlm import LoadedModel
-from unsee.watch import Watch, watched
+from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.vlm import LoadedModel, LoraOptions, load
+from unsee.watch import STATE, Watch, watched
 
 FORGET = [Example("Where does Ada Byron live?", "London"), Example("Where?", "Oslo")]
 RETAIN = [Example(f"Which colour is {n}?", "red green blue") for n in range(4)]
@@ -32,7 +35,7 @@ def trained(loaded: LoadedModel, folder: Path, watch: Watch, rate: float) -> Unl
 
 
 def watch_of(loaded: LoadedModel, drop: float, every: int = 2) -> Watch:
-    return Watch(loaded.model, loaded.encoder, RETAIN, drop, every, batch_size=3)
+    return Watch(loaded.encoder, RETAIN, drop, every, batch_size=3)
 
 
 def test_a_training_that_breaks_is_stopped_at_its_last_good_state(tmp_path: Path) -> None:
@@ -49,7 +52,7 @@ def test_a_training_that_breaks_is_stopped_at_its_last_good_state(tmp_path: Path
 
 def test_a_training_that_holds_goes_to_its_end_untouched(tmp_path: Path) -> None:
     plain, guarded = tiny.llava(), tiny.llava()
-    nothing = Watch(plain.model, plain.encoder, RETAIN, 100.0, 100, batch_size=4)
+    nothing = Watch(plain.encoder, RETAIN, 100.0, 100, batch_size=4)
     trained(plain, tmp_path / "a", nothing, rate=1e-4)
     watch = watch_of(guarded, drop=5.0)
     trainer = trained(guarded, tmp_path / "b", watch, rate=1e-4)
@@ -85,3 +88,75 @@ def test_captions_are_guarded_unless_told_otherwise() -> None:
     assert parse({**least, "method": "npo", "guard": 0.5}).guard == Guard(drop=0.5)
     assert parse({**least, "method": "efuf"}).guard == Guard()
     assert parse({**least, "method": "efuf", "guard": {"every": 5}}).guard == Guard(every=5)
+
+
+class KilledError(Exception):
+    """What ends a training in the middle."""
+
+
+class KillAt(TrainerCallback):
+    """Ends a training at a step, before its checkpoint is written."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        if state.global_step == self.step:
+            raise KilledError
+
+
+def resumable(folder: Path, drop: float, kill: int = 0) -> tuple[UnlearnTrainer, Watch]:
+    """Eight steps with a look every three and a checkpoint every two, on an adapter with dropout; from where it was."""
+    if not (folder / "base").is_dir():
+        tiny.save(tiny.llava(), folder / "base")
+    torch.manual_seed(0)
+    loaded = load(folder / "base", lora=LoraOptions(rank=2, dropout=0.2), device="cpu")
+    watch = watch_of(loaded, drop, every=3)
+    arguments = UnlearnConfig(
+        output_dir=str(folder), max_steps=8, per_device_train_batch_size=2, learning_rate=0.3, report_to="none",
+        save_steps=2, disable_tqdm=True, use_cpu=True, max_grad_norm=0,
+    )  # fmt: skip
+    trainer = UnlearnTrainer(
+        loaded, arguments, method=build("grad_ascent"), forget=FORGET, callbacks=[watch, KillAt(kill)]
+    )
+    last = latest_checkpoint(folder)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    return trainer, watch
+
+
+@pytest.mark.parametrize(
+    ("drop", "steps"),
+    [
+        pytest.param(0.07, (3, 5), id="stops"),  # resumed at 2, where the start is good, and at 4, where step 3 is
+        pytest.param(100.0, (5, 7), id="holds"),
+        pytest.param(0.07, (4, 6), id="stops-otherwise", marks=pytest.mark.slow),
+        pytest.param(100.0, (3, 4, 6, 8), id="holds-otherwise", marks=pytest.mark.slow),
+    ],
+)
+def test_a_guarded_run_that_was_killed_at_any_step_ends_as_if_it_had_not_been(
+    drop: float, steps: tuple[int, ...], tmp_path: Path
+) -> None:
+    whole, expected = resumable(tmp_path / "whole", drop)
+    if drop == 100.0:
+        assert (whole.state.global_step, expected.stopped) == (8, None)
+    else:
+        assert expected.stopped is not None
+        assert (expected.stopped.step, expected.stopped.kept) == (6, 3)
+    for step in steps:
+        with pytest.raises(KilledError):
+            resumable(tmp_path / str(step), drop, kill=step)
+        trainer, watch = resumable(tmp_path / str(step), drop)
+        assert (watch.looks, watch.stopped) == (expected.looks, expected.stopped), f"killed at step {step}"
+        found = weights_of(trainer.policy_model)
+        for name, weight in weights_of(whole.policy_model).items():
+            assert torch.equal(found[name], weight), f"killed at step {step}: {name}"
+
+
+def test_a_checkpoint_without_a_guard_is_not_resumed_with_one(tmp_path: Path) -> None:
+    with pytest.raises(KilledError):
+        resumable(tmp_path, 100.0, kill=3)
+    last = latest_checkpoint(tmp_path)
+    assert last is not None
+    (last / STATE).unlink()
+    with pytest.raises(InputError, match=r"has no guard\.safetensors"):
+        resumable(tmp_path, 100.0)

@@ -255,7 +255,7 @@ def _watch(settings: Settings, benchmark: Benchmark, loaded: LoadedModel, spans:
     examples = watched(spans, benchmark.forget, benchmark.retain, guard.rows) if guard else []
     if guard is None or not examples:
         return None
-    return Watch(loaded.model, loaded.encoder, examples, guard.drop, guard.every, settings.eval_batch_size)
+    return Watch(loaded.encoder, examples, guard.drop, guard.every, settings.eval_batch_size)
 
 
 def config(settings: Settings, folder: Path) -> UnlearnConfig:

@@ -56,12 +56,12 @@ class Count(NamedTuple):
 
 
 def add_squared_gradients(
-    model: nn.Module, batches: Iterable[Batch], totals: Mapping[str, Tensor], scales: Mapping[str, float]
+    policy: Policy, batches: Iterable[Batch], totals: Mapping[str, Tensor], scales: Mapping[str, float]
 ) -> None:
     """Add scale * (gradient of the mean answer cross-entropy)^2 of each batch.
 
     Args:
-        model: gradients are taken for its parameters that require them, in evaluation mode (no dropout).
+        policy: gradients are taken for its parameters that require them, in evaluation mode (no dropout).
         batches: of one example each for the per-example Fisher information, of more for the faster and coarser
             one of squared batch means.
         totals: per parameter name what is added to, float32, in the parameter's shape.
@@ -78,8 +78,8 @@ def add_squared_gradients(
 
         return hook
 
+    model, was_training = policy.model, policy.model.training
     trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    policy, was_training = Policy(model), model.training
     hooks = [weight.register_post_accumulate_grad_hook(accumulate(name)) for name, weight in trainable]
     model.eval()
     model.zero_grad()  # what is left from elsewhere is not to be squared
@@ -128,12 +128,12 @@ class SaliencyMask:
 
     @classmethod
     def build(
-        cls, model: nn.Module, forget: Batches, preserve: Batches, words: Batches = (), gate: Gate | None = None
+        cls, policy: Policy, forget: Batches, preserve: Batches, words: Batches = (), gate: Gate | None = None
     ) -> SaliencyMask:
         """Compute the mask of every parameter that requires a gradient; one pass over each set.
 
         Args:
-            model: a vision-language model at its starting weights.
+            policy: a vision-language model at its starting weights.
             forget: what is to be forgotten.
             preserve: what protects every part of the model; in the paper, retain examples with images.
             words: what protects the language model alone, beside `preserve`; in the paper, what is known in words.
@@ -142,19 +142,19 @@ class SaliencyMask:
         Raises:
             InputError: when the mask lets nothing through, or a set is empty.
         """
-        gate = gate or Gate()
+        gate, model = gate or Gate(), policy.model
         part_of = {n: part for n, part in part_of_parameters(model).items() if model.get_parameter(n).requires_grad}
         if not len(forget) or not len(preserve) + len(words):
             raise InputError("saliency: needs at least one forget and one preserve example")
         totals = {name: torch.zeros_like(model.get_parameter(name), dtype=torch.float32) for name in part_of}
-        add_squared_gradients(model, forget, totals, dict.fromkeys(totals, 1.0))
+        add_squared_gradients(policy, forget, totals, dict.fromkeys(totals, 1.0))
         reached = {name: pack(total > 0) for name, total in totals.items()}
         for total in totals.values():
             total.mul_((1 + TIE) / len(forget))
         scales = {name: -_per_batch(gate, part, len(preserve), len(words)) for name, part in part_of.items()}
-        add_squared_gradients(model, preserve, totals, scales)
+        add_squared_gradients(policy, preserve, totals, scales)
         in_language = {name: scale for name, scale in scales.items() if part_of[name] == "language"}
-        add_squared_gradients(model, words, totals, in_language)
+        add_squared_gradients(policy, words, totals, in_language)
         mask = cls._of_differences(totals, reached)
         if not any(count.passing for count in mask.counts.values()):
             raise InputError(
@@ -217,7 +217,7 @@ class SaliencyMask:
         holds under accumulation and leaves the other terms alone.
         """
         hooks = [
-            weight.register_hook(partial(self._through, name))
+            weight.register_hook(partial(self._through, name.removeprefix("module.")))
             for name, weight in model.named_parameters()
             if weight.requires_grad
         ]

@@ -64,6 +64,7 @@ from unsee.vlm.reference import (
     weights_digest,
 )
 from unsee.vlm.stored import read_tensors, write_tensors
+from unsee.watch import Watch
 
 COMPLETE = "complete"  # an empty file that a checkpoint gets last of all; one without it is never resumed from
 
@@ -123,7 +124,7 @@ class UnlearnTrainer(Trainer):
         retain: what is to be kept, for methods that train on it.
         preserve: what a saliency mask protects beside `retain`; no method trains on it.
         gate: put a saliency mask before the method's forget terms; a method that has one of its own needs none.
-        callbacks: as for `transformers.Trainer`.
+        callbacks: as for `transformers.Trainer`; a `Watch` among them begins at the starting weights.
 
     Raises:
         InputError: when a set that the method needs is empty, no weight can move, weight decay would move weights
@@ -178,10 +179,14 @@ class UnlearnTrainer(Trainer):
         self.accelerator.prepare_model = lambda model, **_: model  # never wrapped
         self.moving = [weight for weight in model.model.parameters() if weight.requires_grad]
         same_start(self.moving)
+        self.policy = Policy(model.model, self.accelerator.autocast)  # reference, mask and guard start from this one
         self.penalised = self._adapters() if args.l1_weight else []
         self.reference: Reference = self._make_reference()
         self.mask = self._make_mask(self.gate) if self.gate else None
         self.prepared = self._prepare()
+        self.guards = [callback for callback in callbacks or [] if isinstance(callback, Watch)]
+        for guard in self.guards:
+            guard.begin(self.policy)
 
     def _collate(self, positions: list[int]) -> dict[str, Any]:
         pairs = [self.pairing[position] for position in positions]
@@ -233,7 +238,7 @@ class UnlearnTrainer(Trainer):
         epoch = step * self.effective_batch // len(self.forget)
         steps = self.state.max_steps
         batch = UnlearnBatch(forget, retain, refusals, others, step, epoch, steps, prepared=self.prepared)
-        terms = self.method.terms(batch, Policy(model), self.reference)
+        terms = self.method.terms(batch, self.policy, self.reference)
         total = torch.zeros((), device=self.args.device)
         failed = ""
         for term in terms:
@@ -298,11 +303,13 @@ class UnlearnTrainer(Trainer):
         no more than a warning (QwenLM/Qwen3-VL#1763).
         """
         target = self.policy_model
-        if model is not None or not isinstance(target, PreTrainedModel):  # FSDP and adapters have their own ways
+        if isinstance(target, PreTrainedModel):
+            stored = type(target).from_pretrained(resume_from_checkpoint, dtype=target.dtype)
+            target.load_state_dict(stored.state_dict())
+        else:  # adapters have their own way
             super()._load_from_checkpoint(resume_from_checkpoint, model)
-            return
-        stored = type(target).from_pretrained(resume_from_checkpoint, dtype=target.dtype)
-        target.load_state_dict(stored.state_dict())
+        for guard in self.guards:
+            guard.resume(Path(resume_from_checkpoint))
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not estimated: a step has as many passes as its method has terms."""
@@ -313,14 +320,26 @@ class UnlearnTrainer(Trainer):
         if need == "nothing":
             return NoReference()
         if starts_at_base(self.policy_model):
-            return AdapterOffReference(self.policy_model)
+            return AdapterOffReference(self.policy)
         if need == "distribution":
-            return CopyReference(self.policy_model)
+            return CopyReference(self.policy)
         path = Path(self.config.reference_file) if self.config.reference_file else None
-        setup = setup_digest(self.policy_model, self.encoder)
         examples = [*self.forget, *self.refusals]  # refusals are numbered behind the forget examples
-        key = f"{weights_digest(self.policy_model)}:{setup}:{digest(examples)}"
-        return CachedReference.compute(self.policy_model, self.encoder, examples, self.args.eval_batch_size, path, key)
+        batches = self._first_batches()
+        key = hashlib.sha256(json.dumps([*self._start_key(), digest(examples), batches]).encode()).hexdigest()
+        return CachedReference.compute(self.policy, self.encoder, examples, batches, path, key)
+
+    def _first_batches(self) -> list[list[int]]:
+        """The batches in which forget examples, and their refusals, meet when each has its first turn; by place."""
+        size, count = self.args.train_batch_size, len(self.forget)
+        starts = range(0, count, size)
+        forget = [[self.pairing[start + row].get("forget", 0) for row in range(size)] for start in starts]
+        return forget + [[count + place for place in places] for places in forget if self.refusals]
+
+    def _start_key(self) -> list[str]:
+        """What log-probabilities and gradients at the starting weights depend on, beside data."""
+        precision = str(self.accelerator.mixed_precision)
+        return [weights_digest(self.policy_model), setup_digest(self.policy_model, self.encoder), precision]
 
     def _prepare(self) -> dict[str, Tensor]:
         """What the method makes before the first step, read from its file when that is of the same run."""
@@ -328,10 +347,10 @@ class UnlearnTrainer(Trainer):
             return {}
         path = Path(self.config.prepared_file) if self.config.prepared_file else None
         batch_size = self.args.train_batch_size
-        key = f"{self.method!r}:{self.args.seed}:{batch_size}:{weights_digest(self.policy_model)}"
+        key = json.dumps([repr(self.method), self.args.seed, batch_size, *self._start_key()])
         prepared = read_tensors(path, key)
         if prepared is None:
-            prepared = self.method.prepare(Policy(self.policy_model), self.args.seed, batch_size)
+            prepared = self.method.prepare(self.policy, self.args.seed, batch_size)
             write_tensors(path, prepared, key)
         return {name: value.to(self.args.device) for name, value in prepared.items()}
 
@@ -365,14 +384,13 @@ class UnlearnTrainer(Trainer):
             _Batches(self.encoder, examples, self.config.saliency_batch_size, self.args.device, f"saliency of {name}")
             for name, examples in sets.items()
         )
-        return SaliencyMask.build(self.policy_model, forget, images, words, gate)
+        return SaliencyMask.build(self.policy, forget, images, words, gate)
 
     def _mask_key(self, gate: Gate) -> str:
         """Everything that a mask is made from."""
         trainable = [name for name, weight in self.policy_model.named_parameters() if weight.requires_grad]
         made_from = [
-            weights_digest(self.policy_model),
-            setup_digest(self.policy_model, self.encoder),
+            *self._start_key(),
             trainable,
             digest(self.forget),
             digest([*self.retain, *self.preserve]),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from unsee import processes
 from unsee.data.example import Example
+from unsee.errors import InputError
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy, answer_scores
 
@@ -18,6 +24,9 @@ UNWATCHED = (
     "The guard had nothing to watch: no caption is to be held as a whole and there are no retain rows, so a divergence "
     "would not have been noticed. --retain FILE gives it rows."
 )
+
+
+STATE = "guard.safetensors"  # in a checkpoint: what the guard knew then
 
 
 @dataclass(frozen=True)
@@ -34,10 +43,10 @@ class Watch(TrainerCallback):
     """Looks at the likelihood of some answers every so many steps.
 
     When it has fallen too far below that of the starting weights, the weights of the last look at which it had not are
-    put back and the training ends. Ascent has no floor of its own; this is one for what is to be kept.
+    put back and the training ends. Ascent has no floor of its own; this is one for what is to be kept. What it knows
+    is part of every checkpoint. `UnlearnTrainer` starts it and resumes it.
 
     Args:
-        model: at its starting weights.
         encoder: of the model.
         examples: the watched answers.
         drop: how far the mean may fall; nats a token.
@@ -45,32 +54,40 @@ class Watch(TrainerCallback):
         batch_size: examples a forward pass.
     """
 
-    def __init__(
-        self, model: nn.Module, encoder: Encoder, examples: Sequence[Example], drop: float, every: int, batch_size: int
-    ) -> None:
-        self.model, self.encoder, self.examples = model, encoder, examples
+    policy: Policy
+    start: float  # mean log-likelihood before the first step; nats a token
+
+    def __init__(self, encoder: Encoder, examples: Sequence[Example], drop: float, every: int, batch_size: int) -> None:
+        self.encoder, self.examples = encoder, examples
         self.drop, self.every, self.batch_size = drop, every, batch_size
-        self.start = self.likelihood()
-        self.looks: list[dict[str, float]] = [{"step": 0, "watched": self.start}]
+        self.looks: list[dict[str, float]] = []
         self.stopped: Stopped | None = None
         self._good: tuple[int, dict[str, Tensor]] = (0, {})
+
+    def begin(self, policy: Policy) -> None:
+        """Take the first look, at the starting weights: they are good.
+
+        Args:
+            policy: the one that is trained, in the precision in which it is trained.
+        """
+        self.policy, self.stopped = policy, None
+        self.start = self.likelihood()
+        self.looks = [{"step": 0, "watched": self.start}]
+        self._good = (0, self._moving())
 
     @torch.no_grad()
     def likelihood(self) -> float:
         """Mean log-likelihood of the tokens of the watched answers; nats."""
-        device, was_training = next(self.model.parameters()).device, self.model.training
-        self.model.eval()
+        model, was_training = self.policy.model, self.policy.model.training
+        device = next(model.parameters()).device
+        model.eval()
         total, tokens = 0.0, 0
         for start in range(0, len(self.examples), self.batch_size):
             batch = self.encoder.batch(self.examples[start : start + self.batch_size]).to(device)
-            log_probs, counts = answer_scores(Policy(self.model), batch)
+            log_probs, counts = answer_scores(self.policy, batch)
             total, tokens = total + float(log_probs.double().sum()), tokens + int(counts.sum())
-        self.model.train(was_training)
-        return total / tokens
-
-    def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """The starting weights are good, and so are those of a checkpoint."""
-        self._keep(state.global_step)
+        model.train(was_training)
+        return processes.agreed(total / tokens)  # accelerators differ in the last bit, and no process may stop alone
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look, and keep or put back."""
@@ -79,20 +96,48 @@ class Watch(TrainerCallback):
         found = self.likelihood()
         self.looks.append({"step": state.global_step, "watched": found})
         if found >= self.start - self.drop:
-            self._keep(state.global_step)
+            self._good = (state.global_step, self._moving())
             return
         kept, weights = self._good
         with torch.no_grad():
-            for name, weight in self.model.named_parameters():
+            for name, weight in self.policy.model.named_parameters():
                 if name in weights:
                     weight.copy_(weights[name])
         self.stopped = Stopped(state.global_step, kept, self.start, found)
         control.should_training_stop = True
         control.should_save = False
 
-    def _keep(self, step: int) -> None:
-        moving = {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
-        self._good = (step, {name: weight.detach().to("cpu", copy=True) for name, weight in moving.items()})
+    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Put what is known into the checkpoint; the good weights too, unless they are those of the checkpoint."""
+        if state.is_world_process_zero:
+            kept, weights = self._good
+            known = json.dumps({"looks": self.looks, "kept": kept})
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            save_file({} if kept == state.global_step else weights, folder / STATE, metadata={"guard": known})
+
+    def resume(self, checkpoint: Path) -> None:
+        """Know again what was known at a checkpoint, whose weights the model has.
+
+        Raises:
+            InputError: when the checkpoint was written without a guard.
+        """
+        path = checkpoint / STATE
+        if not path.is_file():
+            raise InputError(f"{checkpoint}: has no {STATE}, as it was written without a guard; resume without one")
+        with safe_open(path, framework="pt") as stored:
+            known = json.loads(stored.metadata()["guard"])
+            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 -- it is no dictionary
+        self.looks = known["looks"]
+        self.start = self.looks[0]["watched"]
+        self._good = (known["kept"], weights or self._moving())
+
+    def _moving(self) -> dict[str, Tensor]:
+        """A copy of the weights that may move, off the accelerator."""
+        return {
+            name: weight.detach().to("cpu", copy=True)
+            for name, weight in self.policy.model.named_parameters()
+            if weight.requires_grad
+        }
 
 
 def watched(method_has_spans: bool, forget: Sequence[Example], retain: Sequence[Example], rows: int) -> list[Example]:

@@ -193,7 +193,8 @@ def test_npo_starts_with_the_gradient_of_ascent() -> None:
         loaded = tiny.llava()
         row = replace(caption_row(), spans=caption_row().spans[2:3])  # one invented phrase
         batch = loaded.encoder.batch([row])
-        (term,) = method.terms(UnlearnBatch(batch, None), Policy(loaded.model), FrozenReference(tiny.llava().model))
+        frozen = FrozenReference(Policy(tiny.llava().model))
+        (term,) = method.terms(UnlearnBatch(batch, None), Policy(loaded.model), frozen)
         term.value.backward()
         gradients.append(loaded.model.get_input_embeddings().weight.grad)  # type: ignore[operator]
         assert batch.spans is not None

@@ -69,7 +69,7 @@ def test_positions_are_those_of_the_row_or_those_that_predict_its_answer() -> No
 def test_rows_are_steered_alike_alone_and_beside_longer_ones(build: Build) -> None:
     loaded, examples = build(), tiny.examples(4)
     method = build_method("rmu", {"depth": 0.5})
-    policy, reference = Policy(loaded.model.eval()), CopyReference(build(seed=1).model)
+    policy, reference = Policy(loaded.model.eval()), CopyReference(Policy(build(seed=1).model))
     prepared = method.prepare(policy, 0, 4)  # type: ignore[attr-defined]
 
     def losses(rows: list[Any]) -> list[float]:
@@ -89,7 +89,7 @@ def test_only_weights_below_the_layer_get_a_gradient(build: Build) -> None:
     policy = Policy(loaded.model)
     method = build_method("rmu", {"depth": 0.5})
     prepared = method.prepare(policy, 0, 3)  # type: ignore[attr-defined]
-    terms = method.terms(UnlearnBatch(batch, batch, prepared=prepared), policy, CopyReference(loaded.model))
+    terms = method.terms(UnlearnBatch(batch, batch, prepared=prepared), policy, CopyReference(Policy(loaded.model)))
     next(terms).value.backward()
     layers = loaded.model.get_decoder().layers  # type: ignore[operator]
     assert all(weight.grad is not None and weight.grad.any() for weight in layers[0].mlp.parameters())

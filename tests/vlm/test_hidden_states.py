@@ -71,11 +71,11 @@ def test_references_hold_the_states_of_the_starting_model(build: Build, tmp_path
     base, adapted = with_lora(build, tmp_path)
     batch = base.encoder.batch(tiny.examples(3))
     expected = Policy(base.model.eval()).hidden_states(batch, 0.5).values
-    copied = CopyReference(base.model)
+    copied = CopyReference(Policy(base.model))
     stir(base.model)
     stir(adapted.model)
     assert not torch.equal(Policy(adapted.model.eval()).hidden_states(batch, 0.5).values, expected)
-    for reference in (copied, AdapterOffReference(adapted.model)):
+    for reference in (copied, AdapterOffReference(Policy(adapted.model))):
         found = reference.hidden_states(batch, 0.5).values
         assert torch.equal(found, expected)
         assert not found.requires_grad

@@ -141,7 +141,7 @@ def test_a_bare_matrix_that_is_adapted_counts(tmp_path: Any) -> None:
         for weight in moving.values():
             weight.add_(0.2 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
     assert (Policy(adapted.model).answer_log_probs(batch) - expected).abs().min() > 1e-4
-    assert torch.equal(AdapterOffReference(adapted.model).answer_log_probs(batch), expected)
+    assert torch.equal(AdapterOffReference(Policy(adapted.model)).answer_log_probs(batch), expected)
 
 
 def test_dropout_before_a_bare_matrix_is_refused(tmp_path: Any) -> None:

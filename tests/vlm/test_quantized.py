@@ -59,7 +59,7 @@ def test_the_reference_of_a_rounded_base_is_that_base(tmp_path: Path) -> None:
             if weight.requires_grad:
                 weight.add_(0.1)
     assert not torch.equal(Policy(loaded.model).answer_log_probs(batch), start)
-    assert torch.equal(AdapterOffReference(loaded.model).answer_log_probs(batch), start)
+    assert torch.equal(AdapterOffReference(Policy(loaded.model)).answer_log_probs(batch), start)
 
 
 @needs_bitsandbytes

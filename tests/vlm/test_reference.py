@@ -55,7 +55,7 @@ def test_adapter_off_is_the_base_bit_for_bit(build: Build, tmp_path: Path) -> No
     examples = tiny.examples(5)
     expected = logits_of(base, examples)
     assert not torch.equal(logits_of(adapted, examples), expected)
-    reference, batch = AdapterOffReference(adapted.model), adapted.encoder.batch(examples)
+    reference, batch = AdapterOffReference(Policy(adapted.model)), adapted.encoder.batch(examples)
     assert torch.equal(reference.answer_logits(batch).values, expected)
     scores = Policy(base.model).answer_log_probs(batch)
     assert torch.equal(reference.answer_log_probs(batch), scores)
@@ -79,7 +79,7 @@ def test_adapter_off_leaves_the_model_as_it_was(build: Build, training: bool, tm
     moving = {name: weight.requires_grad for name, weight in model.named_parameters()}
     state = torch.random.get_rng_state()
     # Dropout is off in the reference even while the policy trains, and draws no random number ...
-    assert torch.equal(AdapterOffReference(model).answer_logits(batch).values, logits_of(base, examples))
+    assert torch.equal(AdapterOffReference(Policy(model)).answer_logits(batch).values, logits_of(base, examples))
     assert torch.equal(torch.random.get_rng_state(), state)
     # ... and everything is as before afterwards.
     assert all(module.training == training for module in dropouts)
@@ -100,11 +100,11 @@ def test_adapter_off_is_left_again_when_the_forward_pass_fails(tmp_path: Path) -
 
     hook = adapted.model.register_forward_hook(fail)
     with pytest.raises(RuntimeError, match="out of memory"):
-        AdapterOffReference(adapted.model).answer_logits(batch)
+        AdapterOffReference(Policy(adapted.model)).answer_logits(batch)
     hook.remove()
     assert adapted.model.training
     assert torch.equal(Policy(adapted.model).answer_logits(batch).values, moved)
-    assert not torch.equal(AdapterOffReference(adapted.model).answer_logits(batch).values, moved)
+    assert not torch.equal(AdapterOffReference(Policy(adapted.model)).answer_logits(batch).values, moved)
 
 
 @every_family
@@ -122,7 +122,8 @@ def test_only_a_fresh_adapter_starts_at_its_base(build: Build, tmp_path: Path) -
 def test_cached_log_probs_equal_asking_afresh(build: Build, tmp_path: Path) -> None:
     loaded, examples = build(), tiny.examples(7)
     loaded.model.train()
-    cached = CachedReference.compute(loaded.model, loaded.encoder, examples, 3, tmp_path / "r.safetensors", "key")
+    batches, path = [[0, 1, 2], [3, 4, 5], [6, 0, 1]], tmp_path / "r.safetensors"
+    cached = CachedReference.compute(Policy(loaded.model), loaded.encoder, examples, batches, path, "key")
     assert loaded.model.training
     batch = loaded.encoder.batch([examples[5], examples[0], examples[2]], indices=[5, 0, 2])
     with torch.no_grad():
@@ -133,12 +134,13 @@ def test_cached_log_probs_equal_asking_afresh(build: Build, tmp_path: Path) -> N
 
 def test_cached_log_probs_are_read_under_the_same_key_and_made_anew_under_another(tmp_path: Path) -> None:
     loaded, examples, path = tiny.llava(), tiny.examples(4), tmp_path / "reference.safetensors"
-    made = CachedReference.compute(loaded.model, loaded.encoder, examples, 2, path, "one").log_probs
+    batches = [[0, 1], [2, 3]]
+    made = CachedReference.compute(Policy(loaded.model), loaded.encoder, examples, batches, path, "one").log_probs
     # Put other numbers under the same key, to see whether they are read.
     save_file({"log_probs": made - 7.0}, path, metadata={"key": "one"})
-    again = CachedReference.compute(loaded.model, loaded.encoder, examples, 2, path, "one").log_probs
+    again = CachedReference.compute(Policy(loaded.model), loaded.encoder, examples, batches, path, "one").log_probs
     assert torch.equal(again, made - 7.0)
-    other = CachedReference.compute(loaded.model, loaded.encoder, examples, 2, path, "two").log_probs
+    other = CachedReference.compute(Policy(loaded.model), loaded.encoder, examples, batches, path, "two").log_probs
     assert torch.equal(other, made)
     assert [file.name for file in tmp_path.iterdir()] == ["reference.safetensors"]
 
@@ -169,15 +171,15 @@ def test_a_copy_stays_when_the_model_moves(build: Build) -> None:
     start = weights_of(loaded.model)
     expected = logits_of(loaded, examples)
     loaded.model.train()
-    copy = CopyReference(loaded.model)
+    copy = CopyReference(Policy(loaded.model))
     assert loaded.model.training
-    assert not copy.model.training
-    assert not any(weight.requires_grad for weight in copy.model.parameters())
+    assert not copy.policy.model.training
+    assert not any(weight.requires_grad for weight in copy.policy.model.parameters())
     assert all(weight.requires_grad for weight in loaded.model.parameters())
     stir(loaded.model)
     batch = loaded.encoder.batch(examples)
     assert torch.equal(copy.answer_logits(batch).values, expected)
-    assert all(torch.equal(weight, start[name]) for name, weight in weights_of(copy.model).items())
+    assert all(torch.equal(weight, start[name]) for name, weight in weights_of(copy.policy.model).items())
 
 
 def test_a_reference_that_was_not_asked_for_says_so() -> None:

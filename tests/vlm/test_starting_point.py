@@ -13,7 +13,7 @@ from torch import nn
 
 from tests import tiny
 from tests.vlm.test_reference import logits_of, stir
-from unsee.vlm import LoadedModel, LoraOptions, load
+from unsee.vlm import LoadedModel, LoraOptions, Policy, load
 from unsee.vlm.reference import CopyReference, setup_digest, starts_at_base
 
 
@@ -55,7 +55,7 @@ def test_a_copy_of_an_adapted_model_is_its_starting_point(kind: str) -> None:
     loaded, examples = tiny.llava(), tiny.examples(3)
     loaded.model = NOT_AT_BASE[kind](loaded.model)
     expected = logits_of(loaded, examples)
-    reference = CopyReference(loaded.model)
+    reference = CopyReference(Policy(loaded.model))
     stir(loaded.model)
     found = reference.answer_logits(loaded.encoder.batch(examples)).values
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -64,10 +66,16 @@ class HiddenStates(NamedTuple):
 
 
 class Policy:
-    """A model as losses see it. Gradients flow unless the caller turns them off."""
+    """A model as losses see it. Gradients flow unless the caller turns them off.
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    Args:
+        model: a vision-language model.
+        autocast: what each forward pass runs under, such as `accelerator.autocast`. All that is to be compared (policy,
+            reference, guard, mask) needs the same one: half precision moves a log-likelihood by hundredths of a nat.
+    """
+
+    def __init__(self, model: nn.Module, autocast: Callable[[], AbstractContextManager[Any]] = nullcontext) -> None:
+        self.model, self.autocast = model, autocast
         self._cuts_logits = "logits_to_keep" in inspect.signature(innermost(model).forward).parameters
 
     def answer_logits(self, batch: Batch) -> AnswerLogits:
@@ -94,7 +102,7 @@ class Policy:
         Returns:
             Unnormalised, float32; shape (batch, time, vocabulary).
         """
-        logits: Tensor = self.model(**batch.inputs, use_cache=False).logits
+        logits: Tensor = self._forward(batch).logits
         return logits.float()
 
     def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
@@ -106,7 +114,7 @@ class Policy:
                 at least. The last one counts as the model's own head sees it, normalised.
         """
         extra: dict[str, Any] = {"logits_to_keep": 1} if self._cuts_logits else {}
-        found = self.model(**batch.inputs, **extra, use_cache=False, output_hidden_states=True)
+        found = self._forward(batch, **extra, output_hidden_states=True)
         layers = len(found.hidden_states) - 1  # the first are the embeddings
         values = found.hidden_states[max(1, round(depth * layers))].float()
         return HiddenStates(values, batch.inputs["attention_mask"].bool())
@@ -119,8 +127,12 @@ class Policy:
     def _logits(self, batch: Batch) -> Tensor:
         kept = batch.labels.shape[1] + 1
         extra: dict[str, Any] = {"logits_to_keep": kept} if self._cuts_logits else {}
-        logits: Tensor = self.model(**batch.inputs, **extra, use_cache=False).logits
+        logits: Tensor = self._forward(batch, **extra).logits
         return logits[:, -kept:-1]
+
+    def _forward(self, batch: Batch, **options: Any) -> Any:
+        with self.autocast():
+            return self.model(**batch.inputs, **options, use_cache=False)
 
 
 def innermost(model: nn.Module) -> nn.Module:

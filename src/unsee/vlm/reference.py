@@ -44,36 +44,36 @@ class NoReference:
 class FrozenReference:
     """A frozen model, asked anew each time. Subclasses say which."""
 
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
 
     @torch.no_grad()
     def answer_log_probs(self, batch: Batch) -> Tensor:
         """Log-likelihood of each whole answer; shape (batch,), nats."""
-        return Policy(self.model).answer_log_probs(batch)
+        return self.policy.answer_log_probs(batch)
 
     @torch.no_grad()
     def answer_logits(self, batch: Batch) -> AnswerLogits:
         """Distributions at the answer tokens."""
-        return Policy(self.model).answer_logits(batch)
+        return self.policy.answer_logits(batch)
 
     @torch.no_grad()
     def all_logits(self, batch: Batch) -> Tensor:
         """Logits at every position; shape (batch, time, vocabulary)."""
-        return Policy(self.model).all_logits(batch)
+        return self.policy.all_logits(batch)
 
     @torch.no_grad()
     def hidden_states(self, batch: Batch, depth: float) -> HiddenStates:
         """What the decoder holds at a depth."""
-        return Policy(self.model).hidden_states(batch, depth)
+        return self.policy.hidden_states(batch, depth)
 
 
 class CopyReference(FrozenReference):
     """A second set of weights: only when full fine-tuning meets a loss on whole distributions."""
 
-    def __init__(self, model: nn.Module) -> None:
-        frozen = copy.deepcopy(model).eval()
-        super().__init__(frozen.requires_grad_(False))
+    def __init__(self, policy: Policy) -> None:
+        frozen = copy.deepcopy(policy.model).eval()
+        super().__init__(Policy(frozen.requires_grad_(False), policy.autocast))
 
 
 class AdapterOffReference(FrozenReference):
@@ -100,7 +100,7 @@ class AdapterOffReference(FrozenReference):
             return super().hidden_states(batch, depth)
 
     def _base(self) -> Any:
-        return _AdapterOff(self.model)
+        return _AdapterOff(self.policy.model)
 
 
 class _AdapterOff:
@@ -136,26 +136,27 @@ class CachedReference:
     @classmethod
     def compute(
         cls,
-        model: nn.Module,
+        policy: Policy,
         encoder: Encoder,
         examples: Sequence[Example],
-        batch_size: int,
+        batches: Sequence[Sequence[int]],
         path: Path | None,
         key: str,
     ) -> CachedReference:
         """Read the log-probabilities from `path` when it was written under the same key, else compute and write them.
 
         Args:
-            model: at its starting weights.
+            policy: at its starting weights.
             encoder: of the model.
             examples: the whole forget set, in order.
-            batch_size: examples a forward pass.
+            batches: which examples share a forward pass, by place, each in at least one. In half precision a row's
+                log-probability depends on how far its batch is padded, so these are best the batches of the training.
             path: a safetensors file, or None to keep them in memory alone.
             key: names everything that determines them; a file with another key is overwritten.
         """
         if (stored := read_tensors(path, key)) is not None:
             return cls(stored["log_probs"])
-        log_probs = torch.cat(_scores(model, encoder, examples, batch_size))
+        log_probs = _scores(policy, encoder, examples, batches)
         write_tensors(path, {"log_probs": log_probs}, key)
         return cls(log_probs)
 
@@ -177,16 +178,17 @@ class CachedReference:
 
 
 @torch.no_grad()
-def _scores(model: nn.Module, encoder: Encoder, examples: Sequence[Example], batch_size: int) -> list[Tensor]:
-    policy, device, was_training = Policy(model), next(model.parameters()).device, model.training
+def _scores(policy: Policy, encoder: Encoder, examples: Sequence[Example], batches: Sequence[Sequence[int]]) -> Tensor:
+    model, was_training = policy.model, policy.model.training
+    device = next(model.parameters()).device
     model.eval()
-    starts = range(0, len(examples), batch_size)
-    scores = [
-        policy.answer_log_probs(encoder.batch(examples[start : start + batch_size]).to(device)).cpu()
-        for start in progress(starts, "reference log-probabilities", total=len(starts))
-    ]
+    scores: dict[int, float] = {}
+    for places in progress(batches, "reference log-probabilities", total=len(batches)):
+        batch = encoder.batch([examples[place] for place in places]).to(device)
+        for place, score in zip(places, policy.answer_log_probs(batch).tolist(), strict=True):
+            scores.setdefault(place, score)  # the batch in which a row stands first is the one that is trained first
     model.train(was_training)
-    return scores
+    return torch.tensor([scores[place] for place in range(len(examples))])
 
 
 def starts_at_base(model: nn.Module) -> bool:
