@@ -106,3 +106,47 @@ def test_rouge_without_tokens_is_zero(said: str, expected: str) -> None:
 def test_rouge_compares_words_of_any_script(said: str, expected: str, recall: float) -> None:
     scores = rouge(said, expected)
     assert (scores.rouge1_recall, scores.rouge_l_recall) == pytest.approx((recall, recall))
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("New\u200bYork", "NewYork"),  # zero-width space
+        ("Saint\u00ad-Denis", "Saint-Denis"),  # soft hyphen
+        ("\ufeffOslo", "Oslo"),
+        ("\u200eOslo\u200f", "Oslo"),
+        ("\u2067תל אביב\u2069", "תל אביב"),
+        ("❤\ufe0f", "❤"),
+        ("\u22125 °C", "-5 °C"),
+        ("O\u2019Neill", "O'Neill"),
+        ("Qur\u02bcan", "Qur'an"),
+        ("the \u201cBlue\u201d Note", 'the "Blue" Note'),
+        ("1914\u20131918", "1914-1918"),
+        ("Jean\u2011Luc", "Jean-Luc"),
+        ("\uff12\uff10\uff12\uff11", "2021"),  # full-width
+        ("\u0662\u0660\u0662\u0661", "2021"),  # Arabic-Indic
+        ("\u0968\u0966", "20"),  # Devanagari
+        ("STRASSE", "Straße"),
+        ("ΟΔΟΣ", "οδος"),
+        ("е\u0308ж", "ёж"),  # noqa: RUF001
+    ],
+)
+def test_what_looks_the_same_is_the_same(said: str, expected: str) -> None:
+    assert exact_match(said, expected)
+    assert exact_match(expected, said)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("1,000", "1000"),
+        ("İstanbul", "istanbul"),
+        ("Diyarbakır", "Diyarbakir"),  # noqa: RUF001
+        ("Zurich", "Zürich"),
+        ("Hague", "the Hague"),
+        ("5", "\u22125"),
+        ("\u200b", "\u200b"),  # nothing but what has no shape: silence
+    ],
+)
+def test_what_differs_by_intention(said: str, expected: str) -> None:
+    assert not exact_match(said, expected)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (letters of other scripts look like ours)
 """POPE: reading answers and counting them."""
 
 from __future__ import annotations
@@ -120,3 +121,30 @@ def test_rates_lie_between_zero_and_one(pairs: list[tuple[YesNo | None, YesNo]])
 def test_any_text_can_be_read(said: str) -> None:
     assert official_answer(said) in ("yes", "no")
     assert tolerant_answer(said) in ("yes", "no", None)
+
+
+@pytest.mark.parametrize(
+    ("said", "read"),
+    [
+        ("Да, там собака.", "yes"),
+        ("Нет.", "no"),
+        ("是的，有一只狗", "yes"),
+        ("没有", "no"),
+        ("不是", "no"),
+        ("はい、います", "yes"),
+        ("いいえ", "no"),
+        ("ไม่มี", "no"),
+        ("हाँ", "yes"),
+        ("नहीं, नहीं है", "no"),
+        ("네, 있습니다", "yes"),
+        ("نعم", "yes"),
+        ("Nein, da ist kein Hund.", "no"),
+        ("Sí", "yes"),
+        ("ＮＯ", "no"),  # full-width
+        ("1. yes", "yes"),
+        ("Там собака", None),  # opens with neither
+        ("狗", None),
+    ],
+)
+def test_yes_and_no_are_read_in_other_scripts_where_they_open_an_answer(said: str, read: YesNo | None) -> None:
+    assert tolerant_answer(said) == read

@@ -20,26 +20,59 @@ if TYPE_CHECKING:
 # Opening and closing brackets and quotes, and sentence punctuation: what may surround an answer without meaning.
 _SURROUNDING = frozenset({"Ps", "Pe", "Pi", "Pf", "Po"})
 ROUNDING = 1e-3  # nats a token by which rounding in low precision may take a log-probability above 0
+_PLAIN = {
+    **dict.fromkeys("\u2018\u2019\u201b\u02bc\u2032", "'"),
+    **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),
+    "\u2212": "-",
+}
 _MEANINGFUL = frozenset("%‰#@&")  # "5%" is not "5", "#1" is not "1"
 
 
 def normalise(text: str) -> str:
     """Text as exact match compares it.
 
-    In this order: Unicode NFKC and casefold (until neither changes anything: "Straße" equals "STRASSE", a
-    full-width letter equals the plain one), runs of white space to one space, then everything stripped from both
-    ends that surrounds an answer without being part of it: white space, quotes, brackets, sentence punctuation
-    (the final full stop), back-ticks, and dashes that are no minus sign. Inner punctuation and articles stay. A
-    text of nothing but punctuation keeps it, so that "?" does not equal "...".
+    In this order:
+
+    - what has no shape of its own goes: soft hyphens, zero-width characters, byte-order and direction marks,
+      variation selectors;
+    - Unicode NFKC and casefold, until neither changes anything: "Straße" equals "STRASSE", a full-width letter equals
+      the plain one;
+    - typographic apostrophes and quotes become plain ones, all dashes and the minus sign U+2212 a hyphen, the decimal
+      digits of every script those of ASCII;
+    - runs of white space become one space;
+    - everything is stripped from both ends that surrounds an answer without being part of it: white space, quotes,
+      brackets, sentence punctuation (the final full stop), back-ticks, and dashes that are no minus sign.
+
+    Inner punctuation and articles stay: "1,000" is not "1000", nor "the Hague" "Hague". Letters keep what tells them
+    from others: "Zürich" is not "Zurich", and as nobody knows which language a text is in, the dotted and the dotless
+    i of Turkish are not i: "İstanbul" is not "istanbul", "Diyarbakır" not "Diyarbakir". List such wordings as
+    paraphrases where they shall count. A text of nothing but punctuation keeps it, so that "?" does not equal "...".
     """
-    folded = unicodedata.normalize("NFKC", text.casefold())
-    folded = " ".join(unicodedata.normalize("NFKC", folded.casefold()).split())
+    shapes = "".join(letter for letter in text if unicodedata.category(letter) != "Cf" and not _is_selector(letter))
+    folded = unicodedata.normalize("NFKC", shapes.casefold())
+    folded = unicodedata.normalize("NFKC", folded.casefold())
+    folded = " ".join("".join(map(_plain, folded)).split())
     start, end = 0, len(folded)
     while start < end and _surrounds(folded[start], folded[start + 1 : end]):
         start += 1
     while end > start and _surrounds(folded[end - 1], ""):
         end -= 1
     return folded[start:end] or folded
+
+
+def _is_selector(letter: str) -> bool:
+    return "\ufe00" <= letter <= "\ufe0f"
+
+
+def _plain(letter: str) -> str:
+    """The plain form of what is written in several ways."""
+    if letter.isascii():
+        return letter
+    if letter in _PLAIN:
+        return _PLAIN[letter]
+    if unicodedata.category(letter) == "Pd":
+        return "-"
+    return str(unicodedata.decimal(letter, letter))
 
 
 def _surrounds(character: str, after: str) -> bool:

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 (letters of other scripts look like ours)
 """POPE: yes/no questions about objects that are or are not in a picture (Li et al. 2023, arXiv 2305.10355).
 
 "Yes" is the positive class. A model that always says yes reaches an F1 of 2/3 on balanced questions, so the share of
@@ -13,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from unsee.metrics.words import words as script_words
+
 YesNo = Literal["yes", "no"]
 Parser = Callable[[str], YesNo | None]
 
@@ -21,6 +24,22 @@ _OPENING_YES = frozenset({"yes", "yeah", "yep", "yup"})
 _OPENING_NO = frozenset({"no", "nope"})
 _YES = _OPENING_YES | {"indeed", "certainly", "definitely", "true", "correct"}
 _NO = _OPENING_NO | {"not", "none", "never", "neither", "nothing", "cannot", "without", "absent", "false", "incorrect"}
+# German, French, Spanish, Portuguese, Italian, Dutch, Scandinavian, Polish, Turkish, Vietnamese, Indonesian; Russian,
+# Ukrainian, Greek, Hebrew, Arabic, Persian, Hindi, Korean. As NFKC and casefold leave them.
+_YES_ELSEWHERE = """
+ja oui si sí sì sim tak evet có ya да так ναι כן نعم بله हाँ हां 네 예
+"""
+_NO_ELSEWHERE = """
+nein non não nao nee nej nei nie hayır hayir không tidak нет ні όχι לא لا نه خیر नहीं 아니요 아니오 아뇨
+"""
+_ELSEWHERE: dict[YesNo, frozenset[str]] = {
+    "yes": frozenset(_YES_ELSEWHERE.split()),
+    "no": frozenset(_NO_ELSEWHERE.split()),
+}
+_TOGETHER: dict[YesNo, tuple[str, ...]] = {  # Chinese, Japanese, Thai
+    "no": ("不", "没", "沒", "否", "无", "いいえ", "ไม่"),
+    "yes": ("是", "有", "对", "對", "はい", "ええ", "ใช่", "มี"),
+}
 _PRESENT = re.compile(
     r"\b(?:there (?:is|are)|there's|it (?:is|does)|(?:i|we|you) (?:can )?see|(?:is|are) (?:visible|present))\b"
 )
@@ -44,19 +63,15 @@ def official_answer(said: str) -> YesNo:
 def tolerant_answer(said: str) -> YesNo | None:
     """Yes or no as a reader would take it; None if the answer is neither.
 
-    Upper and lower case are one. An opening yes or no word decides. Else the first sentence does: an admission of not
-    knowing ("I cannot tell", "maybe") is neither; a negation ("not", "none", "isn't") is no; a yes word or a
-    statement that something is there ("there is", "I see") is yes; anything else is neither. Only whole words count:
-    "another" holds no "no".
+    Upper and lower case are one. An opening yes or no word decides, in English or one of the languages of
+    `_ELSEWHERE`. Else the first sentence does: an admission of not knowing ("I cannot tell", "maybe") is neither; a
+    negation ("not", "none", "isn't") is no; a yes word or a statement that something is there ("there is", "I see") is
+    yes; anything else is neither, as is whatever is said in another language without a yes or no in front. Only whole
+    words count: "another" holds no "no".
     """
     text = unicodedata.normalize("NFKC", said).casefold().replace("\u2019", "'").strip()
-    words = _WORD.findall(text)
-    if not words:
-        return None
-    if words[0] in _OPENING_YES:
-        return "yes"
-    if words[0] in _OPENING_NO:
-        return "no"
+    if (opening := _opening(text)) is not None:
+        return opening
     sentence = re.split(r"[.!?\n]", text.lstrip(".!? "), maxsplit=1)[0]
     words = _WORD.findall(sentence)
     if _UNSURE.search(sentence):
@@ -64,6 +79,19 @@ def tolerant_answer(said: str) -> YesNo | None:
     if any(word in _NO or word.endswith("n't") for word in words):
         return "no"
     return "yes" if _PRESENT.search(sentence) or _YES & set(words) else None
+
+
+def _opening(text: str) -> YesNo | None:
+    """What the first word says."""
+    words = [word for word in script_words(text) if not word.isdecimal()]
+    if not words:
+        return None
+    first: YesNo
+    for first, known in (("no", _OPENING_NO), ("yes", _OPENING_YES)):
+        if words[0] in known or words[0] in _ELSEWHERE[first]:
+            return first
+    start = text[text.index(words[0]) :]  # words that are written together have no first one
+    return next((answer for answer, opening in _TOGETHER.items() if start.startswith(opening)), None)
 
 
 PARSERS: dict[str, Parser] = {"official": official_answer, "tolerant": tolerant_answer}
