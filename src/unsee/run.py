@@ -40,6 +40,7 @@ from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.adapters import moving_adapters
+from unsee.vlm.save import save
 from unsee.watch import Watch, watched
 
 Records = dict[str, list[Record]]  # by probe
@@ -236,6 +237,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         "parts": {part: list(counts) for part, counts in trainable_per_part(loaded.model).items()},
         "saliency": _densities(trainer),
         "steps": trainer.state.global_step,
+        "unread": sorted(loaded.unread),
     }
     if watch:
         facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
@@ -244,8 +246,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     if trainer.is_world_process_zero():
         write_json(checkpoints / "training.json", facts)
         with whole_folder(folder / "model") as temporary:
-            loaded.model.save_pretrained(temporary)  # type: ignore[operator]
-            loaded.processor.save_pretrained(temporary)
+            save(loaded, temporary)
     trainer.accelerator.wait_for_everyone()
 
 
