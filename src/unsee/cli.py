@@ -19,6 +19,7 @@ from unsee import __version__
 from unsee.commands import (
     bench,
     benchmark,
+    data,
     demo,
     doctor,
     evaluate,
@@ -42,7 +43,7 @@ _OF_THE_MACHINE = {
     errno.EDQUOT: "make room, and start the same command again",
     errno.EROFS: "give a folder that can be written to",
 }
-RESUMABLE = ("bench", "demo", "mine", "unlearn")
+RESUMABLE = ("bench", "data", "demo", "mine", "unlearn")
 
 # The base of typer's usage errors lives in click or in typer, depending on its version.
 UsageError: Any = typer.BadParameter.__base__
@@ -81,6 +82,7 @@ app.command(epilog=report.EXAMPLES)(report.report)
 app.command(epilog=methods.EXAMPLES)(methods.methods)
 app.command(epilog=settings.EXAMPLES)(settings.settings)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)
+app.add_typer(data.app)
 app.add_typer(mine.app)
 app.add_typer(metrics.app)
 app.add_typer(world.app)

@@ -33,6 +33,7 @@ from unsee.judged import check_judged
 from unsee.left_out import find_unreadable, rows_of, without
 from unsee.lock import locked
 from unsee.methods import build
+from unsee.methods.method import needs_of, without_retain
 from unsee.parts import PARTS
 from unsee.records import Record, read_records
 from unsee.scores import score
@@ -129,9 +130,10 @@ def load_benchmark(settings: Settings) -> Benchmark:
         probes = [Probe(role, sets[role], trained_on=True) for role in ("forget", "retain") if sets[role]]
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     check_objects(probes, settings.lexicon)
-    needs = build(settings.method, settings.hyper_parameters).needs
+    method = build(settings.method, settings.hyper_parameters)
+    needs = needs_of(method)
     if needs.retain and not sets["retain"]:
-        raise InputError(f"{settings.method} trains on retain rows and none are given; add --retain FILE")
+        raise InputError(f"{settings.method} trains on retain rows and none are given; {without_retain(method)}")
     if (settings.gate or needs.saliency) and not (sets["retain"] or sets["preserve"]):
         raise InputError("a saliency mask needs rows that it protects; add --retain FILE or --preserve FILE")
     return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)

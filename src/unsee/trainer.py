@@ -46,7 +46,7 @@ from unsee.errors import InputError
 from unsee.gate import Gate, gate_of
 from unsee.losses import l1_of_factors, l1_of_product
 from unsee.methods import Method, Reference, UnlearnBatch
-from unsee.methods.method import Finishes, Prepares
+from unsee.methods.method import Finishes, Prepares, needs_of, without_retain
 from unsee.progress import Steps, progress
 from unsee.saliency import SaliencyMask
 from unsee.vlm.adapters import LowRank, moving_adapters
@@ -165,7 +165,7 @@ class UnlearnTrainer(Trainer):
         if args.max_steps <= 0:
             args.max_steps = math.ceil(args.num_train_epochs * len(forget) / effective)
         self.pairing = Pairing(
-            len(forget) if method.needs.forget else 0, len(retain) if method.needs.retain else 0, args.seed
+            len(forget) if method.needs.forget else 0, len(retain) if needs_of(method).retain else 0, args.seed
         )
         self.config, self.policy_model = args, model.model
         self.positions = _Positions(args.max_steps * effective)
@@ -430,8 +430,8 @@ class _Batches:
 def _check_sets(method: Method, forget: Sequence[Example], retain: Sequence[Example]) -> None:
     if not forget:
         raise InputError("forget: the set is empty; give at least one example to forget")
-    if method.needs.retain and not retain:
-        raise InputError(f"{method.name} needs retain examples and none are given; give --retain FILE")
+    if needs_of(method).retain and not retain:
+        raise InputError(f"{method.name} trains on retain rows and none are given; {without_retain(method)}")
     if getattr(method, "weighting", "equal") == "scores" and all(s.score <= 1 for row in forget for s in row.spans):
         raise InputError(
             f"{method.name}: weighting=scores counts in 100 x cosine, and no span scores above 1: these are "

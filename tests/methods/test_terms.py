@@ -13,7 +13,7 @@ from torch import Tensor
 from tests.losses import worked
 from unsee.losses import cross_entropy
 from unsee.methods import METHODS, UnlearnBatch, build, hyper_parameters
-from unsee.methods.method import Prepares
+from unsee.methods.method import Prepares, needs_of
 from unsee.vlm import IGNORED, AnswerLogits, Batch, TokenLogProbs
 from unsee.vlm.policy import HiddenStates
 
@@ -202,6 +202,21 @@ def test_a_method_declares_everything_that_it_uses(name: str) -> None:
     )
     terms = list(build(name).terms(batch, Scripted("policy"), reference))  # type: ignore[arg-type]
     assert {term.name for term in terms} == set(EXPECTED[name])
+
+
+@pytest.mark.parametrize("name", WHOLE_ANSWERS)
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_retain_rows_of_no_weight_are_not_asked_for(name: str, step: int) -> None:
+    weights = {key: 0.0 for key in ("retain_weight", "kl_weight") if hasattr(build(name), key)}
+    method = build(name, weights)
+    keeps = name == "retain_finetune"  # has no weight: it is nothing but retain rows
+    assert needs_of(method) == replace(method.needs, retain=keeps)
+    if not keeps:
+        batch = replace(roles(), retain=None, step=step, epoch=step)
+        terms = method.terms(batch, Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+        assert {term.name for term in terms} == EXPECTED[name].keys() - {"retain"} | (
+            {"forget"} if name == "scrub" else set()
+        )
 
 
 @pytest.mark.parametrize("name", WHOLE_ANSWERS)

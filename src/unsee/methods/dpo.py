@@ -48,5 +48,6 @@ class DPO:
             for rows in (refusals_of(batch), forget_of(batch))
         )
         yield Term("forget", self.forget_weight * dpo(refusal, answer, self.beta).mean())
-        retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
-        yield Term("retain", self.retain_weight * retain)
+        if self.retain_weight:
+            retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
+            yield Term("retain", self.retain_weight * retain)

@@ -33,5 +33,6 @@ class Entropy:
         """KL(policy || uniform) / log V (forget) + CE(retain), each weighted."""
         current = policy.answer_logits(forget_of(batch))
         yield Term("forget", self.forget_weight * certainty(current.values, current.mask).mean())
-        retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
-        yield Term("retain", self.retain_weight * retain)
+        if self.retain_weight:
+            retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
+            yield Term("retain", self.retain_weight * retain)

@@ -31,5 +31,6 @@ class GradDiff:
         """-CE(forget) + CE(retain), each weighted."""
         forget = gradient_ascent(*policy.token_log_probs(forget_of(batch)), self.ceiling).mean()
         yield Term("forget", self.forget_weight * forget)
-        retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
-        yield Term("retain", self.retain_weight * retain)
+        if self.retain_weight:
+            retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
+            yield Term("retain", self.retain_weight * retain)

@@ -34,5 +34,6 @@ class IDK:
         """CE(refusals) + CE(retain), each weighted."""
         refusals = cross_entropy(*policy.token_log_probs(refusals_of(batch))).mean()
         yield Term("refusals", self.forget_weight * refusals)
-        retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
-        yield Term("retain", self.retain_weight * retain)
+        if self.retain_weight:
+            retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
+            yield Term("retain", self.retain_weight * retain)

@@ -37,6 +37,8 @@ class KL:
         """-CE(forget) + KL(reference || policy)(retain), each weighted."""
         forget = gradient_ascent(*policy.token_log_probs(forget_of(batch))).mean()
         yield Term("forget", self.forget_weight * forget)
+        if not self.kl_weight:
+            return
         rows = retain_of(batch)
         if self.variant == "clear_repo":
             frozen, current = reference.all_logits(rows), policy.all_logits(rows)

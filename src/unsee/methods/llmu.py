@@ -46,6 +46,7 @@ class LLMU:
         yield Term("forget", self.forget_weight * forget)
         others = cross_entropy(*policy.token_log_probs(mismatched_of(batch))).mean()
         yield Term("mismatched", self.mismatched_weight * others)
-        frozen = reference.answer_logits(retain_of(batch)).values
-        current = policy.answer_logits(retain_of(batch))
-        yield Term("retain", self.kl_weight * kl_divergence(current.values, frozen, current.mask).mean())
+        if self.kl_weight:
+            frozen = reference.answer_logits(retain_of(batch)).values
+            current = policy.answer_logits(retain_of(batch))
+            yield Term("retain", self.kl_weight * kl_divergence(current.values, frozen, current.mask).mean())

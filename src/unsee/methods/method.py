@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, runtime_checkable
 
 from annotated_types import Ge, Gt, Le
@@ -106,6 +106,19 @@ class Method(Protocol):
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """Yield the terms one by one; each graph is freed by its backward pass before the next is built."""
+
+
+def needs_of(method: Method) -> Needs:
+    """What a method needs as it is set: no retain examples where every weight on them is 0."""
+    weights = [getattr(method, name) for name in ("retain_weight", "kl_weight") if hasattr(method, name)]
+    return method.needs if any(weights) or not weights else replace(method.needs, retain=False)
+
+
+def without_retain(method: Method) -> str:
+    """What somebody can do who has no retain examples, to append to a message."""
+    weights = [f"{name}=0" for name in ("retain_weight", "kl_weight") if hasattr(method, name)]
+    does_without = f", or do without: --set {' --set '.join(weights)}" if weights else ""
+    return f"add --retain FILE (`unsee data retain` makes one from what the model says){does_without}"
 
 
 @runtime_checkable

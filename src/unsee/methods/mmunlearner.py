@@ -56,10 +56,10 @@ class MMUnlearner:
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """-CE(forget) through the mask + CE(retain) past it, each weighted; or one of the two, in turn."""
-        summed, turn = self.updates == "summed", batch.step % (1 + self.retain_steps)
+        summed, turn = self.updates == "summed" or not self.retain_weight, batch.step % (1 + self.retain_steps)
         if summed or turn == 0:
             forget = gradient_ascent(*policy.token_log_probs(forget_of(batch)), self.ceiling).mean()
             yield Term("forget", self.forget_weight * forget)
-        if summed or turn > 0:
+        if self.retain_weight and (summed or turn > 0):
             retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
             yield Term("retain", self.retain_weight * retain)

@@ -49,5 +49,6 @@ class NPO:
             frozen = reference.answer_log_probs(rows)
             forget = npo(policy.answer_log_probs(rows), frozen, self.beta).mean()
         yield Term("forget", self.forget_weight * forget)
-        retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
-        yield Term("retain", self.retain_weight * retain)
+        if self.retain_weight:
+            retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
+            yield Term("retain", self.retain_weight * retain)

@@ -58,6 +58,8 @@ class RMU:
             pooled_steering(current.values, target) if clear else steering(current.values, target, current.mask).mean()
         )
         yield Term("forget", self.forget_weight * forget)
+        if not self.retain_weight:
+            return
         frozen = self._states(reference, retain_of(batch))
         current = self._states(policy, retain_of(batch))
         mask = current.mask.new_ones(current.mask.shape) if clear else current.mask

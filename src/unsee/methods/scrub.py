@@ -41,12 +41,13 @@ class SCRUB:
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """-KL(teacher || student)(forget), and KL(teacher || student)(retain) + CE(retain), each weighted."""
-        joint, turn = self.schedule == "joint", batch.epoch % 2 == 1 and batch.epoch // 2 < self.max_epochs
+        keeps = self.kl_weight or self.retain_weight  # without, every epoch is a max epoch
+        joint, turn = self.schedule == "joint" or not keeps, batch.epoch % 2 == 1 and batch.epoch // 2 < self.max_epochs
         if joint or turn:
             frozen = reference.answer_logits(forget_of(batch)).values
             current = policy.answer_logits(forget_of(batch))
             yield Term("forget", -self.forget_weight * kl_divergence(current.values, frozen, current.mask).mean())
-        if joint or not turn:
+        if keeps and (joint or not turn):
             frozen = reference.answer_logits(retain_of(batch)).values
             current = policy.answer_logits(retain_of(batch))
             divergence = kl_divergence(current.values, frozen, current.mask).mean()

@@ -38,5 +38,6 @@ class SimNPO:
         """(2 / beta) log(1 + exp(beta (log p / |y| + delta)))(forget) + CE(retain), each weighted."""
         mean = answer_mean(*policy.token_log_probs(forget_of(batch)))
         yield Term("forget", self.forget_weight * simnpo(mean, self.beta, self.delta).mean())
-        retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
-        yield Term("retain", self.retain_weight * retain)
+        if self.retain_weight:
+            retain = cross_entropy(*policy.token_log_probs(retain_of(batch))).mean()
+            yield Term("retain", self.retain_weight * retain)

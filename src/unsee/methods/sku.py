@@ -51,9 +51,10 @@ class SKU:
         yield Term("forget", self.forget_weight * forget)
         others = cross_entropy(*policy.token_log_probs(mismatched_of(batch))).mean()
         yield Term("mismatched", self.mismatched_weight * others)
-        frozen = reference.answer_logits(retain_of(batch)).values
-        current = policy.answer_logits(retain_of(batch))
-        yield Term("retain", -self.retain_weight * kl_divergence(current.values, frozen, current.mask).mean())
+        if self.retain_weight:
+            frozen = reference.answer_logits(retain_of(batch)).values
+            current = policy.answer_logits(retain_of(batch))
+            yield Term("retain", -self.retain_weight * kl_divergence(current.values, frozen, current.mask).mean())
 
     def finish(self, change: WeightChange, seed: int) -> None:
         """theta_0 - scale * (theta_trained - theta_0)."""
