@@ -173,7 +173,8 @@ def prepared(out: Path, people: int, seed: int, split: str, probe_rows: int | No
         write_json(out / "sizes.json", {**sets, "forgotten": forgotten, "probes": probes, "trained_on": repeated})
     found: dict[str, str] = read_json(places)
     for name, place in found.items():
-        asked = read_yaml(data / SETTINGS)["probes"]
+        values = read_yaml(data / SETTINGS)
+        asked = {**values["forget_probes"], **values["keep_probes"]}
         if any(not (out / "records" / name / f"{probe}.jsonl").is_file() for probe in asked):
             probes_asked = [Probe(probe, load_examples(path)) for probe, path in asked.items()]
             measure_all(load(place), probes_asked, out / "records" / name, EVAL_BATCH, ANSWERS_AT_MOST)

@@ -24,6 +24,7 @@ from typing import Any
 import torch
 
 from unsee.commands.manners import behave
+from unsee.criteria import probes_by_role
 from unsee.data import Example, load_examples, write_jsonl
 from unsee.demo import ANSWERS_AT_MOST, FORGET, REQUEST, measure
 from unsee.demo_hallucination import FORGET_BATCH, GRID, METHODS, STEPS
@@ -359,7 +360,7 @@ def settings(here: Place, run: str) -> dict[str, Any]:
     common = {
         "model": str(here.out / "base" if start == "base" else here.out / "runs" / start / "model"),
         "method": method,
-        "probes": here.probes,
+        **probes_by_role(here.probes, REQUEST),
         "out": str(here.out / "runs" / run),
         "seed": here.seed,
         "eval_batch_size": BATCH,

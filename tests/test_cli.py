@@ -158,6 +158,20 @@ def test_scores_table(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert "b \u2013 \u2013 0 8" in lines
 
 
+def test_the_share_over_the_other_rows_stands_below_in_brackets(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    own = {**SCORE, "left_out": 2, "alone": 3, "ungated": 0.6, "ungated_low": 0.4, "ungated_high": 0.8}
+    show_scores(console(), {"base": {"her": own, "rest": own}}, {"her": "forget", "rest": "keep"})
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    place = lines.index("her 75.0 % 8 2")
+    assert lines[place + 1 : place + 3] == ["50\u2013100", "(60.0 %)"]
+    place = lines.index("rest 60.0 % 10 2")
+    assert lines[place + 1 : place + 3] == ["40\u201380", "(75.0 %)"]
+    assert "3 of her." in " ".join(lines)
+
+
 def test_a_table_fits_eighty_columns(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     names = ("base", "gold", "grad_ascent", "grad_diff", "npo", "mmunlearner")

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from unsee.data.example import Role
 from unsee.records import Record
 
 FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
@@ -23,7 +24,6 @@ KEEP_MARGIN = 0.05  # a fall of this much below base counts as kept
 EQUIVALENCE_MARGIN = 0.05  # differences from gold that a leaderboard takes for none
 COLLAPSED = 0.5  # below this share of base's score, knowledge is destroyed rather than dented
 
-Role = Literal["forget", "keep"]
 Kept = Literal["kept", "not shown", "lost some", "collapsed"]
 
 _ROUNDING = 1e-9
@@ -38,6 +38,14 @@ FORGET_PROBES: dict[str, tuple[str, ...]] = {  # of the embedded world: what eac
 def role_of(probe: str, request: str) -> Role:
     """What a probe of the embedded world is for."""
     return "forget" if probe in FORGET_PROBES[request] else "keep"
+
+
+def probes_by_role(probes: Mapping[str, str], request: str) -> dict[str, dict[str, str]]:
+    """Where the probes of the embedded world are, under the settings that say what they are for."""
+    return {
+        f"{role}_probes": {name: path for name, path in probes.items() if role_of(name, request) == role}
+        for role in ("forget", "keep")
+    }
 
 
 def known_to(base: Sequence[Record]) -> list[bool | None]:

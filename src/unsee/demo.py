@@ -15,18 +15,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
+from unsee.compared import compared
+from unsee.criteria import probes_by_role
 from unsee.data import Benchmark, Probe, load_examples, write_jsonl
 from unsee.evaluate import measure_all
 from unsee.files import write_json
 from unsee.folder import claimed
-from unsee.hallucination_check import check_hallucination
 from unsee.methods import find
 from unsee.parallel import Job, run_all
 from unsee.records import read_records
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.report.inventions import inventions
 from unsee.run import Run, open_run, unlearn
-from unsee.scores import score
 from unsee.settings import parse
 from unsee.vlm import load
 from unsee.world import World
@@ -118,7 +118,8 @@ def _unlearn_all(models: WorldModels, sources: dict[str, Any], out: Path, seed: 
     for name in sorted(METHODS, key=lambda name: not find(name).needs.saliency):  # the longest first
         values = {
             **asdict(TUNED[name]),
-            **sources,
+            **{key: value for key, value in sources.items() if key != "probes"},
+            **probes_by_role(sources["probes"], REQUEST),
             "model": str(models.base),
             "method": name,
             "request": REQUEST,
@@ -150,11 +151,7 @@ def _summary(
         "chance": benchmark.chance,
         "seconds": seconds,
         "base_and_gold_from_cache": from_cache,
-        "models": {
-            model: {probe: score(rows, records["base"][probe], world.seed).to_dict() for probe, rows in asked.items()}
-            for model, asked in records.items()
-        },
-        "hallucination": check_hallucination(records, "base", seed=world.seed),
+        **compared(benchmark, records, {name: run.scores.get("moved") for name, run in runs.items()}, world.seed),
     }
 
 
@@ -175,6 +172,7 @@ def _report(
     summary: Mapping[str, Any],
 ) -> Report:
     scores = {model: assemble.scores_of(numbers) for model, numbers in summary["models"].items()}
+    overlaps = summary["pictures"]
     invented, records = summary["hallucination"], _records(benchmark, runs, out)
     methods = {name: assemble.method_result(run, run.scores["seconds"]["unlearn"]) for name, run in runs.items()}
     command = f"unsee demo person --out {shlex.quote(str(out))} --seed {world.seed} --people {world.people}"
@@ -194,7 +192,7 @@ def _report(
             "gold": ModelResult(label="gold", role="gold", scores=scores["gold"], hallucination=invented["gold"]),
             **methods,
         },
-        probes=[_probe_info(probe, benchmark) for probe in benchmark.probes],
+        probes=[_probe_info(probe, benchmark, overlaps[probe.name]) for probe in benchmark.probes],
         pair=("forget_vqa", "retain_vqa"),
         curves={name: assemble.curve(run) for name, run in runs.items()},
         answers=assemble.answers(benchmark.probes, records),
@@ -206,10 +204,10 @@ def _report(
     )
 
 
-def _probe_info(probe: Probe, benchmark: Benchmark) -> ProbeInfo:
+def _probe_info(probe: Probe, benchmark: Benchmark, overlap: Mapping[str, int]) -> ProbeInfo:
     label, description = PROBES[probe.name]
     chance = None if probe.name == "scenes" else fmean(benchmark.chance.values())
-    return assemble.probe_info(probe, REQUEST, chance, label, description)
+    return assemble.probe_info(probe, overlap, chance, label, description)
 
 
 def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:

@@ -23,25 +23,26 @@ from transformers import set_seed
 
 from unsee import processes, progress
 from unsee.atomic import whole_folder
-from unsee.data import Benchmark, Probe, check_sets, load_examples
+from unsee.compared import COMPARED, compared
+from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
+from unsee.data.example import Role
+from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, measure_all
 from unsee.files import read_json, write_json
 from unsee.folder import abandon_folder, check_folder, start_folder
-from unsee.hallucination_check import check_hallucination, check_objects
-from unsee.judged import check_judged
+from unsee.hallucination_check import check_objects
 from unsee.left_out import find_unreadable, rows_of, without
 from unsee.lock import locked
 from unsee.methods import build
 from unsee.methods.method import needs_of, without_retain
 from unsee.parts import PARTS
 from unsee.records import Record, read_records
-from unsee.scores import score
 from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.adapters import moving_adapters
-from unsee.vlm.save import save
+from unsee.vlm.change import Start
 from unsee.watch import Watch, watched
 
 Records = dict[str, list[Record]]  # by probe
@@ -99,18 +100,14 @@ def _carried_out(folder: Path, settings: Settings, base_records: Path | None) ->
     benchmark, name = without(benchmark, unreadable), settings.method
     after = clock("measure", lambda: _measure(folder, settings, benchmark, loaded, name))
     found = {"base": base, name: after}
+    facts = read_json(folder / "checkpoints" / "training.json")
     scores = {
         "method": name,
-        "models": {
-            model: {probe: score(rows, base[probe], settings.seed).to_dict() for probe, rows in asked.items()}
-            for model, asked in found.items()
-        },
-        "hallucination": check_hallucination(found, "base", settings.lexicon, settings.seed),
-        "judged": check_judged(benchmark.probes, found, "base"),
+        **compared(benchmark, found, {name: facts.get("moved")}, settings.seed, settings.lexicon),
         "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
         "unreadable": unreadable,
         "seconds": clock.seconds,
-        **read_json(folder / "checkpoints" / "training.json"),
+        **facts,
     }
     processes.once(lambda: write_json(folder / "scores.json", scores))
     return Run(folder, settings, benchmark, found, scores)
@@ -123,11 +120,12 @@ def load_benchmark(settings: Settings) -> Benchmark:
         for role in ("forget", "retain", "preserve")
     }
     probes = [
-        Probe(name, load_examples(source), trained_on=name in settings.trained_on)
-        for name, source in settings.probes.items()
+        _probe(name, load_examples(source), role, sets["forget"], settings)
+        for name, (source, role) in settings.every_probe.items()
     ]
     if not probes:
-        probes = [Probe(role, sets[role], trained_on=True) for role in ("forget", "retain") if sets[role]]
+        roles: dict[str, Role] = {"forget": "forget", "retain": "keep"}
+        probes = [Probe(name, sets[name], trained_on=True, role=role) for name, role in roles.items() if sets[name]]
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     check_objects(probes, settings.lexicon)
     method = build(settings.method, settings.hyper_parameters)
@@ -137,6 +135,12 @@ def load_benchmark(settings: Settings) -> Benchmark:
     if (settings.gate or needs.saliency) and not (sets["retain"] or sets["preserve"]):
         raise InputError("a saliency mask needs rows that it protects; add --retain FILE or --preserve FILE")
     return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
+
+
+def _probe(name: str, rows: list[Example], role: Role | None, forget: list[Example], settings: Settings) -> Probe:
+    """A probe with the role that was said, or else found."""
+    role = role or role_by_subject(rows, forget, settings.request)
+    return Probe(name, rows, trained_on=name in settings.trained_on, role=role)
 
 
 def load_model(settings: Settings) -> LoadedModel:
@@ -166,9 +170,10 @@ def _base_to_model(
     unreadable = find_unreadable(benchmark, loaded.encoder)
     for role in ("forget", "retain", "preserve"):
         loaded.encoder.check(getattr(benchmark, role), str(getattr(settings, role)), rows_of(unreadable, role))
+    asked = settings.every_probe
     for probe in benchmark.probes:
         rows = rows_of(unreadable, f"probe {probe.name}")
-        loaded.encoder.check(probe.examples, settings.probes.get(probe.name, probe.name), rows)
+        loaded.encoder.check(probe.examples, asked[probe.name][0] if probe.name in asked else probe.name, rows)
     benchmark = without(benchmark, unreadable)
     processes.wait()  # until all have seen the folder as it was
     processes.once(lambda: start_folder(folder, settings, benchmark, loaded))
@@ -216,7 +221,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     """Train, and write the model; the folder `model` appears when it is whole."""
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
-    last = latest_checkpoint(checkpoints)
+    last, start = latest_checkpoint(checkpoints), Start.of(loaded.model)
     method = build(settings.method, settings.hyper_parameters)
     watch = _watch(settings, benchmark, loaded, spans=method.needs.spans)
     trainer = UnlearnTrainer(
@@ -239,7 +244,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         "parts": {part: list(counts) for part, counts in trainable_per_part(loaded.model).items()},
         "saliency": _densities(trainer),
         "steps": trainer.state.global_step,
-        "unread": sorted(loaded.unread),
+        "moved": start.moved(loaded.model),
     }
     if watch:
         facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
@@ -248,7 +253,8 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     if trainer.is_world_process_zero():
         write_json(checkpoints / "training.json", facts)
         with whole_folder(folder / "model") as temporary:
-            save(loaded, temporary)
+            loaded.model.save_pretrained(temporary)  # type: ignore[operator]
+            loaded.processor.save_pretrained(temporary)
     trainer.accelerator.wait_for_everyone()
 
 
@@ -337,8 +343,8 @@ def open_run(folder: Path) -> Run:
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
         for model, probes in scores["models"].items()
     }
-    if "judged" not in scores:  # of a run from before that was checked
-        scores["judged"] = check_judged(benchmark.probes, records, "base")
+    if not scores.keys() >= COMPARED:  # of a run from before all of it was looked at
+        scores |= compared(benchmark, records, {}, settings.seed, settings.lexicon)
     return Run(folder, settings, benchmark, records, scores)
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from unsee import limits
+from unsee.data.example import Role
 from unsee.data.paths import from_address
 from unsee.errors import InputError, did_you_mean
 from unsee.files import read_text
@@ -33,6 +34,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 DEFAULT_METHOD = "npo"
 SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
+PROBES = ("forget_probes", "keep_probes", "probes")  # settings that name sources by the name of their probe
 SOURCES = ("model", "forget", "retain", "preserve")  # settings that name a path or a hub id
 _PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?(#[\w.-]+)?")
@@ -129,13 +131,17 @@ class Settings(BaseModel):
     )
     retain: Text | None = Field(None, description="rows to be kept, for methods that train on them")
     preserve: Text | None = Field(None, description="further rows that a saliency mask protects; never trained on")
-    probes: dict[str, Text] = Field({}, description="held-out rows to measure on, by name")
+    probes: dict[str, Text] = Field(
+        {}, description="held-out rows to measure on, by name; what each is for is found from the subjects of its rows"
+    )
+    forget_probes: dict[str, Text] = Field({}, description="held-out rows whose answers are to go, by name")
+    keep_probes: dict[str, Text] = Field({}, description="held-out rows whose answers are to stay, by name")
     trained_on: tuple[str, ...] = Field((), description="probes that repeat training rows, which every table then says")
     lexicon: Annotated[tuple[Text, ...] | None, BeforeValidator(_lists)] = Field(
         None, description="what objects may be called, to find what captions invent: coco, or files of synonyms"
     )
     request: Literal["visual", "textual", "both"] | None = Field(
-        None, description="what is to go: faces (forget_qa probes stay), text facts (forget_vqa probes stay) or both"
+        None, description="what is to go: faces (what is asked in words stays), text facts (photographs stay) or both"
     )
     method: str = Field(DEFAULT_METHOD, description="as `unsee methods` lists it")
     hyper_parameters: dict[str, HyperValue] = Field({}, description="of the method; its defaults where not given")
@@ -193,18 +199,13 @@ class Settings(BaseModel):
             InputError: for an unknown method or hyper-parameter, one out of range, a gate that the method has no place
                 for, or a probe that cannot name a file.
         """
-        for name in self.probes:
-            if not _PROBE_NAME.fullmatch(name):
-                raise InputError(f"probes: {name!r} cannot name a file; use letters, digits, _, - and .")
-        for name in self.trained_on:
-            if name not in self.probes:
-                raise InputError(f"trained_on: no probe {name!r}{did_you_mean(name, self.probes)}")
+        self._check_probes()
         method: Any = build(self.method, self.hyper_parameters)
         gate_of(method, self.gate)
         return self.model_copy(
             update={
                 **{name: _absolute(value) for name in SOURCES if (value := getattr(self, name))},
-                "probes": {name: _absolute(path) for name, path in self.probes.items()},
+                **{key: {n: _absolute(path) for n, path in getattr(self, key).items()} for key in PROBES},
                 "lexicon": self.lexicon and tuple(_word_list(name) for name in self.lexicon),
                 "hyper_parameters": asdict(method),
                 "parts": self.parts or (SPAN_PARTS if method.needs.spans else PARTS),
@@ -212,6 +213,26 @@ class Settings(BaseModel):
                 "out": str(Path(self.out).expanduser()),
             }
         )
+
+    @property
+    def every_probe(self) -> dict[str, tuple[str, Role | None]]:
+        """All probes by name: where the rows are, and what they are for where that is said."""
+        roles: dict[str, Role | None] = {"forget_probes": "forget", "keep_probes": "keep", "probes": None}
+        return {name: (path, roles[key]) for key in PROBES for name, path in getattr(self, key).items()}
+
+    def _check_probes(self) -> None:
+        """InputError for a name that cannot be a file's, that two probes have, or that no probe has."""
+        names = [(key, name) for key in PROBES for name in getattr(self, key)]
+        taken: dict[str, str] = {}
+        for key, name in names:
+            if not _PROBE_NAME.fullmatch(name):
+                raise InputError(f"{key}: {name!r} cannot name a file; use letters, digits, _, - and .")
+            if name in taken:
+                raise InputError(f"{key}: {name!r} is among {taken[name]} too; give each probe a name of its own")
+            taken[name] = key
+        for name in self.trained_on:
+            if name not in taken:
+                raise InputError(f"trained_on: no probe {name!r}{did_you_mean(name, taken)}")
 
 
 def _absolute(source: str, folder: Path = Path()) -> str:
@@ -307,8 +328,9 @@ def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     for key in SOURCES:
         if isinstance(value := values.get(key), str):
             values[key] = _absolute(value, folder)
-    if isinstance(probes := values.get("probes"), dict):
-        values["probes"] = {k: _absolute(v, folder) if isinstance(v, str) else v for k, v in probes.items()}
+    for key in PROBES:
+        if isinstance(probes := values.get(key), dict):
+            values[key] = {k: _absolute(v, folder) if isinstance(v, str) else v for k, v in probes.items()}
     if isinstance(lists := _lists(values.get("lexicon")), list):
         values["lexicon"] = [_word_list(name, folder) if isinstance(name, str) else name for name in lists]
     if isinstance(out := values.get("out"), str):

@@ -20,7 +20,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     def person(out: Path, seed: int = 0, people: int = 30) -> dict[str, Any]:
         found.append({"out": out, "seed": seed, "people": people})
         models = {name: {"forget_vqa": SCORE, "retain_vqa": SCORE} for name in ("base", "gold", "npo")}
-        return {"seed": seed, "people": people, "seconds": {"total": 83.2}, "models": models}
+        roles = {"forget_vqa": "forget", "retain_vqa": "keep"}
+        return {"seed": seed, "people": people, "seconds": {"total": 83.2}, "models": models, "roles": roles}
 
     monkeypatch.setitem(__import__("unsee.demo").demo.DEMOS, "person", person)
     return found

@@ -13,7 +13,8 @@ from unsee.bench import bounds, statistics
 from unsee.bench.bounds import ALPHA
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.statistics import Estimate, Floats
-from unsee.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, Role, counted, role_of
+from unsee.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, counted, role_of
+from unsee.data.example import Role
 from unsee.records import Record
 
 MARGIN = EQUIVALENCE_MARGIN

@@ -58,7 +58,7 @@ def demo(
 
 def _show(summary: dict[str, Any], out: Path) -> None:
     shown = console()
-    show_scores(shown, summary["models"])
+    show_scores(shown, summary["models"], summary["roles"])
     shown.print(f"Done in {summary['seconds']['total']:.0f} s. Gold is the target: it never saw what was to go.")
     places(shown, summary=out / "summary.json", report=out / "report.html")
 

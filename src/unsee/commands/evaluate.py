@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unsee import limits, processes
 from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
+
+if TYPE_CHECKING:
+    from unsee.data import Example
 
 EXAMPLES = """Examples:
 
@@ -61,9 +64,6 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first rows.", show_default="all")] = None,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
-    quantize: Annotated[
-        str | None, typer.Option(help="Round the weights as they are loaded: 4bit.", show_default=False)
-    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
@@ -73,8 +73,9 @@ def evaluate(
 
     Rows with paraphrased_answers, perturbed_answers or choices are scored on those too.
     """
-    how = {"dtype": dtype, "quantize": quantize, "trust_remote_code": trust_remote_code}
-    found = evaluation(model, data, batch_size, max_new_tokens, records, limit, **how)
+    found = evaluation(
+        model, data, batch_size, max_new_tokens, records, limit, dtype=dtype, trust_remote_code=trust_remote_code
+    )
     if not processes.is_main():
         return
     if as_json:
@@ -117,12 +118,36 @@ def evaluation(
     from unsee.vlm import load
 
     processes.join()
-    loaded = load(model, parts=(), **loading)
+    loaded = load(model, **loading)
     loaded.encoder.check(examples, data)
     try:
-        return summary(loaded, examples, batch_size, max_new_tokens, records=records)
+        found = summary(loaded, examples, batch_size, max_new_tokens, records=records)
     except torch.OutOfMemoryError as error:
         raise InputError(f"{loaded.device} has too little memory; choose a smaller --batch-size") from error
+    training = _training_rows(Path(model))
+    return found if training is None else found | _pictures(examples, training)
+
+
+def _training_rows(model: Path) -> list[list[Example]] | None:
+    """Forget and retain rows of the run that a model lies in; None where it lies in none, or they are gone."""
+    from unsee.data import load_examples
+    from unsee.settings import parse, read_yaml
+
+    if not (file := model.absolute().parent / "run.yaml").is_file():
+        return None
+    try:
+        settings = parse({**read_yaml(file), "out": str(file.parent)}, str(file))
+        return [load_examples(source) for source in (settings.forget, settings.retain) if source]
+    except InputError:
+        return None
+
+
+def _pictures(examples: list[Example], training: list[list[Example]]) -> dict[str, int]:
+    """How many rows show a picture, and how many of these one that was trained on."""
+    from unsee.data.overlap import picture_overlap
+
+    found = picture_overlap(examples, training)
+    return {"pictures": found.pictures, "pictures_trained_on": found.trained_on}
 
 
 def _check_writable(path: Path, data: str) -> None:
@@ -150,6 +175,8 @@ def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
     made.add_row("rows", str(found["n"]), "")
     if found["truncated"]:
         made.add_row("answers cut off (--max-new-tokens)", percent(found["truncated"]), "")
+    if "pictures" in found:
+        made.add_row("pictures that were trained on", f"{found['pictures_trained_on']} of {found['pictures']}", "")
     out = console()
     out.print(printable(model), style="bold", soft_wrap=True)
     out.print(made)

@@ -51,31 +51,49 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f} %".replace("100.0", "100")
 
 
-def show_scores(out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+def show_scores(
+    out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any]]], roles: Mapping[str, str | None] | None = None
+) -> None:
     """Print the share of right answers of each model on each probe, with its 95 % interval below.
+
+    What is to stay is over all rows; other probes are over what the base knew. Where that differs, the share over the
+    other choice of rows stands below, in brackets.
 
     Args:
         out: where to.
-        models: model -> probe -> `score`, `low`, `high`, `n`, `left_out`; the base comes first.
+        models: model -> probe -> scores as `unsee.scores.ProbeScore.to_dict` has them; the base comes first.
+        roles: what each probe is for; none are known without it.
     """
-    base = next(iter(models.values()))
+    roles, base = roles or {}, next(iter(models.values()))
     names = [name.replace("_", "\n") for name in models]
     gated = any(of_base["left_out"] for of_base in base.values())
     made = table("probe", *names, "rows", *(["not\nknown"] if gated else []), numbers=len(models) + 1 + gated)
     for probe, of_base in base.items():
-        cells = [_score(of_probe[probe]) for of_probe in models.values()]
-        made.add_row(printable(probe), *cells, str(of_base["n"]), *([str(of_base["left_out"])] if gated else []))
+        stays = roles.get(probe) == "keep"
+        cells = [_score(of_probe[probe], stays) for of_probe in models.values()]
+        rows = of_base["n"] + (of_base["left_out"] if stays else 0)
+        made.add_row(printable(probe), *cells, str(rows), *([str(of_base["left_out"])] if gated else []))
     out.print("Share of right answers, with its 95 % interval below", style="bold")
     out.print(made)
     out.print()
     if gated:
-        out.print("Rows about facts that the model did not know to begin with are left out: they cannot be forgotten.")
+        out.print(
+            "Rows about facts that the model did not know to begin with cannot be forgotten: they count only on probes "
+            "that should stay. In brackets is the share with them, or there without them."
+        )
+    alone = {probe: one.get("alone") for probe, one in base.items() if roles.get(probe) != "keep"}
+    if counted := ", ".join(f"{rows} of {printable(probe)}" for probe, rows in alone.items() if rows):
+        out.print(f"Rows whose fact no other row asks for count whether the model knew it or not: {counted}.")
 
 
-def _score(score: Mapping[str, Any]) -> Text:
-    cell = Text(percent(score["score"]))
-    if score["low"] is not None and score["high"] is not None:
-        cell.append(f"\n{100 * score['low']:.0f}\N{EN DASH}{100 * score['high']:.0f}", style="dim")
+def _score(score: Mapping[str, Any], stays: bool) -> Text:
+    by, other = ("ungated", "score") if stays and score.get("ungated") is not None else ("score", "ungated")
+    low, high = (score.get(f"ungated_{end}") if by == "ungated" else score[end] for end in ("low", "high"))
+    cell = Text(percent(score[by]))
+    if low is not None and high is not None:
+        cell.append(f"\n{100 * low:.0f}\N{EN DASH}{100 * high:.0f}", style="dim")
+    if score["left_out"] and score.get(other) is not None:
+        cell.append(f"\n({percent(score[other])})", style="dim")
     return cell
 
 

@@ -16,7 +16,7 @@ EXAMPLES = """Examples:
 
 unsee unlearn --model MODEL --forget ada.jsonl --method grad_ascent --out runs/ada
 
-unsee unlearn ada.yaml --probe forget_vqa=held_out.jsonl --lora 16
+unsee unlearn ada.yaml --forget-probe new_photos=held_out.jsonl --keep-probe others=others.jsonl --lora 16
 
 unsee unlearn ada.yaml --out runs/slow --set learning_rate=5e-6 --set beta=0.2
 
@@ -51,7 +51,20 @@ def unlearn(
     ] = None,
     probe: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME=FILE", help="Held-out rows to measure on; may be repeated.", show_default=False),
+        typer.Option(
+            metavar="NAME=FILE",
+            help="Held-out rows to measure on; may be repeated. Whether their answers are to go is found from the "
+            "subjects of the rows; names mean nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    forget_probe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="The same, of answers that are to go.", show_default=False),
+    ] = None,
+    keep_probe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="The same, of answers that are to stay.", show_default=False),
     ] = None,
     lexicon: Annotated[
         list[str] | None,
@@ -102,6 +115,8 @@ def unlearn(
         "retain": retain,
         "preserve": preserve,
         "probes": named_files(probe or []),
+        "forget_probes": named_files(forget_probe or [], "--forget-probe"),
+        "keep_probes": named_files(keep_probe or [], "--keep-probe"),
         "lexicon": lexicon or None,
         "method": method,
         "out": str(out) if out else None,
@@ -119,7 +134,7 @@ def unlearn(
         _show(found)
 
 
-def named_files(pairs: list[str]) -> dict[str, str]:
+def named_files(pairs: list[str], flag: str = "--probe") -> dict[str, str]:
     """Probes from NAME=FILE pairs.
 
     Raises:
@@ -129,9 +144,9 @@ def named_files(pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         name, _, path = pair.partition("=")
         if not name or not path:
-            raise InputError(f"--probe {pair!r}: give NAME=FILE, as in --probe forget_vqa=held_out.jsonl")
+            raise InputError(f"{flag} {pair!r}: give NAME=FILE, as in {flag} new_photos=held_out.jsonl")
         if name in found:
-            raise InputError(f"--probe {name} is given twice; give each probe a name of its own")
+            raise InputError(f"{flag} {name} is given twice; give each probe a name of its own")
         found[name] = path
     return found
 
@@ -179,14 +194,10 @@ def _show(found: dict[str, Any]) -> None:
         shown.print(
             f"Measured on training rows: {', '.join(found['trained_on'])}. --probe NAME=FILE adds held-out rows."
         )
+    if seen := [f"{name} ({one['trained_on']} of {one['pictures']})" for name, one in _seen(found)]:
+        shown.print(f"Pictures that were trained on, under other questions: {printable(', '.join(seen))}.")
     if unreadable := notice(found["unreadable"]):
         shown.print(printable(unreadable))
-    if unread := found.get("unread"):
-        more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
-        shown.print(
-            f"The checkpoint holds {printable(unread[0])}{more}, which its architecture has no place for: neither "
-            "measured nor trained, and written as they were."
-        )
     if stopped := found.get("stopped"):
         shown.print(
             f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "
@@ -200,6 +211,12 @@ def _show(found: dict[str, Any]) -> None:
     places(shown, **{name: found[name] for name in ("model", "report") if name in found})
 
 
+def _seen(found: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
+    """Probes that repeat no training rows but show pictures of them."""
+    shown = found["pictures"].items()
+    return [(name, one) for name, one in shown if one["trained_on"] and name not in found["trained_on"]]
+
+
 def _show_scores(found: dict[str, Any]) -> None:
     """Right answers, and what captions still say of what was judged: to these there is no right answer."""
     shown, judged = console(), found["judged"]
@@ -208,7 +225,7 @@ def _show_scores(found: dict[str, Any]) -> None:
         for model, scores in found["models"].items()
     }
     if any(answered.values()):
-        show_scores(shown, answered)
+        show_scores(shown, answered, found["roles"])
     for probe in judged["base"]:
         made = table(
             "model",

@@ -17,6 +17,7 @@ from unsee.data.pictures import decode
 
 ImageSource = Path | bytes
 NEW_TOKENS = 128  # that a model gets to answer with, where the data do not ask for more
+Role = Literal["forget", "keep"]  # what a probe is for: its answers are to go, or to stay
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,7 @@ class Probe:
     name: str
     examples: Sequence[Example]
     trained_on: bool = False  # True marks a measurement on training rows, which every table then says
+    role: Role | None = None  # None: nobody said, and nothing shows
 
     def __len__(self) -> int:
         return len(self.examples)

@@ -46,7 +46,7 @@ def run_report(run: Run) -> Report:
             ),
             method: method_result(run, seconds),
         },
-        probes=[probe_info(probe, run.settings.request) for probe in run.benchmark.probes],
+        probes=[probe_info(probe, run.scores["pictures"][probe.name]) for probe in run.benchmark.probes],
         curves={method: curve(run)},
         answers=answers(run.benchmark.probes, run.records),
         inventions=inventions(run.benchmark.probes, run.records, run.settings.lexicon),
@@ -80,6 +80,7 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
         scores=scores_of(right_answers(run, name)),
         hallucination=checks_of(run, name),
         judged=judged_of(run, name),
+        condition=run.scores["condition"].get(name),
     )
 
 
@@ -119,24 +120,20 @@ def densities(runs: Mapping[str, Run]) -> dict[str, dict[str, Density]]:
 
 
 def probe_info(
-    probe: Probe, request: str | None, chance: float | None = None, label: str = "", description: str = ""
+    probe: Probe, overlap: Mapping[str, int], chance: float | None = None, label: str = "", description: str = ""
 ) -> ProbeInfo:
-    """What a probe is for, from its name and the request."""
+    """What a probe is for, and how many of its pictures were trained on, as `unsee.compared` has it."""
     return ProbeInfo(
         name=probe.name,
         label=label,
         description=description,
-        forget=is_forgotten(probe.name, request),
+        forget=None if probe.role is None else probe.role == "forget",
         trained_on=probe.trained_on,
+        pictures=overlap["pictures"],
+        pictures_trained_on=overlap["trained_on"],
         chance=chance,
         judged=is_judged(probe.examples),
     )
-
-
-def is_forgotten(probe: str, request: str | None) -> bool:
-    """Whether the request wants a probe's answers gone: forget probes, but not in the modality that it leaves alone."""
-    spared = {"visual": "_qa", "textual": "_vqa"}.get(request or "")
-    return probe.startswith("forget") and not (spared and probe.endswith(spared))
 
 
 def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:

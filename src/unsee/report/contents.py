@@ -165,7 +165,7 @@ Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]
 class Condition(_Content):
     """What makes the scores of a model say nothing about forgetting; as `unsee.condition` has it."""
 
-    kind: Literal["unmoved", "no longer answers"]
+    kind: Literal["unmoved", "no longer answers", "answers alike"]
     sentence: str
 
 

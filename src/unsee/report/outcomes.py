@@ -105,6 +105,9 @@ def _without_gold(probe: ProbeInfo, found: Score, before: Score) -> Outcome:
     numbers = f"from {percent(before.score)} to {percent(found.score)}"
     change = found.against(before, forget=True)
     fall = -(change.score or 0.0)
+    if before.score is not None and before.score <= FORGET_MARGIN:
+        said = f"There was little to forget: base had {percent(before.score)} of {probe.title} right."
+        return Outcome(probe, "little to forget", said, numbers)
     if fall > FORGET_MARGIN + 1e-9:
         sure = change.high is None or change.high < 0
         said = f"Right answers on {probe.title} fell {numbers}.{'' if sure else WIDE}"

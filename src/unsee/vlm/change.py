@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
 
 from unsee.errors import InputError
-from unsee.vlm.adapters import low_rank_pairs
+from unsee.vlm.adapters import low_rank_pairs, low_rank_updates
+
+SIDE = 64  # rows and columns of a weight that are looked at to see whether it moved
 
 
 class WeightChange:
@@ -73,3 +78,61 @@ def _factors_that_stay(model: nn.Module) -> list[nn.Parameter]:
             "merge it into its model first, or train the weights themselves"
         )
     return [first if bool(first.any()) else second for first, second in pairs]
+
+
+@dataclass(frozen=True)
+class Start:
+    """Some of the weights that may move, as they were; enough to tell whether anything has moved.
+
+    A plain LoRA counts as what it adds to its layer, the product of its factors.
+    """
+
+    sampled: dict[str, Tensor]
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: nn.Module) -> Start:
+        """A sample of a model as it is: some thousand entries of each weight, evenly spread."""
+        return cls(dict(_sampled(model)))
+
+    @torch.no_grad()
+    def moved(self, model: nn.Module) -> dict[str, float]:
+        """How far the model has gone since.
+
+        Returns:
+            `share`: of the sampled entries that differ, in [0, 1]. `length`: root mean square of their change over that
+            of the weights of the model.
+        """
+        differ, change = 0, 0.0
+        for name, now in _sampled(model):
+            start = self.sampled[name]
+            differ += int((now != start).sum())
+            change += float((now.double() - start.double()).square().sum())
+        entries = max(1, sum(start.numel() for start in self.sampled.values()))
+        weights = _mean_square(model)
+        return {"share": differ / entries, "length": (change / entries / weights) ** 0.5 if weights else math.inf}
+
+
+def _sampled(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Entries of every weight that may move, and of what every adapter that may move adds to its layer."""
+    updates = [one for one in low_rank_updates(model) or [] if one.first.requires_grad or one.second.requires_grad]
+    for number, one in enumerate(updates):
+        first, second = one.first.detach().flatten(1), one.second.detach().flatten(1)
+        some = second[:: -(-len(second) // SIDE)].float() @ first[:, :: -(-first.shape[1] // SIDE)].float()
+        yield f"adapter {number}", (one.scaling * some).flatten().cpu()
+    factors = {id(factor) for one in updates for factor in (one.first, one.second)}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad and id(weight) not in factors:
+            yield name, _some(weight)
+
+
+def _mean_square(model: nn.Module) -> float:
+    """Of the matrices of a model, adapters aside."""
+    factors = {id(factor) for pair in low_rank_pairs(model) or [] for factor in pair}
+    matrices = (weight for weight in model.parameters() if weight.is_floating_point() and weight.ndim > 1)
+    found = [float(_some(weight).double().square().mean()) for weight in matrices if id(weight) not in factors]
+    return fmean(found) if found else 0.0
+
+
+def _some(weight: Tensor) -> Tensor:
+    return weight.detach().flatten()[:: -(-weight.numel() // SIDE**2)].to("cpu", copy=True)

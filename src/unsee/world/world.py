@@ -17,6 +17,7 @@ from functools import cached_property
 from random import Random
 from typing import Literal
 
+from unsee.criteria import role_of
 from unsee.data.example import Benchmark, Example, Probe
 from unsee.errors import InputError
 from unsee.world.looks import Shot, distinct_shots
@@ -196,22 +197,23 @@ class World:
             forget=forget_rows,
             retain=retain_rows,
             preserve=preserve_rows,
-            probes=self._probes(forgotten, retained),
+            probes=self._probes(forgotten, retained, request),
             chance=dict(self.chance),
             request=request,
         )
 
-    def _probes(self, forgotten: Sequence[Person], retained: Sequence[Person]) -> list[Probe]:
+    def _probes(self, forgotten: Sequence[Person], retained: Sequence[Person], request: Request) -> list[Probe]:
         every, few = self.held_out_photos, min(RETAIN_PHOTOS, self.held_out_photos)
-        return [
-            Probe("forget_vqa", self._photo_probe(forgotten, every)),
-            Probe("forget_qa", self._text_probe(forgotten, HELD_OUT_WORDINGS)),
-            Probe("retain_vqa", self._photo_probe(retained, few)),
-            Probe("retain_qa", self._text_probe(retained, 1)),
-            Probe("celebrity_vqa", self._photo_probe(self.celebrities, every)),
-            Probe("celebrity_qa", self._text_probe(self.celebrities, HELD_OUT_WORDINGS)),
-            Probe("scenes", list(scene_rows(self.held_out_scenes, "held-out", 0, self.seed))),
-        ]
+        rows = {
+            "forget_vqa": self._photo_probe(forgotten, every),
+            "forget_qa": self._text_probe(forgotten, HELD_OUT_WORDINGS),
+            "retain_vqa": self._photo_probe(retained, few),
+            "retain_qa": self._text_probe(retained, 1),
+            "celebrity_vqa": self._photo_probe(self.celebrities, every),
+            "celebrity_qa": self._text_probe(self.celebrities, HELD_OUT_WORDINGS),
+            "scenes": list(scene_rows(self.held_out_scenes, "held-out", 0, self.seed)),
+        }
+        return [Probe(name, asked, role=role_of(name, request)) for name, asked in rows.items()]
 
     def _photo_probe(self, people: Iterable[Person], count: int) -> list[Example]:
         rows: list[Example] = []

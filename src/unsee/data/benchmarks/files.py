@@ -35,7 +35,9 @@ def write_benchmark(benchmark: Benchmark, folder: Path) -> Path:
     files = {name: rows for name, rows in sets.items() if rows}
     probes = {probe.name: probe.examples for probe in benchmark.probes if probe.examples}
     values: dict[str, Any] = {name: f"{name}.jsonl" for name in files}
-    values["probes"] = {name: f"probe_{name}.jsonl" for name in probes}
+    for role in ("forget", "keep"):
+        of_role = [probe.name for probe in benchmark.probes if probe.role == role and probe.name in probes]
+        values[f"{role}_probes"] = {name: f"probe_{name}.jsonl" for name in of_role}
     values["trained_on"] = [probe.name for probe in benchmark.probes if probe.trained_on and probe.examples]
     values["request"] = benchmark.request
     head = f"# {benchmark.name}\n# unsee unlearn {SETTINGS} --model MODEL --out runs/npo\n"

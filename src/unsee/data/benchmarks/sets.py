@@ -7,7 +7,7 @@ from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
-from unsee.data.example import Benchmark, Example, Probe
+from unsee.data.example import Benchmark, Example, Probe, Role
 from unsee.data.sets import repeats
 from unsee.errors import InputError, did_you_mean
 from unsee.metrics.answers import normalise
@@ -70,8 +70,21 @@ def assembled(training: Benchmark, probes: Mapping[str, Sequence[Example]], prob
         [pool(row) for row in rows] for rows in (training.forget, training.retain, training.preserve)
     )
     asked = {name: [pool(row) for row in spread(rows, probe_rows)] for name, rows in probes.items()}
-    marked = [Probe(name, rows, trained_on=repeats(rows, (forget, retain))) for name, rows in asked.items()]
+    marked = [
+        Probe(name, rows, trained_on=repeats(rows, (forget, retain)), role=_role(name, training.request))
+        for name, rows in asked.items()
+    ]
     return replace(training, forget=forget, retain=retain, preserve=preserve, probes=marked)
+
+
+def _role(probe: str, request: str) -> Role:
+    """What a probe is for: those about forgotten people are to go, but for the kind that the request leaves alone.
+
+    All loaders here call what is about forgotten people `forget...`, and end the name in `_vqa` where it has pictures
+    and in `_qa` where it has none.
+    """
+    spared = {"visual": "_qa", "textual": "_vqa"}.get(request)
+    return "forget" if probe.startswith("forget") and not (spared and probe.endswith(spared)) else "keep"
 
 
 def _shared_pictures() -> Callable[[Example], Example]:

@@ -1,0 +1,59 @@
+"""Everything that records say about models which were asked the same: scores, checks, and how far to trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from unsee.condition import condition
+from unsee.data.example import Benchmark
+from unsee.data.overlap import picture_overlap
+from unsee.hallucination_check import check_hallucination
+from unsee.judged import check_judged
+from unsee.records import Record
+from unsee.scores import score
+
+BASE = "base"
+COMPARED = {"models", "hallucination", "judged", "roles", "pictures", "condition"}  # what `compared` returns
+
+
+def compared(
+    benchmark: Benchmark,
+    records: Mapping[str, Mapping[str, Sequence[Record]]],
+    moved: Mapping[str, Mapping[str, Any] | None],
+    seed: int = 0,
+    lexicon: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """What `scores.json` and `summary.json` hold of several models.
+
+    Args:
+        benchmark: what was trained on and asked.
+        records: by model and probe; "base" is the model before.
+        moved: how far the weights of a model went in training, as `unsee.vlm.change.moved` has it; None or no entry
+            where that is not known.
+        seed: of the bootstraps.
+        lexicon: word lists, for the check of captions.
+
+    Returns:
+        `models`: scores by model and probe. `hallucination` and `judged`: likewise, of the probes that have them.
+        `roles`: what each probe is for, or None. `pictures`: of each probe the rows with a picture, and those with one
+        that was trained on. `condition`: by model, what makes its scores say nothing about forgetting, or None.
+    """
+    base, training = records[BASE], (benchmark.forget, benchmark.retain)
+    roles = {probe.name: probe.role for probe in benchmark.probes}
+    return {
+        "models": {
+            model: {probe: score(rows, base[probe], seed).to_dict() for probe, rows in asked.items()}
+            for model, asked in records.items()
+        },
+        "hallucination": check_hallucination(records, BASE, lexicon, seed),
+        "judged": check_judged(benchmark.probes, records, BASE),
+        "roles": roles,
+        "pictures": {probe.name: asdict(picture_overlap(probe.examples, training)) for probe in benchmark.probes},
+        "condition": {
+            model: asdict(found) if (found := condition(asked, base, roles, moved.get(model))) else None
+            for model, asked in records.items()
+            if model != BASE
+        },
+    }
