@@ -13,7 +13,8 @@ from unsee.atomic import whole_file
 from unsee.errors import InputError
 from unsee.strict import parse_json
 
-MAX_LINE = 2**24  # bytes of a row in JSON Lines; pictures are files beside it
+MAX_FILE = 2**30  # bytes of a text; pictures are files beside it
+MAX_LINE = 2**24  # bytes of a row in JSON Lines
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Line breaks to str.splitlines and to some editors, yet legal inside a JSON string: written as escapes.
@@ -93,6 +94,8 @@ def _row(line: bytes, where: str) -> dict[str, Any]:
 
 def _read(path: Path) -> bytes:
     try:
+        if (size := Path(path).stat().st_size) > MAX_FILE:
+            raise InputError(f"{path}: {size} bytes; at most {MAX_FILE} are read as text, so split it")
         return Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from error

@@ -23,6 +23,7 @@ MAX_YAML = 500_000  # characters: settings and descriptions have hundreds
 MAX_DEPTH = 64  # levels; nothing that is read here has more than ten
 MAX_NODES = 100_000  # values in a YAML text with all aliases followed
 _SHOWN = 60
+_LARGE = re.compile(r"[0-9]{300}|[eE]\+?[0-9]{3}")
 _CORE = (*(f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")), None)
 
 
@@ -39,10 +40,10 @@ def parse_json(text: str, where: str, hint: str = "", one_line: bool = False) ->
         InputError: broken JSON, a key twice in one object, NaN or an infinity, a number beyond all bounds, or a text
             that is nested too deep.
     """
+    # Looked at one by one, numbers take five times as long; only these can be too large.
+    numbers: dict[str, Any] = {"parse_float": _number, "parse_int": _integer} if _LARGE.search(text) else {}
     try:
-        return json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_number, parse_int=_integer
-        )
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant, **numbers)
     except json.JSONDecodeError as error:
         line = "" if one_line else f", line {error.lineno}"
         raise InputError(f"{where}{line}: broken JSON ({error.msg}, column {error.colno}){hint}") from error

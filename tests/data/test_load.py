@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from tests.data.conftest import Write, encoded, png, png_claiming, refused
+from tests.test_strict import LAUGHS
 from unsee.data import Example, examples_from_rows, load_examples
+from unsee.data.benchmarks.source import open_source
 
 ASKED = {"question": "Who is this?", "answer": "Ada"}
 FEATURES = datasets.Features(
@@ -384,6 +386,54 @@ def test_text_that_is_not_utf8(tmp_path: Path) -> None:
 def test_broken_parquet(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.parquet").write_bytes(content)
     assert "a.parquet: not a Parquet file that can be read" in refused(load_examples, tmp_path / "a.parquet")
+
+
+def bomb(kind: str) -> pa.Table:
+    """Columns that fold to next to nothing."""
+    said = {"question": ["q"], "answer": ["a"]}
+    if kind == "one long text":
+        return pa.table({"question": ["x" * 4_000_000], "answer": ["a"]})
+    if kind == "one text many times":
+        return pa.table({key: pa.array(["x" * 1000] * 4000) for key in said})
+    return pa.table({**said, "choices": [[None] * 3_000_000]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("one long text", "bomb.parquet: unpacks to more than 20 times its"),
+        ("one text many times", "bomb.parquet: unpacks to more than 20 times its"),
+        ("one long list", "bomb.parquet: claims more than 2000000 values in a column"),
+    ],
+)
+def test_parquet_that_unpacks_to_far_more_than_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, problem: str
+) -> None:
+    pq.write_table(bomb(kind), tmp_path / "bomb.parquet", compression="zstd")
+    monkeypatch.setattr("unsee.data.tables.MAX_UNPACKED", 1_000_000)
+    monkeypatch.setattr("unsee.data.tables.MAX_VALUES", 2_000_000)
+    assert problem in refused(load_examples, tmp_path / "bomb.parquet")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "bomb.parquet").rename(tmp_path / "full/train-00000-of-00001.parquet")
+    expected = problem.replace("bomb", "train-00000-of-00001")
+    assert expected in refused(lambda: list(open_source(tmp_path).rows("full", ("question", "answer"))))
+
+
+def test_parquet_is_unpacked_a_few_rows_at_a_time(dataset: datasets.Dataset, tmp_path: Path) -> None:
+    datasets.concatenate_datasets([dataset] * 40).to_parquet(tmp_path / "a.parquet")
+    assert len(load_examples(tmp_path / "a.parquet")) == 120
+
+
+@pytest.mark.parametrize("head", [LAUGHS, "a: " + "[" * 1000 + "]" * 1000, "a: 1\na: 2"])
+def test_a_card_that_unfolds_to_too_much_is_not_given_to_others(rows_file: Write, tmp_path: Path, head: str) -> None:
+    rows_file(ASKED, name="some.jsonl")
+    (tmp_path / "README.md").write_text(f"---\n{head}\n---\n# Some rows\n")
+    assert f"{tmp_path}/README.md, line " in refused(load_examples, tmp_path)
+
+
+def test_a_text_of_megabytes_is_no_question(rows_file: Write) -> None:
+    path = rows_file({**ASKED, "question": "x" * 2_000_000})
+    assert "row 1, question: 2000000 characters; a text has at most 1000000" in refused(load_examples, path)
 
 
 def test_permission_denied(rows_file: Write, tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from unsee.data.rows import Row
 from unsee.data.tables import SUFFIXES, file_rows, legible
 from unsee.errors import InputError
-from unsee.files import read_jsonl
+from unsee.files import read_jsonl, read_text
+from unsee.strict import parse_yaml
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
@@ -77,8 +78,16 @@ def _data_files(folder: Path, config: str | None) -> dict[str, list[Path]]:
     """Split -> its files, as `datasets` sorts them."""
     import datasets
 
+    _check_card(folder / "README.md")
     found = datasets.load_dataset_builder(str(folder), config).config.data_files or {}
     return {str(split): [Path(str(path).split("::")[-1]) for path in paths] for split, paths in found.items()}
+
+
+def _check_card(card: Path) -> None:
+    """InputError for a card whose description of the data is no YAML, or unfolds to too much: `datasets` reads it."""
+    parts = read_text(card).split("---\n", maxsplit=2) if card.is_file() else []
+    if len(parts) == 3 and not parts[0].strip():
+        parse_yaml(parts[1], str(card))
 
 
 def _choose(splits: Iterable[str], split: str | None, where: str) -> str:

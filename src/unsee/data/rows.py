@@ -26,6 +26,7 @@ from unsee.data.pictures import upright
 from unsee.errors import InputError
 from unsee.metrics.answers import normalise
 
+MAX_TEXT = 1_000_000  # characters: no model reads a tenth of that
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://|data:", re.IGNORECASE)
 
 
@@ -214,6 +215,8 @@ def check_text(value: Any, key: str, row: Row) -> str:
         raise row.fail(key, f"{_kind(value)} where a string is expected")
     if not value.strip():
         raise row.fail(key, "empty; it needs some text")
+    if len(value) > MAX_TEXT:
+        raise row.fail(key, f"{len(value)} characters; a text has at most {MAX_TEXT}")
     try:
         value.encode("utf-8")
     except UnicodeEncodeError as error:

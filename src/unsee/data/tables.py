@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,13 @@ from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_json, read_text
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
+MAX_UNPACKED = 2**29  # bytes to which a Parquet file may unpack, whatever its size
+MAX_RATIO = 20  # times its size; photographs are packed already, and texts fold to a fifth or so
+MAX_VALUES = 20_000_000  # of a column
+ROWS_AT_ONCE = 64
+
 # What `datasets`, pyarrow and the hub client raise for data that they cannot find or read.
-_UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError)
+_UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, MemoryError)
 
 
 def file_rows(path: Path, folder: Path | None = None) -> Iterator[Row]:
@@ -48,14 +53,45 @@ def _numbered_json(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _numbered_parquet(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    with legible(f"{path}: not a Parquet file that can be read", "write it anew"):
+        yield from enumerate(parquet_rows(path), start=1)
+
+
+def parquet_rows(path: Path, columns: Callable[[Sequence[str]], list[str] | None] | None = None) -> Iterator[Any]:
+    """The rows of a Parquet file as dictionaries, a few at a time.
+
+    Args:
+        path: the file.
+        columns: from the names of the columns there are to those that are read; all of them when not given.
+
+    Raises:
+        InputError: for a file that unpacks to far more than its own size: by what it says of itself, before anything
+            is unpacked, or by what its rows take (a dictionary holds a value once, and any number of rows repeat it).
+    """
     from pyarrow import parquet
 
-    try:
-        with parquet.ParquetFile(path) as file:
-            batches = file.iter_batches(batch_size=64)
-            yield from enumerate((row for batch in batches for row in batch.to_pylist()), start=1)
-    except _UNREADABLE as error:
-        raise InputError(f"{path}: not a Parquet file that can be read ({_reason(error)})") from error
+    most = max(MAX_UNPACKED, MAX_RATIO * path.stat().st_size)
+    with parquet.ParquetFile(path) as file:
+        about = file.metadata
+        groups = [about.row_group(number) for number in range(about.num_row_groups)]
+        chunks = [group.column(number) for group in groups for number in range(group.num_columns)]
+        if sum(group.total_byte_size for group in groups) > most:
+            raise _unpacks(path)
+        if max([about.num_rows, *(chunk.num_values for chunk in chunks)]) > MAX_VALUES:
+            raise InputError(f"{path}: claims more than {MAX_VALUES} values in a column; split it")
+        largest = max((chunk.total_uncompressed_size for chunk in chunks), default=0)
+        at_once = max(1, min(ROWS_AT_ONCE, MAX_UNPACKED // (4 * max(largest, 1))))  # each may be the whole chunk
+        held = 0
+        for batch in file.iter_batches(at_once, columns=columns(file.schema_arrow.names) if columns else None):
+            held += batch.nbytes
+            if held > most:
+                raise _unpacks(path)
+            yield from batch.to_pylist()
+
+
+def _unpacks(path: Path) -> InputError:
+    size = path.stat().st_size
+    return InputError(f"{path}: unpacks to more than {MAX_RATIO} times its {size} bytes; write it without repetition")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from unsee.data.folders import USUAL_SPLIT, hub_rows
 from unsee.data.rows import Row, check_text
-from unsee.data.tables import legible
+from unsee.data.tables import legible, parquet_rows
 from unsee.errors import InputError, did_you_mean
 from unsee.files import numbered_jsonl, read_text
 from unsee.strict import parse_yaml
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _FILES = (".parquet", ".jsonl", ".json")
-_ROWS_AT_ONCE = 32  # photographs of CLEAR are 170 kB each
 
 
 @dataclass(frozen=True)
@@ -177,17 +176,15 @@ def texts(row: Row, column: str) -> tuple[str, ...]:
 
 
 def _parquet_rows(path: Path, columns: Sequence[str]) -> Iterator[Row]:
-    from pyarrow import parquet
-
-    number = 0
-    with _legible(path), parquet.ParquetFile(path) as file:
-        missing = [column for column in columns if column not in file.schema_arrow.names]
+    def known(found: Sequence[str]) -> list[str]:
+        missing = [column for column in columns if column not in found]
         if missing:
-            raise _no_column(str(path), missing[0], file.schema_arrow.names)
-        for batch in file.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(columns)):
-            for values in batch.to_pylist():
-                number += 1
-                yield Row(values, f"{path}, row {number}", path.parent)
+            raise _no_column(str(path), missing[0], found)
+        return list(columns)
+
+    with _legible(path):
+        for number, values in enumerate(parquet_rows(path, known), start=1):
+            yield Row(values, f"{path}, row {number}", path.parent)
 
 
 def _with_columns(row: Row, columns: Sequence[str]) -> Row:
