@@ -43,6 +43,7 @@ from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.adapters import moving_adapters
 from unsee.vlm.change import Start
+from unsee.vlm.save import save
 from unsee.watch import Watch, watched
 
 Records = dict[str, list[Record]]  # by probe
@@ -244,6 +245,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         "parts": {part: list(counts) for part, counts in trainable_per_part(loaded.model).items()},
         "saliency": _densities(trainer),
         "steps": trainer.state.global_step,
+        "unread": sorted(loaded.unread),
         "moved": start.moved(loaded.model),
     }
     if watch:
@@ -253,8 +255,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     if trainer.is_world_process_zero():
         write_json(checkpoints / "training.json", facts)
         with whole_folder(folder / "model") as temporary:
-            loaded.model.save_pretrained(temporary)  # type: ignore[operator]
-            loaded.processor.save_pretrained(temporary)
+            save(loaded, temporary)
     trainer.accelerator.wait_for_everyone()
 
 

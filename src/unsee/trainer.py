@@ -21,6 +21,7 @@ import hashlib
 import json
 import math
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ from unsee.saliency import SaliencyMask
 from unsee.vlm.adapters import LowRank, moving_adapters
 from unsee.vlm.batch import Batch
 from unsee.vlm.change import WeightChange
+from unsee.vlm.checkpoint import read_object, stored_weights
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.policy import Policy
@@ -167,6 +169,8 @@ class UnlearnTrainer(Trainer):
         )
         self.config, self.policy_model = args, model.model
         self.positions = _Positions(args.max_steps * effective)
+        of_model: Any = model.model.config
+        own_cache = vars(of_model).get("use_cache")
         super().__init__(
             model=model.model,
             args=args,
@@ -175,6 +179,9 @@ class UnlearnTrainer(Trainer):
             processing_class=model.processor,
             callbacks=[*(callbacks or []), _MarkComplete(), Bar(method.name)],
         )
+        vars(of_model).pop("use_cache", None)  # the trainer has turned it off, and it would be saved with the model
+        if own_cache is not None:
+            of_model.use_cache = own_cache
         quiet_trainer(self)
         self.accelerator.prepare_model = lambda model, **_: model  # never wrapped
         self.moving = [weight for weight in model.model.parameters() if weight.requires_grad]
@@ -304,7 +311,9 @@ class UnlearnTrainer(Trainer):
         """
         target = self.policy_model
         if isinstance(target, PreTrainedModel):
-            stored = type(target).from_pretrained(resume_from_checkpoint, dtype=target.dtype)
+            stored = type(target).from_pretrained(
+                resume_from_checkpoint, config=target.config, dtype=target.dtype, use_safetensors=True
+            )
             target.load_state_dict(stored.state_dict())
         else:  # adapters have their own way
             super()._load_from_checkpoint(resume_from_checkpoint, model)
@@ -479,6 +488,18 @@ def quiet_trainer(trainer: Trainer) -> None:
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest complete checkpoint in a folder, or None. Incomplete ones are left alone and never used."""
+    """The newest complete checkpoint in a folder, or None. Incomplete and damaged ones are left alone, never used."""
     found = [path for path in folder.glob("checkpoint-*") if (path / COMPLETE).is_file()]
-    return max(found, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    newest_first = sorted(found, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    return next((path for path in newest_first if _is_sound(path)), None)
+
+
+def _is_sound(checkpoint: Path) -> bool:
+    """Whether files have the lengths that they say; a disk that was full or failed leaves others."""
+    stem = "adapter_model" if (checkpoint / "adapter_config.json").is_file() else "model"
+    try:
+        read_object(checkpoint / "trainer_state.json")
+        stored_weights(checkpoint, stem)
+    except InputError:
+        return False
+    return all(zipfile.is_zipfile(path) for path in checkpoint.glob("*.pt*"))  # optimizer, schedule, random numbers

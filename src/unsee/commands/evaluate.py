@@ -64,6 +64,9 @@ def evaluate(
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first rows.", show_default="all")] = None,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
+    quantize: Annotated[
+        str | None, typer.Option(help="Round the weights as they are loaded: 4bit.", show_default=False)
+    ] = None,
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
@@ -73,9 +76,8 @@ def evaluate(
 
     Rows with paraphrased_answers, perturbed_answers or choices are scored on those too.
     """
-    found = evaluation(
-        model, data, batch_size, max_new_tokens, records, limit, dtype=dtype, trust_remote_code=trust_remote_code
-    )
+    how = {"dtype": dtype, "quantize": quantize, "trust_remote_code": trust_remote_code}
+    found = evaluation(model, data, batch_size, max_new_tokens, records, limit, **how)
     if not processes.is_main():
         return
     if as_json:
@@ -118,7 +120,7 @@ def evaluation(
     from unsee.vlm import load
 
     processes.join()
-    loaded = load(model, **loading)
+    loaded = load(model, parts=(), **loading)
     loaded.encoder.check(examples, data)
     try:
         found = summary(loaded, examples, batch_size, max_new_tokens, records=records)

@@ -198,6 +198,12 @@ def _show(found: dict[str, Any]) -> None:
         shown.print(f"Pictures that were trained on, under other questions: {printable(', '.join(seen))}.")
     if unreadable := notice(found["unreadable"]):
         shown.print(printable(unreadable))
+    if unread := found.get("unread"):
+        more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+        shown.print(
+            f"The checkpoint holds {printable(unread[0])}{more}, which its architecture has no place for: neither "
+            "measured nor trained, and written as they were."
+        )
     if stopped := found.get("stopped"):
         shown.print(
             f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "

@@ -71,7 +71,7 @@ class Captioning:
         from unsee.vlm import Encoder, load
 
         mining = self._mining
-        loaded = load(str(mining.model), dtype=mining.dtype, trust_remote_code=mining.trust_remote_code)
+        loaded = load(str(mining.model), parts=(), dtype=mining.dtype, trust_remote_code=mining.trust_remote_code)
         loaded.model.eval()
         loaded.encoder.check([Example(mining.prompt, "")], "--prompt")
         # Every picture is shown once: there is no use in keeping more than a batch of them.

@@ -15,7 +15,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 
 from unsee.errors import InputError
 from unsee.parts import PARTS, Part
-from unsee.vlm.checkpoint import check_objects, is_lack_of_memory, read_object, reading, stored_weights
+from unsee.vlm.checkpoint import Stored, check_objects, is_lack_of_memory, read_object, reading, stored_weights
 from unsee.vlm.configuration import bare, check_fits, configuration
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generation import end_of_turn_ids, settle
@@ -23,6 +23,7 @@ from unsee.vlm.hub import find, find_weights
 from unsee.vlm.lora import WEIGHTS, LoraOptions, add_lora, base_of, check_stored, extend_lora, find_base, with_adapter
 from unsee.vlm.parts import freeze_other_parts, part_of_parameters
 from unsee.vlm.quantized import check_rounded, in_one_precision, is_finite, quantization
+from unsee.vlm.unread import unread_weights
 
 __all__ = ["DTYPES", "LoadedModel", "LoraOptions", "from_pretrained", "load", "outline"]
 
@@ -39,6 +40,7 @@ class LoadedModel:
     encoder: Encoder
     source: str
     parts: tuple[Part, ...] = field(default=PARTS)
+    unread: dict[str, Path] = field(default_factory=dict)  # files of tensors that the architecture has no place for
 
     @property
     def device(self) -> torch.device:
@@ -111,12 +113,13 @@ def load(
     if not rounded:
         check_fits(bare(config, found.base, trust_remote_code), weights, found.base)
     with _enough_memory(found.base, dtype, device):
-        model = _adapted(_base(found, **options), found, parts, lora)
+        base, unread = _base(found, weights, **options)
+        model = _adapted(base, found, parts, lora)
         freeze_other_parts(model, parts)
         if "device_map" not in options:
             model.to(device)
     processor = _processor(found, trust_remote_code)
-    return LoadedModel(model, processor, _encoder(model, processor, found.name), found.name, parts)
+    return LoadedModel(model, processor, _encoder(model, processor, found.name), found.name, parts, unread)
 
 
 def _adapted(model: nn.Module, found: _Source, parts: tuple[Part, ...], lora: LoraOptions | None) -> nn.Module:
@@ -188,8 +191,8 @@ def _find(source: str) -> _Source:
     return _Source(source, base, folder, base_folder)
 
 
-def _base(found: _Source, **options: Any) -> Any:
-    """The base model with its weights, all of them there and finite."""
+def _base(found: _Source, weights: dict[str, Stored], **options: Any) -> tuple[Any, dict[str, Path]]:
+    """The base model with its weights, all of them there and finite; and the tensors that it has no place for."""
     factory: Any = AutoModelForImageTextToText
     options |= {"use_safetensors": True, "output_loading_info": True}
     with reading(f"{found.base}: cannot load its weights"), _of_the_sizes_stated(found.base):
@@ -199,7 +202,7 @@ def _base(found: _Source, **options: Any) -> Any:
     _check_weights(model, found.base, sorted(info["missing_keys"]))
     settle(model.generation_config, f"{found.base}: its generation_config.json")
     part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
-    return model
+    return model, unread_weights(model, found.base_folder, weights, info["unexpected_keys"])
 
 
 def _place(base: str) -> str:

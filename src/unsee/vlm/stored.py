@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -14,13 +14,16 @@ from unsee.atomic import whole_file
 
 
 def read_tensors(path: Path | None, key: str) -> dict[str, Tensor] | None:
-    """The tensors of a file; None when there is no file or it was written under another key."""
+    """The tensors of a file; None when there is no file, it is damaged or it was written under another key."""
     if path is None or not path.is_file():
         return None
-    with safe_open(path, framework="pt") as stored:
-        if (stored.metadata() or {}).get("key") != key:
-            return None
-        return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 -- it is no dictionary
+    try:
+        with safe_open(path, framework="pt") as stored:
+            if (stored.metadata() or {}).get("key") != key:
+                return None
+            return {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 -- it is no dictionary
+    except SafetensorError:
+        return None
 
 
 def write_tensors(path: Path | None, tensors: Mapping[str, Tensor], key: str) -> None:
