@@ -183,8 +183,12 @@ class Settings(BaseModel):
     saliency_batch_size: Rows = Field(8, description="rows a squared gradient; 1 is the per-example Fisher")
     save_steps: Count = Field(50, description="a checkpoint every so many steps")
     seed: Annotated[int, Field(ge=0, le=limits.SEED)] = Field(0, description="of the order of rows and of dropout")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of the weights")
-    autocast: bool = Field(False, description="compute in bfloat16 while weights stay as they are")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="of the weights; what moves is float32 while it is trained, and rounded at the end"
+    )
+    autocast: bool = Field(
+        False, description="compute in bfloat16 in training; always so for half-precision weights that move"
+    )
     eval_batch_size: Rows = Field(32, description="rows a forward pass when measuring")
     max_new_tokens: Annotated[int, Field(ge=1, le=limits.TOKENS)] | None = Field(
         None,

@@ -10,6 +10,7 @@ What differs from ordinary training:
 - Reference, saliency mask and what a method prepares are made at the starting weights, before the first step and
   before a resume. What a method does to the weights at the end is done once, when `train` has seen the last step;
   checkpoints hold the weights before that.
+- Weights in half precision that may move are kept in float32 until the training is over, and rounded once.
 - Several processes average their gradients once an optimizer step, here, and no wrapper does it in their backward
   passes: these differ in number from process to process.
 """
@@ -56,6 +57,7 @@ from unsee.vlm.checkpoint import read_object, stored_weights
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.policy import Policy
+from unsee.vlm.precision import Masters, autocast, training_precision
 from unsee.vlm.reference import (
     AdapterOffReference,
     CachedReference,
@@ -168,6 +170,9 @@ class UnlearnTrainer(Trainer):
             len(forget) if method.needs.forget else 0, len(retain) if needs_of(method).retain else 0, args.seed
         )
         self.config, self.policy_model = args, model.model
+        self.precision = training_precision(model.model, args.mixed_precision)
+        self.masters = Masters(model.model, self.precision)
+        self.masters.widen()
         self.positions = _Positions(args.max_steps * effective)
         of_model: Any = model.model.config
         own_cache = vars(of_model).get("use_cache")
@@ -186,7 +191,8 @@ class UnlearnTrainer(Trainer):
         self.accelerator.prepare_model = lambda model, **_: model  # never wrapped
         self.moving = [weight for weight in model.model.parameters() if weight.requires_grad]
         same_start(self.moving)
-        self.policy = Policy(model.model, self.accelerator.autocast)  # reference, mask and guard start from this one
+        # Reference, mask and guard start from this one.
+        self.policy = Policy(model.model, autocast(model.device, self.precision))
         self.penalised = self._adapters() if args.l1_weight else []
         self.reference: Reference = self._make_reference()
         self.mask = self._make_mask(self.gate) if self.gate else None
@@ -219,6 +225,12 @@ class UnlearnTrainer(Trainer):
 
     def train(self, *arguments: Any, **options: Any) -> TrainOutput:
         """Train, as `transformers.Trainer.train` does, and let the method edit the weights at the end."""
+        self.masters.widen()
+        outcome = self._train(*arguments, **options)
+        self.masters.narrow()
+        return outcome
+
+    def _train(self, *arguments: Any, **options: Any) -> TrainOutput:
         if not isinstance(self.method, Finishes):
             return super().train(*arguments, **options)
         if self.is_fsdp_enabled or self.is_deepspeed_enabled:
@@ -311,8 +323,10 @@ class UnlearnTrainer(Trainer):
         """
         target = self.policy_model
         if isinstance(target, PreTrainedModel):
+            # What moves was stored in float32; what does not is rounded back without a loss.
+            config = copy.deepcopy(target.config)  # loading notes its own dtype there
             stored = type(target).from_pretrained(
-                resume_from_checkpoint, config=target.config, dtype=target.dtype, use_safetensors=True
+                resume_from_checkpoint, config=config, dtype=torch.float32, use_safetensors=True
             )
             target.load_state_dict(stored.state_dict())
         else:  # adapters have their own way
@@ -347,8 +361,11 @@ class UnlearnTrainer(Trainer):
 
     def _start_key(self) -> list[str]:
         """What log-probabilities and gradients at the starting weights depend on, beside data."""
-        precision = str(self.accelerator.mixed_precision)
-        return [weights_digest(self.policy_model), setup_digest(self.policy_model, self.encoder), precision]
+        return [
+            weights_digest(self.policy_model),
+            setup_digest(self.policy_model, self.encoder),
+            str(self.precision),
+        ]
 
     def _prepare(self) -> dict[str, Tensor]:
         """What the method makes before the first step, read from its file when that is of the same run."""

@@ -75,7 +75,7 @@ def load(
 
     Args:
         source: folder or hub id of a checkpoint, or one with a PEFT adapter (its base is loaded with it).
-        dtype: of the weights. float32 by default: at unlearning rates bfloat16 weights mostly do not move.
+        dtype: of the weights. What moves is kept in float32 in training, whatever this is, and rounded at its end.
         parts: where weights may move; everything else is frozen. None at all for a model that is only measured.
         lora: adapt the linear layers of `parts` instead of training the weights themselves. An adapter that the model
             comes with gets further ranks.
