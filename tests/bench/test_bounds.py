@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from unsee.bench.bounds import Differences, differences, interval, lower, p_value, people_needed, upper
+from unsee.bench.bounds import Differences, Spread, differences, interval, lower, p_value, people_needed, upper
 from unsee.bench.statistics import Floats
 
 MARGIN = 0.05
@@ -34,14 +34,14 @@ def independent(rng: np.random.Generator, people: int, difference: float) -> Flo
 def of(values: Floats, worlds: int = 1) -> Differences:
     """People of equal weight, spread over worlds."""
     people = len(values)
-    return Differences(values, np.full(people, 1 / people), np.arange(people) % worlds, float(values.mean()))
+    return Differences(values, np.full(people, 1 / people), np.arange(people) % worlds)
 
 
 def claims(drawn: Drawn, people: int, difference: float, times: int, worlds: int = 1) -> float:
     """How often equivalence is declared."""
     rng, hits = np.random.default_rng([people, times]), 0
     for _ in range(times):
-        one = of(drawn(rng, people, difference), worlds)
+        one = of(drawn(rng, people, difference), worlds).spread
         hits += lower(one) > -MARGIN and upper(one) < MARGIN
     return hits / times
 
@@ -65,27 +65,27 @@ def test_how_many_people_a_claim_takes() -> None:
     assert (people_needed(0.05), people_needed(0.10)) == (59, 29)
     for margin in (0.05, 0.1):
         n = people_needed(margin)
-        assert upper(of(np.zeros(n))) < margin <= upper(of(np.zeros(n - 1)))
+        assert upper(of(np.zeros(n)).spread) < margin <= upper(of(np.zeros(n - 1)).spread)
 
 
 def test_bounds_where_nobody_differs_are_clopper_and_pearsons() -> None:
-    found = interval(of(np.zeros(20)))
+    found = interval(of(np.zeros(20)).spread)
     assert (found.low, found.high) == pytest.approx((-(1 - 0.025**0.05), 1 - 0.025**0.05))
 
 
 def test_bounds_are_those_of_student_where_people_are_many_and_differ_a_little() -> None:
     values = np.random.default_rng(0).normal(0.1, 0.3, 4000).clip(-1, 1)
     error = values.std(ddof=1) / np.sqrt(4000)
-    assert upper(of(values)) == pytest.approx(values.mean() + 1.645 * error, abs=5e-4)
-    assert lower(of(values)) == pytest.approx(values.mean() - 1.645 * error, abs=5e-4)
+    assert upper(of(values).spread) == pytest.approx(values.mean() + 1.645 * error, abs=5e-4)
+    assert lower(of(values).spread) == pytest.approx(values.mean() - 1.645 * error, abs=5e-4)
 
 
 def test_worlds_that_differ_widen_what_their_people_agree_on() -> None:
     values = np.tile([0.0, 0.1, 0.2], 40)  # three worlds, forty people each
-    apart = upper(of(values, worlds=3))
+    apart = upper(of(values, worlds=3).spread)
     # t with 2 degrees of freedom, 2.92, times 0.1 / sqrt(3)
     assert apart == pytest.approx(0.1 + 2.92 * 0.1 / np.sqrt(3), abs=1e-3)
-    assert upper(of(values)) < apart - 0.1
+    assert upper(of(values).spread) < apart - 0.1
 
 
 def test_people_weigh_by_their_answers_within_a_world() -> None:
@@ -96,8 +96,9 @@ def test_people_weigh_by_their_answers_within_a_world() -> None:
     found = differences(row, rival)
     assert found.values.tolist() == [1.0, 0.0, 0.0]
     assert found.weights.tolist() == [0.375, 0.125, 0.5]
-    assert found.mean == found.weights @ found.values == 0.375
-    assert upper(found) == 1.0  # 2.5 people of equal weight are none too many
+    # 1 / (0.375^2 + 0.125^2 + 0.5^2) people of equal weight; (3 of 4 answers + 0) / 2 worlds
+    assert found.spread == Spread(0.375, 0.375, 1 / 0.40625, (0.75, 0.0))
+    assert upper(found.spread) == 1.0
 
 
 def test_lots_give_exact_p_values() -> None:

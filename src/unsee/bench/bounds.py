@@ -14,10 +14,31 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from unsee.bench.statistics import Estimate, Floats, Seed, mean_of
+from unsee.bench.statistics import Estimate, Floats, Seed
 
 ALPHA = 0.05
 _FLIPS = 9999
+
+
+@dataclass(frozen=True)
+class Spread:
+    """What bounds are made from.
+
+    Attributes:
+        mean: difference of two models, in [-1, 1].
+        square: mean square of each person's difference.
+        people: how many it rests on; of equal weight, if theirs are not.
+        worlds: difference in each world.
+    """
+
+    mean: float
+    square: float
+    people: float
+    worlds: tuple[float, ...]
+
+    def reversed(self) -> Spread:
+        """The other model less the one."""
+        return replace(self, mean=-self.mean, worlds=tuple(-one for one in self.worlds))
 
 
 @dataclass(frozen=True)
@@ -28,22 +49,19 @@ class Differences:
         values: mean difference of each person, in [-1, 1]; shape (people,).
         weights: of each person in the mean over worlds of the mean over answers; they sum to 1.
         worlds: the world of each person, as a number.
-        mean: the difference itself.
     """
 
     values: Floats
     weights: Floats
     worlds: NDArray[np.int64]
-    mean: float
 
     @property
-    def people(self) -> int:
-        """How many people it rests on."""
-        return len(self.values)
-
-    def reversed(self) -> Differences:
-        """The other less the one."""
-        return replace(self, values=-self.values, mean=-self.mean)
+    def spread(self) -> Spread:
+        """The moments that bounds take."""
+        mean, square = float(self.weights @ self.values), float(self.weights @ self.values**2)
+        sums = np.bincount(self.worlds, weights=self.weights * self.values)
+        worlds = sums / np.bincount(self.worlds, weights=self.weights)
+        return Spread(mean, square, 1 / float((self.weights**2).sum()), tuple(worlds.tolist()))
 
 
 def differences(row: Sequence[Seed], rival: Sequence[Seed]) -> Differences:
@@ -55,7 +73,7 @@ def differences(row: Sequence[Seed], rival: Sequence[Seed]) -> Differences:
             values.append((sum(right) - sum(other[person])) / len(right))
             weights.append(len(right) / answers / len(row))
             worlds.append(world)
-    return Differences(np.array(values), np.array(weights), np.array(worlds), mean_of(row) - mean_of(rival))
+    return Differences(np.array(values), np.array(weights), np.array(worlds))
 
 
 def people_needed(margin: float, alpha: float = ALPHA) -> int:
@@ -67,58 +85,54 @@ def people_needed(margin: float, alpha: float = ALPHA) -> int:
     return math.floor(math.log(alpha) / math.log1p(-margin)) + 1
 
 
-def upper(found: Differences, alpha: float = ALPHA) -> float:
+def upper(found: Spread, alpha: float = ALPHA) -> float:
     """Upper bound of the difference, one-sided, at level 1 - alpha: the largest of three.
 
     - Student's t over people, with one more who differs as far as can be. Without that one, two people who happen to
       cancel, or none who differs, would count as certainty.
     - Student's t over worlds, where there are several: each has had a training of its own.
     - Clopper and Pearson's bound, as if the difference so far came from people who differ altogether. It is the only
-      one that holds where such people are rare (Clopper & Pearson 1934; simulated in `benchmarks/statistics.py`).
+      one that holds where such people are rare (Clopper & Pearson 1934; simulated in `benchmarks/error_rates.py`).
     """
     return min(1.0, max(_over_people(found, alpha), _over_worlds(found, alpha), _of_rare_people(found, alpha)))
 
 
-def lower(found: Differences, alpha: float = ALPHA) -> float:
+def lower(found: Spread, alpha: float = ALPHA) -> float:
     """Lower bound of the difference, one-sided, at level 1 - alpha; see `upper`."""
     return -upper(found.reversed(), alpha)
 
 
-def interval(found: Differences, level: float = 0.95) -> Estimate:
+def interval(found: Spread, level: float = 0.95) -> Estimate:
     """The difference between its two bounds."""
     alpha = (1 - level) / 2
     return Estimate(found.mean, lower(found, alpha), upper(found, alpha))
 
 
-def _over_people(found: Differences, alpha: float) -> float:
-    """t over people; the imaginary one weighs as the others do on average."""
-    values, weights = np.append(found.values, 1.0), np.append(found.weights, 1 / found.people)
-    weights /= weights.sum()
-    mean = float(weights @ values)
-    residual = weights * (values - mean)
-    return mean + _student(len(values), alpha) * float(np.sqrt((residual**2).sum()))
+def _over_people(found: Spread, alpha: float) -> float:
+    count = found.people + 1
+    mean, square = ((found.people * each + 1) / count for each in (found.mean, found.square))
+    return mean + _student(count, alpha) * math.sqrt(max(0.0, square - mean**2) / (count - 1))
 
 
-def _over_worlds(found: Differences, alpha: float) -> float:
-    residual = np.bincount(found.worlds, weights=found.weights * (found.values - found.mean))
-    if len(residual) < 2:
+def _over_worlds(found: Spread, alpha: float) -> float:
+    count = len(found.worlds)
+    if count < 2:
         return -1.0
-    return found.mean + _student(len(residual), alpha) * float(np.sqrt((residual**2).sum()))
+    return found.mean + _student(count, alpha) * float(np.std(found.worlds)) / math.sqrt(count - 1)
 
 
-def _student(count: int, alpha: float) -> float:
-    """Quantile of Student's t, with the correction of a variance that was taken about the mean itself."""
+def _student(count: float, alpha: float) -> float:
+    """Quantile of Student's t about the mean of so many."""
     from scipy.special import stdtrit  # here, so that `unsee --help` does not wait for scipy
 
-    return float(stdtrit(count - 1, 1 - alpha)) * math.sqrt(count / (count - 1))
+    return float(stdtrit(count - 1, 1 - alpha))
 
 
-def _of_rare_people(found: Differences, alpha: float) -> float:
+def _of_rare_people(found: Spread, alpha: float) -> float:
     from scipy.special import betaincinv
 
-    people = 1 / float((found.weights**2).sum())  # of equal weight
-    differ = people * max(0.0, found.mean)
-    return min(0.0, found.mean) + float(betaincinv(differ + 1, max(people - differ, 1e-9), 1 - alpha))
+    differ = found.people * max(0.0, found.mean)
+    return min(0.0, found.mean) + float(betaincinv(differ + 1, max(found.people - differ, 1e-9), 1 - alpha))
 
 
 def p_value(found: Differences, seed: int = 0) -> float:
@@ -127,7 +141,7 @@ def p_value(found: Differences, seed: int = 0) -> float:
     Exact whatever the answers are distributed like, up to the number of lots drawn; never 0. With four people who all
     differ alike it is 1/8, and no data could make it less.
     """
-    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(_FLIPS, found.people))
+    signs = np.random.default_rng(seed).choice([-1.0, 1.0], size=(_FLIPS, len(found.values)))
     drawn = np.abs(signs @ (found.weights * found.values))
     as_far = int((drawn >= abs(float(found.weights @ found.values)) - 1e-12).sum())
     return (as_far + 1) / (_FLIPS + 1)

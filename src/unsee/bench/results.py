@@ -149,7 +149,7 @@ class Results:
 
     def difference(self, row: str, rival: str, probe: str) -> Estimate:
         """Row minus rival with its 95 % interval."""
-        return bounds.interval(self.differences(row, rival, probe))
+        return bounds.interval(self.differences(row, rival, probe).spread)
 
     def compare(self, pairs: Sequence[tuple[str, str]], probes: Sequence[str]) -> list[Comparison]:
         """Paired comparisons of some rows on some probes, with p-values adjusted for all of them (Holm)."""
@@ -166,7 +166,7 @@ class Results:
         On what was to go, like gold is a difference within the margin, on both sides (two one-sided tests, Schuirmann
         1987); on the rest, a shortfall within it. Either is shown, or shown not to be so, at 5 %.
         """
-        found = self.differences(row, GOLD, probe)
+        found = self.differences(row, GOLD, probe).spread
         target = probe in self.targets
         low, high = bounds.lower(found), bounds.upper(found)
         if high < -MARGIN or (target and low > MARGIN):
