@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -403,3 +404,33 @@ def test_tofu_values_that_cannot_be_are_refused(column: str, value: Any, message
     logs["eval_log_forget.json"] = {**task, column: {**task[column], "1": value}}
     with pytest.raises(InputError, match=r"eval_log_forget\.json: " + message):
         tofu_scores(write("a.json", logs))
+
+
+@pytest.mark.parametrize("name", ["captions_llava_long.jsonl", "captions_minigpt4_short.jsonl"])
+def test_official_words_give_the_published_rates_to_the_digit(name: str) -> None:
+    gold, synonyms = shared("data", "chair", "gold_objects.json"), shared("data", "chair", "synonyms.txt")
+    found = chair_scores(shared("data", "chair", name), gold, synonyms, words="official")
+    expected = json.loads(shared("data", "chair", "expected.json").read_text())[name]
+    official, ours = found["words"]["official"], found["words"]["unsee"]
+    rates = [round(official[key], 2) for key in ("chair_s", "chair_i")]
+    assert rates == [expected["CHAIR_S"], expected["CHAIR_I"]]
+    assert ours == {key: value for key, value in found.items() if key != "words"}
+    assert ours["chair_s"] != official["chair_s"]
+
+
+def test_official_words_are_named_in_the_table_and_refused_without_their_package(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    captions = write("c.jsonl", [{"image_id": 1, "caption": "A bus, two buses and a tie."}])
+    gold, synonyms = write("g.json", {"1": []}), write("s.txt", "bus\ntie\n")
+    given = ["chair", "--captions", captions, "--gold", gold, "--synonyms", synonyms]
+    shown = printed(*given, "--words", "official")
+    assert [line.split()[0] for line in shown.splitlines() if line.split()[:1] in (["unsee"], ["official"])] == [
+        "unsee",
+        "official",
+    ]
+    with pytest.raises(InputError, match="--words is 'theirs'; it is one of unsee, official"):
+        chair_scores(captions, gold, synonyms, words="theirs")
+    monkeypatch.setitem(sys.modules, "textblob.en.inflect", None)
+    with pytest.raises(InputError, match=r"--words official needs the package TextBlob; pip install 'unsee\[chair\]'"):
+        chair_scores(captions, gold, synonyms, words="official")

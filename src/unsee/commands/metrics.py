@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -21,10 +22,12 @@ from unsee.commands.output import AsJson, console, print_json, table
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl, read_json, read_text
 from unsee.metrics.hallucination import Chair, Lexicon, chair, match_lengths, parse_synonyms
+from unsee.metrics.official_words import official_singular
 from unsee.metrics.pope import PARSERS
 from unsee.metrics.tofu import parse_tofu_logs, score_tofu
 from unsee.metrics.truth import TruthRatio
 
+WORDS = ("unsee", "official")
 app = typer.Typer(name="metrics", help="Published metrics from files, without a model.", no_args_is_help=True)
 
 
@@ -52,10 +55,13 @@ def chair_command(
         Path | None,
         typer.Option(help="Captions of another model, to compare both at equal lengths.", show_default=False),
     ] = None,
+    words: Annotated[
+        str, typer.Option(help="Singular forms: unsee, or official for those of the published script beside them.")
+    ] = "unsee",
     as_json: AsJson = False,
 ) -> None:
     """Invented objects in captions, in per cent."""
-    _show("CHAIR (per cent)", chair_scores(captions, gold, synonyms, match), as_json)
+    _show("CHAIR (per cent)", chair_scores(captions, gold, synonyms, match, words), as_json)
 
 
 @app.command("pope")
@@ -119,20 +125,36 @@ def tofu_scores(logs: Path, retain: Path | None = None, truth_ratio: str = "geom
     }
 
 
-def chair_scores(captions: Path, gold: Path, synonyms: Path, match: Path | None = None) -> dict[str, Any]:
+def chair_scores(
+    captions: Path, gold: Path, synonyms: Path, match: Path | None = None, words: str = "unsee"
+) -> dict[str, Any]:
     """What `unsee metrics chair` prints: rates in per cent, caption length in words.
 
-    With `match`, the file of another model, also CHAIR of both with each pair of captions cut to its shorter one.
+    With `match`, the file of another model, also CHAIR of both with each pair of captions cut to its shorter one. With
+    "official" `words` also `words`: the same by our singular forms and by those of the published script.
 
     Raises:
-        InputError: a file is broken, an image has no gold objects, or an object is not in the synonyms.
+        InputError: a file is broken, an image has no gold objects, an object is not in the synonyms, or the package
+            for official words is not installed.
     """
+    official = official_singular() if one_of("--words", words, WORDS) == "official" else None
     lexicon = parse_synonyms(read_text(synonyms), str(synonyms))
     shown = _gold_objects(gold, lexicon)
     images, texts = _captions(captions, shown, gold)
+    others = _captions_of(match, images, captions, shown, gold) if match else None
     objects = [shown[image] for image in images]
+    scores: dict[str, Any] = _chair(texts, others, objects, lexicon)
+    if official:
+        theirs = _chair(texts, others, objects, replace(lexicon, singular=official))
+        scores["words"] = {"unsee": dict(scores), "official": theirs}
+    return scores
+
+
+def _chair(
+    texts: list[str], others: list[str] | None, objects: list[frozenset[str]], lexicon: Lexicon
+) -> dict[str, float | int]:
     result = chair(texts, objects, lexicon)
-    scores: dict[str, Any] = {
+    scores = {
         "chair_s": 100 * result.chair_s,
         "chair_i": 100 * result.chair_i,
         "chair_i_unique": 100 * result.chair_i_unique,
@@ -140,8 +162,8 @@ def chair_scores(captions: Path, gold: Path, synonyms: Path, match: Path | None 
         "mean_words": result.mean_words,
         "captions": result.captions,
     }
-    if match:
-        ours, theirs = match_lengths(texts, _captions_of(match, images, captions, shown, gold))
+    if others is not None:
+        ours, theirs = match_lengths(texts, others)
         scores |= _matched("", chair(ours, objects, lexicon)) | _matched("other_", chair(theirs, objects, lexicon))
     return scores
 
@@ -215,9 +237,9 @@ def _show(title: str, scores: Mapping[str, Any], as_json: bool) -> None:
     out = console()
     out.print(title, style="bold")
     out.print(made)
-    for group in groups.values():
+    for name, group in groups.items():
         columns = list(next(iter(group.values())))
-        tasks = table("task", *columns, numbers=len(columns))
+        tasks = table(name.replace("_", " "), *columns, numbers=len(columns))
         for task, numbers in group.items():
             tasks.add_row(task, *(_number(numbers[column]) for column in columns))
         out.print()
