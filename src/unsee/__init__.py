@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from unsee.trainer import UnlearnConfig as UnlearnConfig
     from unsee.trainer import UnlearnTrainer as UnlearnTrainer
     from unsee.vlm import LoraOptions as LoraOptions
-    from unsee.vlm import load as load
+    from unsee.vlm.load import load as load
 
 __version__ = "0.1.0"
 

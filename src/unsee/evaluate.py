@@ -7,7 +7,7 @@ scores (`unsee.scores`) are pure functions of records.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -23,6 +23,7 @@ from unsee.metrics.answers import exact_match
 from unsee.progress import progress
 from unsee.records import Record, read_records
 from unsee.scores import score
+from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import Said, answers, room_for
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.scoring import AnswerScore, Scorer
@@ -60,6 +61,22 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
         model.train(was_training)
     found = processes.together(found)
     return [found[index] for index in range(len(probe))]
+
+
+def check_probe(
+    encoder: Encoder, probe: Probe, name: str, max_new_tokens: int | None = None, skip: Container[int] = ()
+) -> None:
+    """InputError for the first example that `measure` could not ask or score, before anything is measured.
+
+    Args:
+        encoder: of the model.
+        probe: what would be asked.
+        name: what an error message calls it, such as its file.
+        max_new_tokens: as for `measure`.
+        skip: numbers of rows, from 1, that are not looked at.
+    """
+    room = max_new_tokens or room_for(encoder, _right_answers(probe))
+    encoder.check(probe.examples, name, skip, new_tokens=room)
 
 
 def _right_answers(probe: Probe) -> list[str]:

@@ -28,7 +28,7 @@ from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
 from unsee.data.example import Role
 from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
-from unsee.evaluate import check_numbers, measure_all
+from unsee.evaluate import check_numbers, check_probe, measure_all
 from unsee.files import read_json, write_json
 from unsee.folder import abandon_folder, check_folder, start_folder
 from unsee.hallucination_check import check_objects
@@ -174,7 +174,8 @@ def _base_to_model(
     asked = settings.every_probe
     for probe in benchmark.probes:
         rows = rows_of(unreadable, f"probe {probe.name}")
-        loaded.encoder.check(probe.examples, asked[probe.name][0] if probe.name in asked else probe.name, rows)
+        named = asked[probe.name][0] if probe.name in asked else probe.name
+        check_probe(loaded.encoder, probe, named, settings.max_new_tokens, rows)
     benchmark = without(benchmark, unreadable)
     processes.wait()  # until all have seen the folder as it was
     processes.once(lambda: start_folder(folder, settings, benchmark, loaded))

@@ -113,7 +113,7 @@ PROBLEMS: dict[str, tuple[Callable[[Path], None], str]] = {
     "no template": (no_template, "has no chat template: add chat_template.jinja"),
     "template without image": (template_without_image, "use the model's own chat_template.jinja"),
     "template that shouts": (template_that_shouts, "chat template: it drops, changes or repeats"),
-    "short context": (short_context, "tokens and the model takes 16"),
+    "short context": (short_context, "of its answer are more than the 16 that the model takes"),
 }
 
 
@@ -128,6 +128,46 @@ def test_problems_are_named_with_remedies(stranger: Stranger, tmp_path: Path, na
     outcome = call("doctor", *given)
     assert outcome.code == 1
     assert remedy in " ".join(outcome.out.split())
+
+
+def test_every_row_is_looked_at_and_the_first_are_named(stranger: Stranger, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.jsonl"
+    texts = ["Who?", *(f"Who is <image> {number}?" for number in range(8)), "Where?"]
+    rows.write_text("".join(json.dumps({"question": text, "answer": "Ada"}) + "\n" for text in texts))
+    found = problems(call("doctor", "--model", stranger / "llava", "--data", rows, "--json"))["problems"]
+    assert [problem.partition(", question")[0] for problem in found[:5]] == [f"{rows}, row {n}" for n in range(2, 7)]
+    assert found[5:] == [f"{rows}: 3 more of 10 rows cannot be used"]
+
+
+def test_what_was_put_right_is_a_note_and_no_problem(stranger: Stranger, tmp_path: Path) -> None:
+    shutil.copytree(stranger / "llava", tmp_path / "model")
+    template = tmp_path / "model" / "chat_template.jinja"
+    template.write_text(template.read_text().replace("part.text + ' '", "part.text + '<\\\\s> '", 1))
+    config = tmp_path / "model" / "tokenizer_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"truncation": True, "max_length": 6}))
+    given = ["--model", tmp_path / "model", "--data", stranger / "held_out.jsonl"]
+    found = succeed("doctor", *given, "--json").json
+    assert len(found["notices"]) == 3  # the template, truncation, a length
+    assert found["row"]["labels_decoded"].strip() == "Oslo</s>"
+    assert "note: tokenizer: its files ask for truncation" in " ".join(succeed("doctor", *given).out.split())
+
+
+@pytest.mark.parametrize("command", ["evaluate", "unlearn"])
+def test_a_row_that_is_too_long_is_refused_before_anything_is_done(
+    stranger: Stranger, tmp_path: Path, command: str
+) -> None:
+    shutil.copytree(stranger / "llava", tmp_path / "model")
+    short_context(tmp_path / "model")
+    own = {"evaluate": ["--data", stranger / "held_out.jsonl"], "unlearn": ["--forget", stranger / "held_out.jsonl"]}
+    output = (
+        ["--out", tmp_path / "out", "--method", "npo", "--retain", stranger / "forget.jsonl"]
+        if command == "unlearn"
+        else []
+    )
+    outcome = call(command, "--model", tmp_path / "model", *own[command], *output)
+    assert outcome.code == 2
+    assert "held_out.jsonl, row 1, too long: " in outcome.err
+    assert not (tmp_path / "out").exists()
 
 
 def test_several_problems_at_once(stranger: Stranger) -> None:

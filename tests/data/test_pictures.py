@@ -12,7 +12,8 @@ from PIL import Image, features
 
 from tests.data.conftest import encoded, png, refused
 from unsee.data import examples_from_rows
-from unsee.data.pictures import decode, extension, image_hash, reason
+from unsee.data.pictures import decode, extension, image_hash, reason, size_of
+from unsee.errors import InputError
 from unsee.report.photo import photo_data_uri
 
 RED = (255, 0, 0)
@@ -179,3 +180,16 @@ def test_the_hash_is_of_the_bytes_wherever_they_lie(tmp_path: Path) -> None:
 )
 def test_the_ending_follows_the_content(content: bytes, ending: str) -> None:
     assert extension(content) == ending
+
+
+def test_the_size_of_a_picture_is_told_by_its_header(tmp_path: Path) -> None:
+    picture, path = Image.new("RGB", (30, 20)), tmp_path / "photo.jpg"
+    for orientation in range(9):
+        notes = Image.Exif()
+        notes[0x0112] = orientation
+        picture.save(path, exif=notes)
+        assert size_of(path) == decode(path).size == ((20, 30) if orientation > 4 else (30, 20))
+    cut = path.read_bytes()[:-20]
+    assert size_of(cut) == (20, 30)  # what is behind the header is not looked at
+    with pytest.raises(InputError, match="is not a picture"):
+        size_of(b"words")

@@ -23,6 +23,7 @@ from unsee.progress import progress
 from unsee.vlm import LoadedModel, outline, trainable_per_part
 from unsee.vlm.parts import linear_names
 
+SHOWN = 5  # rows that cannot be used, in full
 RANK = 16  # of the adapters whose memory is estimated
 FORMULAE = {
     "inference": "4 x weights (2 x in bfloat16)",
@@ -77,8 +78,11 @@ def diagnose(model: str | None, data: str | None, trust_remote_code: bool = Fals
     found.notices = list(loaded.encoder.notices)
     found.problems += memory_problems(found.model["memory_gb"])
     found.problems += weight_problems(Path(loaded.source))
-    if examples and found.attempt(lambda: loaded.encoder.check(examples, str(data)) or True):
-        _look_at_row(found, loaded, examples)
+    if examples:
+        refused = refused_rows(loaded, examples, str(data))
+        found.problems += refused
+        if not refused:
+            _look_at_row(found, loaded, examples)
     return found
 
 
@@ -88,6 +92,14 @@ def _look_at_row(found: Diagnosis, loaded: LoadedModel, examples: Sequence[Examp
     if row:
         found.row = {"number": place + 1, **row}
         found.problems += row_problems(loaded, row)
+
+
+def refused_rows(loaded: LoadedModel, examples: Sequence[Example], name: str) -> list[str]:
+    """The first rows that the model cannot be asked, and how many more there are; every row is looked at."""
+    refused = list(loaded.encoder.problems(examples, name))
+    said = [f"{name}, row {number}, {problem}" for number, problem in refused[:SHOWN]]
+    more = len(refused) - len(said)
+    return [*said, f"{name}: {more} more of {len(examples)} rows cannot be used"] if more else said
 
 
 def describe_data(examples: Sequence[Example]) -> dict[str, Any]:
@@ -118,14 +130,9 @@ def describe_model(loaded: LoadedModel) -> dict[str, Any]:
         },
         "image_token": _image_token(loaded),
         "end_of_turn": {str(one): encoder.tokenizer.decode([one]) for one in sorted(encoder.end_of_turn_ids)},
-        "longest_sequence": _longest_sequence(loaded),
+        "longest_sequence": encoder.limits.context,
         "image_size": _image_size(loaded.processor),
     }
-
-
-def _longest_sequence(loaded: LoadedModel) -> int | None:
-    config: Any = loaded.model.config
-    return getattr(config.get_text_config(), "max_position_embeddings", None)
 
 
 def _image_size(processor: Any) -> dict[str, Any]:
@@ -207,8 +214,4 @@ def row_problems(loaded: LoadedModel, row: dict[str, Any]) -> list[str]:
     said = loaded.encoder.tokenizer.decode([label["id"] for label in row["labels"]], skip_special_tokens=True).strip()
     if " ".join(said.split()) != " ".join(row["answer"].split()):
         found.append(f"labels: they read {said!r}, the answer is {row['answer']!r}; the chat template changes answers")
-    longest = _longest_sequence(loaded)
-    length = row["prompt_tokens"] + len(row["labels"])
-    if longest and length > longest:
-        found.append(f"length: the first row has {length} tokens and the model takes {longest}; use smaller images")
     return found

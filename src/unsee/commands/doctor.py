@@ -19,7 +19,7 @@ EXAMPLES = """Examples:
 
 unsee doctor                                      the machine alone
 
-unsee doctor --model MODEL --data forget.jsonl    and the first row
+unsee doctor --model MODEL --data forget.jsonl    and every row
 """
 
 
@@ -39,8 +39,8 @@ def doctor(
     """Check this machine, and what a model would make of your data.
 
     With a model: its parts, the memory that training takes, its processor. With data: every row and picture is read.
-    With both: the first row as the chat template writes it, token by token, and which of them are labels. The exit code
-    is 1 when there are problems.
+    With both: whether the model can be asked every row, and the first one as the chat template writes it, token by
+    token, and which of them are labels. The exit code is 1 when there are problems.
     """
     from unsee.commands.environment import environment
 

@@ -116,12 +116,14 @@ def evaluation(
     examples = load_examples(data, limit=limit)
     import torch
 
-    from unsee.evaluate import summary
+    from unsee.data import Probe
+    from unsee.evaluate import check_probe, summary
     from unsee.vlm import load
 
     processes.join()
     loaded = load(model, parts=(), **loading)
-    loaded.encoder.check(examples, data)
+    loaded = load(model, parts=(), **loading)
+    check_probe(loaded.encoder, Probe("data", examples), data, max_new_tokens)
     try:
         found = summary(loaded, examples, batch_size, max_new_tokens, records=records)
     except torch.OutOfMemoryError as error:

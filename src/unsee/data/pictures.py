@@ -38,6 +38,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_SIDEWAYS = (5, 6, 7, 8)
+
 # What Pillow raises, beside its own errors, when the bytes of a picture make no sense.
 _BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, EOFError, LookupError, TypeError, struct.error, zlib.error)
 
@@ -146,13 +148,35 @@ def upright(picture: Image.Image) -> Image.Image:
     are whole, and taken as they are.
     """
     picture.load()  # first: a picture that is cut off is broken, whatever its EXIF block says
+    turn = _TURNS.get(_orientation(picture))
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _orientation(picture: Image.Image) -> int:
+    """The orientation in a picture's EXIF block, 1 (upright) where that says nothing."""
     try:
         with _silent():
-            orientation = picture.getexif().get(ExifTags.Base.Orientation)
+            found = picture.getexif().get(ExifTags.Base.Orientation)
     except (*_BROKEN, ArithmeticError, AttributeError, AssertionError):
-        return picture
-    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
-    return picture if turn is None else picture.transpose(turn)
+        return 1
+    return found if isinstance(found, int) else 1
+
+
+def size_of(source: Path | bytes) -> tuple[int, int]:
+    """Width and height of the picture as it was held, in pixels, from its header.
+
+    Raises:
+        InputError: as for `decode`, but for what the header does not tell.
+    """
+    name = _name(source)
+    _check_readable(source, name)
+    try:
+        with _silent(), Image.open(_readable(source), formats=_formats()) as picture:
+            width, height = picture.size
+            turned = _orientation(picture) in _SIDEWAYS
+    except (*_BROKEN, Image.DecompressionBombError):
+        width, height, turned = *decode(source).size, False  # which says what is wrong, or passes over broken notes
+    return (height, width) if turned else (width, height)
 
 
 def reason(message: str) -> str:

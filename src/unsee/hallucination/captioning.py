@@ -56,6 +56,7 @@ class Captioning:
         for source in sources:
             example = Example(self._mining.prompt, "", self._mining.images / source.image, id=source.image)
             try:
+                captioner.encoder.check_row(example, self._mining.decoding.max_new_tokens)
                 captioner.encoder.encode(example)
             except InputError as error:
                 rows.append({"image": source.image, "skipped": str(error)})
@@ -73,9 +74,10 @@ class Captioning:
         mining = self._mining
         loaded = load(str(mining.model), parts=(), dtype=mining.dtype, trust_remote_code=mining.trust_remote_code)
         loaded.model.eval()
-        loaded.encoder.check([Example(mining.prompt, "")], "--prompt")
+        loaded.encoder.check([Example(mining.prompt, "")], "--prompt", new_tokens=mining.decoding.max_new_tokens)
         # Every picture is shown once: there is no use in keeping more than a batch of them.
-        encoder = Encoder(loaded.processor, loaded.encoder.end_of_turn_ids, keep=mining.batch_size)
+        old = loaded.encoder
+        encoder = Encoder(loaded.processor, old.end_of_turn_ids, mining.batch_size, limits=old.limits)
         return replace(loaded, encoder=encoder)
 
 

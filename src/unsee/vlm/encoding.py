@@ -17,11 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from unsee.data.example import Example
+from unsee.data.lettered import lettered
 from unsee.errors import InputError
+from unsee.progress import progress
 from unsee.vlm.batch import Batch, Encoded, join, join_spans
+from unsee.vlm.lengths import Limits, PictureTokens, at_most, check_shape
 from unsee.vlm.template import ChatTemplate
 from unsee.vlm.tokens import WHOLE, Tokens
 
@@ -34,6 +38,7 @@ class Encoder:
         end_of_turn_ids: the tokens on which the model's generation stops; the tokenizer's end of sequence when empty.
         keep: how many encoded rows to keep in memory; images shared by kept rows are held once.
         keep_bytes: how much their images may take; a single one of high resolution is tens of megabytes.
+        limits: what the model takes; see `unsee.vlm.lengths`.
 
     Raises:
         InputError: when the processor has no tokenizer, no end of sequence, or no chat template that writes a question
@@ -44,10 +49,15 @@ class Encoder:
     """
 
     def __init__(
-        self, processor: Any, end_of_turn_ids: Iterable[int] = (), keep: int = 16384, keep_bytes: int = 2**31
+        self,
+        processor: Any,
+        end_of_turn_ids: Iterable[int] = (),
+        keep: int = 16384,
+        keep_bytes: int = 2**31,
+        limits: Limits = Limits(),  # noqa: B008
     ) -> None:
         self.processor = processor
-        tokens = self._tokens = Tokens(processor, end_of_turn_ids)
+        tokens = self._tokens = Tokens(processor, end_of_turn_ids, limits.vocabulary)
         if not getattr(processor, "chat_template", None):
             raise InputError(
                 f"{type(processor).__name__} has no chat template: add chat_template.jinja to the model's folder"
@@ -58,6 +68,8 @@ class Encoder:
         self._template = ChatTemplate(processor, tokens.special, tokens.ends)
         self._start = tokens.start(self._template.written())
         self.notices = (*tokens.notices, *self._template.notices)
+        self.limits = limits
+        self._picture_tokens = PictureTokens(self._count_picture)
         self._keep, self._keep_bytes, self._held_bytes = keep, keep_bytes, 0
         self._sizes: dict[tuple[Any, ...], int] = {}
         self._rows: OrderedDict[tuple[Any, ...], Encoded] = OrderedDict()
@@ -86,14 +98,17 @@ class Encoder:
         self._refuse(example)
         prompt = self._tokenised_prompt(example)
         length = prompt["input_ids"].shape[-1]
+        self._tokens.check_known(prompt["input_ids"][0].tolist())
         per_token = {k: v[0] for k, v in prompt.items() if k not in _TEXT and _is_per_token(k, v, length)}
         per_image = {k: v for k, v in prompt.items() if k not in _TEXT and k not in per_token}
         if per_image:
             shared = self._images.setdefault((example.image,), per_image)
             per_image = shared if _same(shared, per_image) else per_image
+        answer_ids = self.answer_ids(example)
+        self._check_length(length, len(answer_ids), 0)
         return Encoded(
             prompt_ids=prompt["input_ids"][0],
-            answer_ids=torch.tensor(self.answer_ids(example), dtype=torch.long),
+            answer_ids=torch.tensor(answer_ids, dtype=torch.long),
             per_token=per_token,
             per_image=per_image,
         )
@@ -101,22 +116,37 @@ class Encoder:
     def _tokenised_prompt(self, example: Example) -> dict[str, Tensor]:
         picture = example.picture()
         try:
+            if picture is not None:
+                check_shape(*picture.size)
+            return self._processed(self.texts(example)[0], picture)
+        except InputError as error:
+            what = example.image if isinstance(example.image, Path) else f"row {example.question[:60]!r}"
+            raise InputError(f"{what}: {error}") from error
+
+    def _processed(self, prompt: str, picture: Image.Image | None) -> dict[str, Tensor]:
+        try:
             encoded = self.processor(
-                text=self.texts(example)[0],
+                text=prompt,
                 images=None if picture is None else [[picture]],
                 add_special_tokens=self._start.added,
                 return_tensors="pt",
                 **WHOLE,
             )
-        except ValueError as error:  # a picture hundreds of times as wide as high, say
-            what = example.image if isinstance(example.image, Path) else f"row {example.question[:60]!r}"
-            raise InputError(f"{what}: {type(self.processor).__name__} refuses it ({error})") from error
+        except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            size = "" if picture is None else f" of {picture.width} x {picture.height} pixels"
+            said = " ".join(str(error).split())[:200]
+            raise InputError(f"{type(self.processor).__name__} refuses it{size} ({said})") from error
         found = {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
         if self._start.behind:  # what the tokenizer adds behind a text would stand between prompt and answer
             length = found["input_ids"].shape[-1]
             own = [name for name, value in found.items() if name in _TEXT or _is_per_token(name, value, length)]
             found |= {name: found[name][:, : -self._start.behind] for name in own}
         return found
+
+    def _count_picture(self, picture: Image.Image) -> int:
+        """Tokens of a prompt with a picture, beyond those of the same prompt with its placeholder alone."""
+        prompt = self._start.written + self._template.prompt("Who?", True)
+        return self._processed(prompt, picture)["input_ids"].shape[-1] - len(self._tokens.ids(prompt))
 
     def answer_ids(self, example: Example) -> list[int]:
         """Tokens of the answer as it stands behind the prompt, up to and with the end of turn."""
@@ -154,41 +184,75 @@ class Encoder:
         prompt = self._start.written + self._template.prompt(example.question.strip(), has_image)
         return prompt, self._template.answered(prompt, example.answer.strip(), has_image)
 
-    def check(self, examples: Iterable[Example], name: str = "rows", skip: Container[int] = ()) -> None:
-        """InputError for the first example that cannot be encoded because of what it says, in any of its answers.
+    def check(
+        self, examples: Iterable[Example], name: str = "rows", skip: Container[int] = (), new_tokens: int = 0
+    ) -> None:
+        """InputError for the first example that cannot be encoded, because of a text, its picture or its length.
+
+        Pictures are not decoded: their headers tell their sizes.
 
         Args:
             examples: looked at in order.
             name: what an error message calls them, such as their file.
             skip: numbers of rows, from 1, that are not looked at.
+            new_tokens: how many tokens the model is to say to each, for which there must be room behind the prompt.
         """
-        for number, example in enumerate(examples, start=1):
-            if number in skip:
-                continue
-            try:
-                self._refuse(example)
-                for answer in (*example.paraphrased_answers, *example.perturbed_answers, *example.choices):
-                    self._refuse(replace(example, answer=answer))
-            except InputError as error:
-                raise InputError(f"{name}, row {number}, {error}") from None
+        for number, problem in self.problems(examples, name, skip, new_tokens):
+            raise InputError(f"{name}, row {number}, {problem}")
+
+    def problems(
+        self, examples: Iterable[Example], name: str = "rows", skip: Container[int] = (), new_tokens: int = 0
+    ) -> Iterator[tuple[int, str]]:
+        """As `check`, but every row that cannot be encoded, as its number from 1 and what is wrong with it."""
+        for number, example in enumerate(progress(examples, f"checking {name}"), start=1):
+            if number not in skip:
+                try:
+                    self.check_row(example, new_tokens)
+                except InputError as error:
+                    yield number, str(error)
+
+    def check_row(self, example: Example, new_tokens: int = 0) -> None:
+        """As `check`, for one example and all of its answers."""
+        answers = (example.answer, *example.paraphrased_answers, *example.perturbed_answers, *example.choices)
+        for answer in answers:
+            self._refuse(replace(example, answer=answer))
+        if example.choices and new_tokens:  # asked once more, with letters
+            self.check_row(lettered(example), new_tokens)
+        picture = 0 if example.image is None else self._picture_tokens(example.image)
+        context = self.limits.context
+        if context is None:
+            return
+        prompt, whole = self.texts(example)
+        most = picture + at_most(whole) + max(new_tokens, *map(at_most, answers)) + _ADDED
+        if most <= context:
+            return  # a row has fewer tokens than bytes; few come near the end of a context
+        length = self._processed(prompt, example.picture())["input_ids"].shape[-1]
+        for answer in answers:
+            self._check_length(length, len(self.answer_ids(replace(example, answer=answer))), 0)
+        self._check_length(length, 0, new_tokens)
+
+    def _check_length(self, prompt: int, answer: int, new_tokens: int) -> None:
+        context = self.limits.context
+        if context is not None and prompt + answer + new_tokens > context:
+            smaller = "" if answer else ", or set a smaller max_new_tokens"
+            behind = f"{answer} of its answer" if answer else f"{new_tokens} for what the model is to say"
+            raise InputError(
+                f"too long: {prompt} tokens of the prompt, image tokens with them, and {behind} are more than the "
+                f"{context} that the model takes; shorten it, use smaller images{smaller}"
+            )
 
     def _refuse(self, example: Example) -> None:
-        self.texts(example)
+        self._template.frame(example.image is not None)
         for key in ("question", "answer"):
             text = getattr(example, key)
-            for token in self.placeholders:
-                if token in text:
-                    raise InputError(
-                        f"{key} {text[:60]!r} holds the model's placeholder {token}: "
-                        "leave it out, the chat template adds it for rows with an image"
-                    )
-        if self._tokens.ends_turn(example.answer):
-            raise InputError(
-                f"answer {example.answer[:60]!r} holds the model's end of turn, where it would be cut: leave that out, "
-                "the chat template adds it"
-            )
-        if example.spans and (special := self.special_in(example.answer)):
-            raise InputError(f"answer {example.answer[:60]!r} holds the model's special token {special}: leave it out")
+            special = self.special_in(text)
+            if special is None:
+                continue
+            if special in self._tokens.ends and key == "answer":
+                what = "the model's end of turn"
+            else:
+                what = f"the {'placeholder' if special in self.placeholders else 'special token'} {special}"
+            raise InputError(f"{key} {text[:60]!r} holds {what}: leave it out, the chat template adds what is needed")
 
     def special_in(self, text: str) -> str | None:
         """The first token in a text that the model would not read as words (`<image>`, `</s>`); None without any."""
@@ -261,6 +325,7 @@ class Encoder:
 
 
 _TEXT = ("input_ids", "attention_mask")
+_ADDED = 8  # more tokens than a tokenizer or processor adds by itself: start, marks round a picture, line breaks
 
 
 def _is_per_token(name: str, value: Tensor, length: int) -> bool:

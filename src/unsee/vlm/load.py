@@ -20,6 +20,7 @@ from unsee.vlm.configuration import bare, check_fits, configuration
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generation import end_of_turn_ids, settle
 from unsee.vlm.hub import find, find_weights
+from unsee.vlm.lengths import limits_of
 from unsee.vlm.lora import WEIGHTS, LoraOptions, add_lora, base_of, check_stored, extend_lora, find_base, with_adapter
 from unsee.vlm.parts import freeze_other_parts, part_of_parameters
 from unsee.vlm.quantized import check_rounded, in_one_precision, is_finite, quantization
@@ -265,6 +266,6 @@ def _check_weights(model: nn.Module, source: str, missing: list[str]) -> None:
 
 def _encoder(model: nn.Module, processor: Any, source: str) -> Encoder:
     try:
-        return Encoder(processor, end_of_turn_ids(model))
+        return Encoder(processor, end_of_turn_ids(model), limits=limits_of(model))
     except InputError as error:
         raise InputError(f"{source}: {error}") from None

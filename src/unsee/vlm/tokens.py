@@ -23,6 +23,15 @@ _SETTINGS = {
 WHOLE: dict[str, Any] = {"padding": False, "truncation": False}  # how every text is read
 
 
+# Tokens by which one family or another of vision-language models tells turns, pictures and ends from words.
+_CONTROL = re.compile(
+    r"<\|[^\s<>|]{1,64}\|>"  # ChatML, Llama 3, Qwen-VL, Phi
+    r"|</?(?:s|img|think)>|<(?:pad|unk|bos|eos|mask|image|video|audio)>"
+    r"|<(?:start|end)_of_(?:turn|image|utterance)>|<image_soft_token>"  # Gemma 3, Idefics3
+    r"|<fake_token_around_image>|<global-img>|<row_\d+_col_\d+>|<IMG_CONTEXT>"  # Idefics3, SmolVLM, InternVL
+)
+
+
 class Start(NamedTuple):
     """How the start token gets in front of a prompt.
 
@@ -43,6 +52,7 @@ class Tokens:
     Args:
         processor: a transformers processor.
         end_of_turn_ids: the tokens on which the model's generation stops.
+        vocabulary: how many tokens the model has a vector for; None where nobody said.
 
     Raises:
         InputError: when there is no tokenizer, when it has no end of sequence, or splits special tokens.
@@ -51,7 +61,8 @@ class Tokens:
         notices: what is stored with the tokenizer and does not apply, one line each.
     """
 
-    def __init__(self, processor: Any, end_of_turn_ids: Iterable[int]) -> None:
+    def __init__(self, processor: Any, end_of_turn_ids: Iterable[int], vocabulary: int | None = None) -> None:
+        self._vocabulary = vocabulary
         self.tokenizer: Any = getattr(processor, "tokenizer", None)
         if self.tokenizer is None:
             raise InputError(
@@ -73,6 +84,9 @@ class Tokens:
         named = [getattr(owner, f"{kind}_token", None) for owner in (processor, self.tokenizer) for kind in _MEDIA]
         self.placeholders = tuple(dict.fromkeys(token for token in named if token))
         self.special = _any_of({*self.placeholders, *_special_tokens(self.tokenizer)})
+        unknown = self.tokenizer.unk_token_id  # what stands for strange characters is no control over the model
+        own = {*getattr(self.tokenizer, "all_special_ids", ()), *self.end_of_turn_ids} - {unknown}
+        self._control_ids = frozenset(own)
 
     @property
     def ends(self) -> tuple[str, ...]:
@@ -80,13 +94,23 @@ class Tokens:
         return tuple(filter(None, (self.tokenizer.decode([token]) for token in sorted(self.end_of_turn_ids))))
 
     def ids(self, text: str, special: bool = False) -> list[int]:
-        """The tokens of a whole text, those that the tokenizer adds by itself left out unless asked for."""
+        """The tokens of a whole text, those that the tokenizer adds by itself left out unless asked for.
+
+        Raises:
+            InputError: when the model does not know one of them.
+        """
         found: list[int] = self.tokenizer(text, add_special_tokens=special, **WHOLE)["input_ids"]
+        self.check_known(found)
         return found
 
-    def ends_turn(self, text: str) -> bool:
-        """Whether a text holds the end of a turn."""
-        return any(token in self.end_of_turn_ids for token in self.ids(text))
+    def check_known(self, ids: Iterable[int]) -> None:
+        """InputError for a token that the model has no vector for."""
+        largest = max(ids, default=0)
+        if self._vocabulary is not None and largest >= self._vocabulary:
+            raise InputError(
+                f"token {self.tokenizer.decode([largest])!r} has the number {largest} and the model has vectors for "
+                f"{self._vocabulary}; resize its embeddings, or use the tokenizer that belongs to it"
+            )
 
     def until_end_of_turn(self, ids: list[int]) -> list[int]:
         """Tokens up to and with the first that ends a turn, which is added where none does."""
@@ -96,12 +120,16 @@ class Tokens:
         return [*ids, self.eos_token_id]
 
     def special_in(self, text: str) -> str | None:
-        """The first token in a text that the model would not read as words (`<image>`, `</s>`); None without any."""
-        found = self.special.search(text)
+        """The first token in a text that this model, or another, would not read as words; None without any.
+
+        `<image>`, `</s>`, `<|im_end|>`: a question or an answer means the same to every model, so what is no word to
+        one of them is refused for all.
+        """
+        found = self.special.search(text) or _CONTROL.search(text)
         if found:
             return found.group()
-        ending = next((token for token in self.ids(text) if token in self.end_of_turn_ids), None)
-        return None if ending is None else self.tokenizer.decode([ending])
+        control = next((token for token in self.ids(text) if token in self._control_ids), None)
+        return None if control is None else self.tokenizer.decode([control])
 
     def start(self, prompt: str) -> Start:
         """How prompts that look like this one get their start token.
