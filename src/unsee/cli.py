@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from unsee import __version__
+from unsee import __version__, processes
 from unsee.commands import (
     bench,
     benchmark,
@@ -43,6 +43,7 @@ _OF_THE_MACHINE = {
     errno.EDQUOT: "make room, and start the same command again",
     errno.EROFS: "give a folder that can be written to",
 }
+ALONE = ("bench", "demo", "mine")
 RESUMABLE = ("bench", "data", "demo", "mine", "unlearn")
 
 # The base of typer's usage errors lives in click or in typer, depending on its version.
@@ -102,6 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     behave()
     try:
         _check(given)
+        processes.settle()
+        if given[:1] and given[0] in ALONE:
+            processes.alone(f"unsee {given[0]}")
         # Only the program itself talks to a log; who calls `main` with arguments has a stderr of their own.
         with Narrator(given[0]) if arguments is None and given else nullcontext():
             code = get_command(app).main(given, prog_name="unsee", standalone_mode=False)

@@ -15,13 +15,18 @@ from typing import Any
 from unsee import __version__
 from unsee.data import Benchmark, digest
 from unsee.errors import InputError
-from unsee.files import read_text, write_text
+from unsee.files import read_text, write_json, write_text
 from unsee.lock import is_free, locked
-from unsee.settings import Settings
+from unsee.settings import SOURCES, Settings
 from unsee.strict import dump_yaml, parse_yaml
 from unsee.vlm import LoadedModel
 from unsee.vlm.reference import weights_digest
 
+# What a run writes, and `--overwrite` takes away.
+OWN = ("records", "checkpoints", "model", "scores.json", "report.html")
+FAILED = "failed.json"  # why a run ended that may be followed by another one in the same folder
+MAY_DIFFER = ("eval_batch_size", "save_steps", "keep_checkpoints")  # when a run goes on: they change no outcome
+OF_RECORDS = ("dtype", "quantize", "max_new_tokens")  # what records depend on, beside the model and the probes
 DEMO = "demo.yaml"  # which demo a folder holds
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")
 
@@ -55,8 +60,14 @@ def _check_demo(out: Path, what: dict[str, Any]) -> None:
         raise InputError(f"--out {out} holds {held}; give a folder that does not exist yet, or remove that one")
 
 
-def check_folder(folder: Path, settings: Settings) -> None:
-    """InputError unless a run with these settings may be written to this folder, or goes on in it."""
+def check_folder(folder: Path, settings: Settings, overwrite: bool = False) -> None:
+    """InputError unless a run with these settings may be written to this folder, or goes on in it.
+
+    Args:
+        folder: of the run.
+        settings: of the run.
+        overwrite: whether any run that is there is to make room.
+    """
     existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not os.path.isdir(existing):
         inside = "" if existing == folder else f", so {folder} cannot be made"
@@ -67,11 +78,20 @@ def check_folder(folder: Path, settings: Settings) -> None:
         return  # a run that was killed while it wrote its very first file leaves no more than that
     if not (folder / "run.yaml").is_file():
         raise InputError(f"out: {folder} is not empty and holds no run; give a folder that does not exist yet")
-    _check_same(folder, _stored(folder)["settings"], _kept(settings))
+    if overwrite or (folder / FAILED).is_file():
+        _check_outside(folder, settings)
+    else:
+        _check_same(folder, _stored(folder)["settings"], _kept(settings))
 
 
-def start_folder(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel) -> None:
-    """Write `run.yaml`, or see that the one that is there was made from the same model and data."""
+def start_folder(
+    folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, overwrite: bool = False
+) -> None:
+    """Write `run.yaml`, or see that the one that is there was made from the same model and data.
+
+    What another run left that failed, or is to be overwritten, is taken away. Records of the base that this run would
+    make again stay when the other one failed.
+    """
     hashes = {
         "model": weights_digest(loaded.model),
         "forget": digest(benchmark.forget),
@@ -79,25 +99,90 @@ def start_folder(folder: Path, settings: Settings, benchmark: Benchmark, loaded:
         "preserve": digest(benchmark.preserve),
         "probes": {probe.name: digest(probe.examples) for probe in benchmark.probes},
     }
+    kept = _kept(settings)
     if (folder / "run.yaml").is_file():
-        _check_same(folder, _stored(folder)["hashes"], hashes, "the content of ")
-        return
+        if overwrite:
+            _clear(folder)
+        elif not (folder / FAILED).is_file():
+            _check_same(folder, _stored(folder)["hashes"], hashes, "the content of ")
+            return
+        else:
+            _clear_failed(folder, kept, hashes)
     versions = {"unsee": __version__, "python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
-    content = {"settings": _kept(settings), "versions": versions, "hashes": hashes}
+    content = {"settings": kept, "versions": versions, "hashes": hashes}
     write_text(folder / "run.yaml", dump_yaml(content))
+    (folder / FAILED).unlink(missing_ok=True)  # last: whoever is killed before starts with the same again
 
 
 def abandon_folder(folder: Path) -> None:
     """Take away what a run that can never go on has written."""
-    for name in ("records", "checkpoints"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    (folder / "run.yaml").unlink()
+    _clear(folder)
+    (folder / FAILED).unlink(missing_ok=True)
+    (folder / "run.yaml").unlink(missing_ok=True)
+
+
+def fail_folder(folder: Path, error: Exception, wrong_input: bool) -> None:
+    """Keep what a run has finished that ended in an error, but let a run with other settings take its place.
+
+    Args:
+        folder: of the run.
+        error: that ended it.
+        wrong_input: whether it was bound to come. Then nothing is kept of a run that had not come to a checkpoint.
+    """
+    trained = (folder / "model").is_dir() or any((folder / "checkpoints").glob("checkpoint-*"))
+    measured = any((folder / "records").rglob("*.jsonl"))
+    if trained or (measured and not wrong_input):
+        write_json(folder / FAILED, {"error": str(error)})
+    else:
+        abandon_folder(folder)
+
+
+def drop_checkpoints(folder: Path) -> None:
+    """Take away the checkpoints of a run whose model is written; each holds the weights and the optimizer's state."""
+    for path in (folder / "checkpoints").glob("checkpoint-*"):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _clear(folder: Path, base_stays: bool = False) -> None:
+    """Take away a run, but for its `run.yaml`; marked as failed meanwhile, so that it is never taken for whole."""
+    write_json(folder / FAILED, {"error": "it was being overwritten"})
+    places = [folder / name for name in OWN if name != "records"]
+    places += [place for place in (folder / "records").glob("*") if not (base_stays and place.name == "base")]
+    for place in places:
+        shutil.rmtree(place) if place.is_dir() else place.unlink(missing_ok=True)
+
+
+def _clear_failed(folder: Path, settings: dict[str, Any], hashes: dict[str, Any]) -> None:
+    """Take away a run that failed, unless it is this one, which goes on then."""
+    stored = _stored(folder)
+    if not _differs(stored["settings"], settings) and stored["hashes"] == hashes:
+        return
+    same_base = all(stored["hashes"].get(key) == hashes[key] for key in ("model", "probes"))
+    same_way = all(stored["settings"].get(key) == settings[key] for key in OF_RECORDS)
+    _clear(folder, base_stays=same_base and same_way)
+
+
+def _check_outside(folder: Path, settings: Settings) -> None:
+    """InputError when a run reads something that lies in the folder and would be taken away."""
+    sources = [getattr(settings, name) for name in SOURCES] + [path for path, _ in settings.every_probe.values()]
+    sources += settings.lexicon or ()
+    inside = [folder.resolve() / name for name in OWN]
+    for source in filter(None, sources):
+        path = Path(source).resolve()
+        if any(place in (path, *path.parents) for place in inside):
+            raise InputError(f"out: {source} lies in {folder}, which would be overwritten; give another folder")
 
 
 def _kept(settings: Settings) -> dict[str, Any]:
     """The settings as `run.yaml` holds them: all but its own place."""
     return settings.model_dump(mode="json", exclude={"out"})
+
+
+def _differs(stored: dict[str, Any], wanted: dict[str, Any]) -> str | None:
+    """The first thing in which a run that is there is another one than a run that is wanted."""
+    keys = [key for key in [*wanted, *stored] if key not in MAY_DIFFER]
+    return next((key for key in keys if stored.get(key) != wanted.get(key)), None)
 
 
 def _stored(folder: Path) -> dict[str, Any]:
@@ -112,12 +197,12 @@ def _stored(folder: Path) -> dict[str, Any]:
 
 
 def _check_same(folder: Path, stored: dict[str, Any], wanted: dict[str, Any], what: str = "") -> None:
-    key = next((key for key in [*wanted, *stored] if stored.get(key) != wanted.get(key)), None)
+    key = _differs(stored, wanted)
     if key is not None:
         there, here = (_short(values.get(key)) for values in (stored, wanted))
         raise InputError(
             f"out: {folder} holds another run ({what}{key} there is {there}, here {here}); "
-            "give another folder, or remove that one"
+            "give another folder, or --overwrite"
         )
 
 

@@ -6,20 +6,93 @@ With one process every function here is free: nothing of it imports torch then.
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
+
+from unsee.errors import InputError
 
 T = TypeVar("T")
 
 
+# What launchers leave in the environment, for processes to find each other.
+_NUMBERS = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_PORT")
+_NEEDED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # beside WORLD_SIZE, or they never meet
+_OF_MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
+_LAUNCH = "start with `accelerate launch -m unsee ...`, or unset it to work alone"
+PATIENCE = 10.0  # seconds that the others may take to come without a word being said
+
+
 def count() -> int:
     """How many processes work together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
+    return int(os.environ.get("WORLD_SIZE") or "1")
 
 
 def rank() -> int:
     """Which of them this one is, from 0."""
-    return int(os.environ.get("RANK", "0"))
+    return int(os.environ.get("RANK") or "0")
+
+
+def settle() -> None:
+    """See that the environment of this process is one that a launcher makes, or none; to be called first of all.
+
+    Empty variables are taken away, as other libraries take them for numbers, and so is the LOCAL_RANK of a job that is
+    over, which would make them wait for it.
+
+    Raises:
+        InputError: some variables are set and others are not, or they make no sense. Such a process would believe
+            itself one of many, write nothing, or wait for ever.
+    """
+    for name in (*_NUMBERS, "MASTER_ADDR"):
+        if not os.environ.get(name, "x").strip():
+            del os.environ[name]
+    for name in _NUMBERS:
+        value = os.environ.get(name, "0").strip()
+        if not (value.isascii() and value.isdigit()):
+            raise InputError(f"{name}={value[:20]!r} in the environment is no number; {_LAUNCH}")
+    if "WORLD_SIZE" not in os.environ:
+        _check_no_launcher()
+    if rank() >= count():
+        given = f"WORLD_SIZE={count()}" if "WORLD_SIZE" in os.environ else "no WORLD_SIZE"
+        raise InputError(f"RANK={rank()} in the environment with {given}; {_LAUNCH}")
+    missing = [name for name in _NEEDED if name not in os.environ]
+    if count() > 1 and missing:
+        raise InputError(f"WORLD_SIZE={count()} in the environment without {', '.join(missing)}; {_LAUNCH}")
+    if count() == 1 and "MASTER_ADDR" not in os.environ:
+        os.environ.pop("LOCAL_RANK", None)
+
+
+def _check_no_launcher() -> None:
+    for name in _OF_MPI:
+        value = os.environ.get(name, "")
+        if value.isdigit() and int(value) > 1:
+            raise InputError(f"{name}={value} in the environment without WORLD_SIZE; {_LAUNCH}")
+
+
+def alone(what: str) -> None:
+    """InputError where several processes would do the same work at the same time."""
+    if count() > 1:
+        raise InputError(f"{what} works in one process, and WORLD_SIZE={count()}; start it without a launcher")
+
+
+def spare_devices() -> int:
+    """How many accelerators this machine has beyond the one that a process takes that works alone."""
+    import torch
+
+    if count() > 1 or not torch.accelerator.is_available():
+        return 0
+    return max(0, torch.accelerator.device_count() - 1)
+
+
+def tell_of_spare_devices() -> None:
+    """Say on stderr, in one line, that more accelerators are there than are used."""
+    if spare := spare_devices():
+        print(
+            f"unsee: of {spare + 1} GPUs one is used; `accelerate launch --num_processes {spare + 1} -m unsee ...` "
+            "uses all",
+            file=sys.stderr,
+        )
 
 
 def is_main() -> bool:
@@ -29,8 +102,17 @@ def is_main() -> bool:
 
 def join() -> None:
     """Meet the other processes, and take this one's accelerator; to be called before a model is loaded."""
+    settle()
     if count() > 1:
-        _state()
+        place = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+        line = f"unsee: waiting at {place} for {count()} processes to meet; WORLD_SIZE says that there are so many"
+        patience = threading.Timer(PATIENCE, print, (line,), {"file": sys.stderr, "flush": True})
+        patience.daemon = True
+        patience.start()
+        try:
+            _state()
+        finally:
+            patience.cancel()
 
 
 def wait() -> None:

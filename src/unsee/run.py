@@ -30,7 +30,7 @@ from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
 from unsee.files import read_json, write_json
-from unsee.folder import abandon_folder, check_folder, start_folder
+from unsee.folder import check_folder, drop_checkpoints, fail_folder, start_folder
 from unsee.hallucination_check import check_objects
 from unsee.left_out import find_unreadable, rows_of, without
 from unsee.lock import locked
@@ -65,12 +65,13 @@ class Run:
         return self.folder / "model"
 
 
-def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
+def unlearn(settings: Settings, base_records: Path | None = None, overwrite: bool = False) -> Run:
     """Carry out a run, or finish one that was interrupted.
 
     Args:
         settings: as `unsee.settings.parse` gives them.
         base_records: records of the same base on the same probes by an earlier run, to save measuring again.
+        overwrite: start anew, whatever run the folder holds.
 
     Raises:
         InputError: when anything that was given is wrong, and nothing has been written then; or another process is at
@@ -78,17 +79,26 @@ def unlearn(settings: Settings, base_records: Path | None = None) -> Run:
     """
     processes.join()
     folder = Path(settings.out)
-    check_folder(folder, settings)  # before a lock file is put there, and again when nobody else can change it
+    check_folder(folder, settings, overwrite)  # before a lock file is there, and again when nobody else can change it
     with locked(folder):
-        check_folder(folder, settings)
-        return _carried_out(folder, settings, base_records)
+        check_folder(folder, settings, overwrite)
+        benchmark = load_benchmark(settings)
+        loaded, readable = _start(folder, settings, benchmark, overwrite)
+        clock = Clock(folder / "checkpoints" / "seconds.json")
+        base = _base_to_model(folder, settings, readable, loaded, base_records, clock)
+        del loaded  # its memory is free again
+        if not settings.keep_checkpoints:
+            processes.once(lambda: drop_checkpoints(folder))
+        try:
+            return _measured(folder, settings, benchmark, base, clock)
+        except torch.OutOfMemoryError as error:
+            raise InputError(
+                "too little memory to measure the model, which is written; start again with a smaller eval_batch_size"
+            ) from error
 
 
-def _carried_out(folder: Path, settings: Settings, base_records: Path | None) -> Run:
-    """The run, in a folder that no other process uses."""
-    benchmark = load_benchmark(settings)
-    clock = Clock(folder / "checkpoints" / "seconds.json")
-    base = _base_to_model(folder, settings, benchmark, base_records, clock)
+def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Records, clock: Clock) -> Run:
+    """Measure the model of a run, and write the scores."""
     gc.collect()  # trainers hold themselves and their model in circles
     # Loaded anew although it was in memory a moment ago: what is measured is what lies in the folder.
     loaded = load(
@@ -163,10 +173,8 @@ def load_model(settings: Settings) -> LoadedModel:
     return loaded
 
 
-def _base_to_model(
-    folder: Path, settings: Settings, benchmark: Benchmark, base_records: Path | None, clock: Clock
-) -> Records:
-    """Check the model, measure it and train it; its memory is free again afterwards."""
+def _start(folder: Path, settings: Settings, benchmark: Benchmark, overwrite: bool) -> tuple[LoadedModel, Benchmark]:
+    """Check everything that was given; then, and not before, write to the folder. The model, and what it can read."""
     loaded = load_model(settings)
     unreadable = find_unreadable(benchmark, loaded.encoder)
     for role in ("forget", "retain", "preserve"):
@@ -178,7 +186,19 @@ def _base_to_model(
         check_probe(loaded.encoder, probe, named, settings.max_new_tokens, rows)
     benchmark = without(benchmark, unreadable)
     processes.wait()  # until all have seen the folder as it was
-    processes.once(lambda: start_folder(folder, settings, benchmark, loaded))
+    processes.once(lambda: start_folder(folder, settings, benchmark, loaded, overwrite))
+    return loaded, benchmark
+
+
+def _base_to_model(
+    folder: Path,
+    settings: Settings,
+    benchmark: Benchmark,
+    loaded: LoadedModel,
+    base_records: Path | None,
+    clock: Clock,
+) -> Records:
+    """Measure the model and train it."""
     records = folder / "records" / "base"
     if base_records is not None:
         processes.once(lambda: _take_over(base_records, records))
@@ -186,19 +206,20 @@ def _base_to_model(
         base: Records = clock("measure base", lambda: _measure(folder, settings, benchmark, loaded, "base"))
         if not processes.agreed((folder / "model").is_dir()):
             clock("unlearn", lambda: _train(folder, settings, benchmark, loaded))
-    except (InputError, torch.OutOfMemoryError) as error:
-        # A picture that the processor refuses, a threshold that no weight passes, a batch too large: known only now.
-        unfinished = latest_checkpoint(folder / "checkpoints") is None and not (folder / "model").is_dir()
-        if unfinished and processes.is_main():
-            abandon_folder(folder)
+    except (InputError, torch.OutOfMemoryError, FloatingPointError) as error:
+        # A picture that the processor refuses, a threshold that no weight passes, a batch too large, a loss that is no
+        # number: known only now. A full disk is nothing that was given wrong.
+        wrong = isinstance(error, InputError) and not isinstance(error.__cause__, OSError)
+        if processes.is_main():
+            fail_folder(folder, error, wrong)
         if isinstance(error, InputError):
             raise
+        if isinstance(error, FloatingPointError):
+            raise InputError(f"{error}; choose a smaller learning_rate than {settings.learning_rate:g}") from error
         raise InputError(
             f"{loaded.device} has too little memory; choose a smaller batch_size, saliency_batch_size or "
             "eval_batch_size, or --lora"
         ) from error
-    except FloatingPointError as error:
-        raise InputError(f"{error}; choose a smaller learning_rate than {settings.learning_rate:g}") from error
     return base
 
 

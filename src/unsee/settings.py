@@ -182,6 +182,9 @@ class Settings(BaseModel):
     )
     saliency_batch_size: Rows = Field(8, description="rows a squared gradient; 1 is the per-example Fisher")
     save_steps: Count = Field(50, description="a checkpoint every so many steps")
+    keep_checkpoints: bool = Field(
+        False, description="keep the last two checkpoints, with their optimizers, when the model is written"
+    )
     seed: Annotated[int, Field(ge=0, le=limits.SEED)] = Field(0, description="of the order of rows and of dropout")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="of the weights; what moves is float32 while it is trained, and rounded at the end"

@@ -77,6 +77,7 @@ def evaluate(
     Rows with paraphrased_answers, perturbed_answers or choices are scored on those too.
     """
     how = {"dtype": dtype, "quantize": quantize, "trust_remote_code": trust_remote_code}
+    processes.tell_of_spare_devices()
     found = evaluation(model, data, batch_size, max_new_tokens, records, limit, **how)
     if not processes.is_main():
         return

@@ -101,6 +101,9 @@ def unlearn(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start anew, whatever run the folder of --out holds.")
+    ] = False,
     write_page: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
     as_json: AsJson = False,
 ) -> None:
@@ -125,7 +128,8 @@ def unlearn(
         "trust_remote_code": trust_remote_code or None,
     }
     settings = merged_settings(settings_file, flags, assignments or [])
-    found = carry_out(settings, write_page)
+    processes.tell_of_spare_devices()
+    found = carry_out(settings, write_page, overwrite)
     if not processes.is_main():
         return
     if as_json:
@@ -172,11 +176,11 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
     return parse(values, str(file) if file else "settings")
 
 
-def carry_out(settings: Any, write_page: bool) -> dict[str, Any]:
+def carry_out(settings: Any, write_page: bool, overwrite: bool = False) -> dict[str, Any]:
     """Do the run and write its page; what `unsee unlearn --json` prints."""
     from unsee.run import unlearn as start
 
-    run = start(settings)
+    run = start(settings, overwrite=overwrite)
     found = {"run": str(run.folder), "model": str(run.model), **run.scores}
     if write_page and processes.is_main():
         path = run.folder / "report.html"
