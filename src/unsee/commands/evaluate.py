@@ -123,7 +123,6 @@ def evaluation(
 
     processes.join()
     loaded = load(model, parts=(), **loading)
-    loaded = load(model, parts=(), **loading)
     check_probe(loaded.encoder, Probe("data", examples), data, max_new_tokens)
     try:
         found = summary(loaded, examples, batch_size, max_new_tokens, records=records)
