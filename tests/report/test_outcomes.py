@@ -170,6 +170,9 @@ def test_a_model_that_answers_nothing_has_not_forgotten() -> None:
     assert found.sentence.startswith(sentence)
     assert "M no longer answered." in headline(report)
     assert "✗ no longer answers" in Page(render(report)).words
+    shown = mark(report, report.probes[0], report.models["m"])
+    assert shown is not None
+    assert (shown.tone, shown.words) == ("bad", "no longer answers")
 
 
 def test_a_model_that_did_not_move_is_called_that() -> None:
@@ -179,3 +182,4 @@ def test_a_model_that_did_not_move_is_called_that() -> None:
     report = report.model_copy(update={"models": {**report.models, "m": still}})
     assert verdict(report, "m").sentence.startswith("No weight moved. Still knows more than gold")
     assert "M did not move at all." in headline(report)
+    assert "▲ did not move" in Page(render(report)).words

@@ -76,6 +76,8 @@ def answer_tone(report: Report, answer: Answer, model: str) -> Tone:
         return "plain"
     if answer.correct.get(model):
         return "bad" if forget else "good"
+    if forget and report.models[model].collapsed:
+        return "plain"
     return "good" if forget else "bad"
 
 

@@ -182,6 +182,11 @@ class ModelResult(_Content):
     judged: dict[str, JudgedCheck] = {}  # probe -> what is still said, of captions with judged phrases
     condition: Condition | None = None  # None: it answers, as far as anybody knows
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether it no longer answers anything."""
+        return self.condition is not None and self.condition.kind == "no longer answers"
+
 
 class ProbeInfo(_Content):
     """What one probe asks, and whether the request wants its answers gone."""

@@ -51,6 +51,8 @@ def mark(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
     """The mark of one method on one probe; None where there is nothing to compare with."""
     if model.role != "method" or probe.forget is None:
         return None
+    if probe.forget and model.collapsed:
+        return Mark("✗", "bad", "no longer answers")
     return _mark_of_forgetting(report, probe, model) if probe.forget else _mark_of_keeping(report, probe, model)
 
 
@@ -97,7 +99,8 @@ class Verdict:
     inventing_sentence: str = ""
     judging: Judging = "not judged"
     judging_sentence: str = ""
-    condition_sentence: str = ""  # what makes the scores say nothing about forgetting
+    condition: str = ""  # what makes the scores say nothing about forgetting; as `Condition.kind` has it
+    condition_sentence: str = ""
     unknown_sentence: str = ""  # what was measured without anybody saying what it is for
     sure: bool = True  # whether the intervals are narrow enough for what is said about forgetting and keeping
 
@@ -107,7 +110,7 @@ class Verdict:
 
         Whether it invents more is said beside it.
         """
-        return self.forgetting in NEAR_GOLD and self.keeping == "kept" and not self.condition_sentence
+        return self.forgetting in NEAR_GOLD and self.keeping == "kept" and not self.condition
 
     @property
     def sentence(self) -> str:
@@ -130,7 +133,7 @@ def verdict(report: Report, model: str) -> Verdict:
     invented, of_labels = inventing(report, found), judging(report, found)
     if of_labels[1] and forgetting == "not measured":
         forgetting_sentence = ""  # nothing was to be forgotten but what captions invent
-    if found.condition and found.condition.kind == "no longer answers":
+    if found.collapsed:
         forgetting, forgetting_sentence = "no longer answers", ""
     return Verdict(
         model,
@@ -140,6 +143,7 @@ def verdict(report: Report, model: str) -> Verdict:
         keeping_sentence,
         *invented,
         *of_labels,
+        condition=found.condition.kind if found.condition else "",
         condition_sentence=found.condition.sentence if found.condition else "",
         unknown_sentence=unknown(report),
         sure=sure_to_go and sure_to_stay,
@@ -247,10 +251,11 @@ def headline(report: Report) -> str:
 def _misses(report: Report, verdicts: list[Verdict]) -> list[str]:
     """One sentence for each way of missing, with the methods that missed so."""
     answering = [v for v in verdicts if v.forgetting != "no longer answers"]
-    moved = [v for v in answering if not v.condition_sentence]
+    moved = [v for v in answering if not v.condition]
     ways = {
         "no longer answered.": [v for v in verdicts if v.forgetting == "no longer answers"],
-        "did not move at all.": [v for v in answering if v.condition_sentence],
+        "did not move at all.": [v for v in answering if v.condition == "unmoved"],
+        "answered everything alike.": [v for v in answering if v.condition == "answers alike"],
         "destroyed other knowledge.": [v for v in answering if v.keeping == "collapsed"],
         "lost other knowledge.": [v for v in answering if v.keeping == "lost some"],
         "may have lost other knowledge, which is not shown.": [v for v in answering if v.keeping == "not shown"],

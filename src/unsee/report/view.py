@@ -26,6 +26,8 @@ VERDICT_SIGNS: dict[str, tuple[str, Tone, str]] = {
     "kept": ("✓", "good", "kept the rest"),
     "not shown": ("?", "warn", "not shown that it kept the rest"),
     "no longer answers": ("✗", "bad", "no longer answers"),
+    "unmoved": ("▲", "bad", "did not move"),
+    "answers alike": ("?", "warn", "answers everything alike"),
     "lost some": ("▼", "bad", "lost other knowledge"),
     "collapsed": ("✗", "bad", "destroyed other knowledge"),
     "invents more": ("▲", "bad", "invents more than before"),
