@@ -76,6 +76,17 @@ def test_what_is_invented_at_equal_length_is_flagged() -> None:
     assert not invents_more(caption_check(BASE, captions(*[("a chair", there) for there in THERE])))
 
 
+def test_few_people_of_whom_none_invents_do_not_show_that_no_more_is_invented() -> None:
+    rows = captions(*[("a dog", ["dog"])] * 20)
+    people = [replace(record, subject=f"person {n // 5}") for n, record in enumerate(rows)]  # four of five captions
+    worse_before = [replace(record, said="a cat" if n < 5 else "a dog") for n, record in enumerate(people)]
+    for base in (people, worse_before):
+        high = caption_check(people, base).change.high
+        assert high > 0.10, "the margin within which no more is invented"
+    alone = [replace(record, subject=None) for record in rows * 2]
+    assert caption_check(alone, alone).change.high < 0.10
+
+
 def test_a_shorter_caption_is_compared_with_the_base_as_short() -> None:
     base = captions(*[("a dog beside a chair", ["dog"])] * 12)
     found = caption_check(captions(*[("a dog", ["dog"])] * 12), base)

@@ -47,7 +47,7 @@ def compared(
             model: {probe: score(rows, base[probe], seed).to_dict() for probe, rows in asked.items()}
             for model, asked in records.items()
         },
-        "hallucination": check_hallucination(records, BASE, lexicon, seed),
+        "hallucination": check_hallucination(records, BASE, lexicon),
         "judged": check_judged(benchmark.probes, records, BASE),
         "roles": roles,
         "pictures": {probe.name: asdict(picture_overlap(probe.examples, training)) for probe in benchmark.probes},

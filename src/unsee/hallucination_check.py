@@ -17,7 +17,8 @@ from unsee.data.example import Probe
 from unsee.errors import InputError, did_you_mean
 from unsee.hallucination.phrases import COCO, word_list
 from unsee.metrics.hallucination import Lexicon, chair, match_lengths
-from unsee.metrics.interval import Score, bootstrap_mean
+from unsee.metrics.interval import Score
+from unsee.metrics.paired import paired_difference
 from unsee.metrics.pope import YesNo, official_answer, pope, tolerant_answer
 from unsee.records import Record
 from unsee.scores import truncated_share
@@ -117,9 +118,7 @@ def check_objects(probes: Iterable[Probe], lexicon: Sequence[str] | None = None)
             raise InputError(f"probe {probe.name!r}, {error}") from None
 
 
-def check_hallucination(
-    said: Said, base: str = "base", lexicon: Sequence[str] | None = None, seed: int = 0
-) -> dict[str, Any]:
+def check_hallucination(said: Said, base: str = "base", lexicon: Sequence[str] | None = None) -> dict[str, Any]:
     """What each model invents, on every probe that can tell.
 
     Args:
@@ -127,14 +126,13 @@ def check_hallucination(
         base: the model before.
         lexicon: word lists, as `unsee.hallucination.phrases.word_list` takes them. Without any, COCO's where it knows
             all objects that the rows list, else those objects themselves.
-        seed: of the bootstrap.
 
     Returns:
         Numbers by model and probe, flat, for JSON; a probe that cannot tell is not there.
     """
     found: dict[str, Any] = {}
     for model, asked in said.items():
-        checks = {probe: check_probe(rows, said[base][probe], lexicon, seed) for probe, rows in asked.items()}
+        checks = {probe: check_probe(rows, said[base][probe], lexicon) for probe, rows in asked.items()}
         found[model] = {probe: to_dict(one) for probe, one in checks.items() if one}
     return found
 
@@ -146,16 +144,16 @@ def to_dict(found: Check) -> dict[str, Any]:
 
 
 def check_probe(
-    records: Sequence[Record], base: Sequence[Record], lexicon: Sequence[str] | None = None, seed: int = 0
+    records: Sequence[Record], base: Sequence[Record], lexicon: Sequence[str] | None = None
 ) -> Check | None:
     """What one model invents on one probe; None if the probe cannot tell. Arguments as in `check_hallucination`."""
     if is_yes_no([record.expected for record in records]):
-        return _yes_no(records, base, seed)
+        return _yes_no(records, base)
     pairs = [(record, before) for record, before in zip(records, base, strict=True) if record.objects is not None]
     if not pairs:
         return None
     names, label = lexicon_of([record.objects or () for record, _ in pairs], lexicon)
-    return _captions([one for one, _ in pairs], [before for _, before in pairs], names, label, seed)
+    return _captions([one for one, _ in pairs], [before for _, before in pairs], names, label)
 
 
 def is_yes_no(expected: Sequence[str]) -> bool:
@@ -216,7 +214,7 @@ def _plain(name: str) -> str:
     return " ".join(name.lower().split())
 
 
-def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexicon, label: str, seed: int) -> Check:
+def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexicon, label: str) -> Check:
     shown = [objects_of(record, lexicon) for record in records]
     said, before = [record.whole_words for record in records], [record.whole_words for record in base]
     cut, cut_before = match_lengths(said, before)
@@ -233,7 +231,7 @@ def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexico
         mean_words=whole.mean_words,
         captions=whole.captions,
         truncated=truncated_share(records),
-        change=_change(invented, invented_before, subjects, seed),
+        change=paired_difference(invented, invented_before, subjects),
         subjects=_count(subjects),
         lexicon=label,
     )
@@ -245,7 +243,7 @@ def _invented(captions: Sequence[str], shown: Sequence[frozenset[str]], lexicon:
     return [float(any(found.category not in there for found in lexicon.mentions(text))) for text, there in rows]
 
 
-def _yes_no(records: Sequence[Record], base: Sequence[Record], seed: int) -> Check:
+def _yes_no(records: Sequence[Record], base: Sequence[Record]) -> Check:
     labels = [cast(YesNo, yes_or_no(record.expected)) for record in records]
     read = [tolerant_answer(record.said) for record in records]
     found = pope([official_answer(record.said) for record in records], labels)
@@ -265,17 +263,13 @@ def _yes_no(records: Sequence[Record], base: Sequence[Record], seed: int) -> Che
         questions=len(records),
         truncated=truncated_share(records),
         expected_yes=labels.count("yes") / len(labels),
-        change=_change(says_yes, said_yes, subjects, seed),
+        change=paired_difference(says_yes, said_yes, subjects),
         subjects=_count(subjects),
     )
 
 
-def _change(now: Sequence[float], before: Sequence[float], subjects: Sequence[str | None], seed: int) -> Score:
-    return bootstrap_mean([a - b for a, b in zip(now, before, strict=True)], subjects, seed=seed)
-
-
 def _count(subjects: Sequence[str | None]) -> int:
-    """How many independent groups the bootstrap draws from."""
+    """How many independent groups there are."""
     named = {subject for subject in subjects if subject is not None}
     alone = subjects.count(None)
     return len(named) + alone if len(named) + alone > 1 else len(subjects)
