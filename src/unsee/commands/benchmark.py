@@ -93,11 +93,14 @@ def write_command(
         typer.Option(help="MLLMU-Bench: where the training questions are, if not in ft_Data.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="Of wordings and the order of options.")] = 0,
+    allow_anomalies: Annotated[
+        bool, typer.Option("--allow-anomalies", help="Write a copy that is not whole, and say what is wrong with it.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write forget, retain, preserve and probes as files, with the settings that name them all."""
     options = {"split": split, "request": request, "probe_rows": probe_rows, "training": training, "seed": seed}
-    found = write(kind, source, out, **options)
+    found = write(kind, source, out, allow_anomalies, **options)
     if as_json:
         print_json(found)
         return
@@ -108,6 +111,8 @@ def write_command(
     shown = console()
     shown.print(found["benchmark"], style="bold")
     shown.print(made)
+    for line in found["anomalies"]:
+        shown.print(printable(f"anomaly: {line}"), soft_wrap=True)
     places(shown, settings=found["settings"], next=found["next"])
 
 
@@ -210,17 +215,29 @@ def check(kind: str, source: Path) -> dict[str, Any]:
     return {"benchmark": kind, "folder": str(source), "rows": rows, "findings": listed}
 
 
-def write(kind: str, source: str, out: Path, **options: Any) -> dict[str, Any]:
+def write(kind: str, source: str, out: Path, allow_anomalies: bool = False, **options: Any) -> dict[str, Any]:
     """What `unsee benchmark write --json` prints.
 
+    Args:
+        kind: "clear", "mllmu" or "tofu".
+        source: a folder, or a hub id.
+        out: a folder that does not exist yet.
+        allow_anomalies: whether a copy that is not whole is written as well.
+        options: of `unsee.data.load_benchmark`.
+
     Raises:
-        InputError: for anything wrong with the benchmark, or a folder that exists.
+        InputError: for anything wrong with the benchmark, a copy that is not whole, or a folder that exists.
     """
-    from unsee.data.benchmarks import load_benchmark
+    from unsee.data.benchmarks import SPLIT, load_benchmark
+    from unsee.data.benchmarks.damage import damage
     from unsee.data.benchmarks.files import check_new, write_benchmark
 
     check_new(out)
     benchmark = load_benchmark(source, kind, **options)
+    anomalies = damage(benchmark, source, kind, options.get("split") or SPLIT[kind])
+    if anomalies and not allow_anomalies:
+        more = f" (and {len(anomalies) - 1} more)" if len(anomalies) > 1 else ""
+        raise InputError(f"{source}: {anomalies[0]}{more}; fetch it anew, or write it as it is with --allow-anomalies")
     settings = write_benchmark(benchmark, out)
     rows = {name: len(getattr(benchmark, name)) for name in ("forget", "retain", "preserve")}
     return {
@@ -229,5 +246,6 @@ def write(kind: str, source: str, out: Path, **options: Any) -> dict[str, Any]:
         "settings": str(settings),
         "rows": {**rows, **{probe.name: len(probe) for probe in benchmark.probes}},
         "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
+        "anomalies": anomalies,
         "next": f"unsee unlearn {shlex.quote(str(settings))} --model MODEL --out runs/npo",
     }

@@ -11,7 +11,7 @@ from unsee.errors import InputError
 
 KINDS = ("clear", "mllmu", "tofu")
 SPLITS = {"clear": clear.SPLITS, "mllmu": mllmu.SPLITS, "tofu": tofu.SPLITS}
-_SPLIT = {"clear": "forget10", "mllmu": "forget_5", "tofu": "forget10"}
+SPLIT = {"clear": "forget10", "mllmu": "forget_5", "tofu": "forget10"}
 
 
 def load_benchmark(
@@ -40,7 +40,7 @@ def load_benchmark(
         InputError: for an unknown kind, split or request, and for a file, column or row that is not as published.
     """
     one_of("benchmark", kind, KINDS)
-    split = split or _SPLIT[kind]
+    split = split or SPLIT[kind]
     if kind == "mllmu":
         return mllmu.load_mllmu(source, split, request or "visual", seed, probe_rows, training)
     if training is not None:
