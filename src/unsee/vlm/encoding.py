@@ -145,8 +145,23 @@ class Encoder:
 
     def _count_picture(self, picture: Image.Image) -> int:
         """Tokens of a prompt with a picture, beyond those of the same prompt with its placeholder alone."""
-        prompt = self._start.written + self._template.prompt("Who?", True)
+        prompt = self._with_picture()
         return self._processed(prompt, picture)["input_ids"].shape[-1] - len(self._tokens.ids(prompt))
+
+    def _with_picture(self) -> str:
+        return self._start.written + self._template.prompt("Who?", True)
+
+    def shown(self, picture: Image.Image) -> dict[str, Tensor] | None:
+        """What the processor makes of a picture and a short question; None where the template shows no pictures.
+
+        Raises:
+            InputError: when the processor refuses it.
+        """
+        try:
+            prompt = self._with_picture()
+        except InputError:
+            return None
+        return self._processed(prompt, picture)
 
     def answer_ids(self, example: Example) -> list[int]:
         """Tokens of the answer as it stands behind the prompt, up to and with the end of turn."""

@@ -15,6 +15,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 
 from unsee.errors import InputError
 from unsee.parts import PARTS, Part
+from unsee.vlm.agreement import check_agreement
 from unsee.vlm.checkpoint import Stored, check_objects, is_lack_of_memory, read_object, reading, stored_weights
 from unsee.vlm.configuration import bare, check_fits, configuration
 from unsee.vlm.encoding import Encoder
@@ -266,6 +267,8 @@ def _check_weights(model: nn.Module, source: str, missing: list[str]) -> None:
 
 def _encoder(model: nn.Module, processor: Any, source: str) -> Encoder:
     try:
-        return Encoder(processor, end_of_turn_ids(model), limits=limits_of(model))
+        encoder = Encoder(processor, end_of_turn_ids(model), limits=limits_of(model))
+        check_agreement(model, encoder)
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
+    return encoder
