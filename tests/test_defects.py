@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests import tiny
 from unsee.data import Example
-from unsee.data.pairing import Pairing, mismatched
+from unsee.data.pairing import Mismatched, Pairing
 from unsee.methods import build
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import Encoder
@@ -59,7 +59,7 @@ def test_defect_a_mismatched_answer_is_never_the_right_one(given_answers: list[s
     """SKU and LLMU draw "random" answers that may be the row's own, which trains what is to be forgotten."""
     forget = [Example(f"question {n}", answer) for n, answer in enumerate(given_answers)]
     place = position % len(forget)
-    drawn = mismatched(forget, place, seed, position)
+    drawn = Mismatched(forget, seed)(place, position)
     assert drawn.question == forget[place].question
     if len(set(given_answers)) > 1:
         assert drawn.answer != forget[place].answer

@@ -176,7 +176,7 @@ def _report(
     invented, records = summary["hallucination"], _records(benchmark, runs, out)
     methods = {name: assemble.method_result(run, run.scores["seconds"]["unlearn"]) for name, run in runs.items()}
     command = f"unsee demo person --out {shlex.quote(str(out))} --seed {world.seed} --people {world.people}"
-    return Report(
+    page = Report(
         title=f"Forgetting {len(forgotten)} of {world.people} people by sight",
         lead="",
         kind="person",
@@ -202,6 +202,7 @@ def _report(
         environment=assemble.environment(),
         command=command,
     )
+    return assemble.illustrated(page, benchmark.probes)
 
 
 def _probe_info(probe: Probe, benchmark: Benchmark, overlap: Mapping[str, int]) -> ProbeInfo:

@@ -84,6 +84,11 @@ def check_folder(folder: Path, settings: Settings, overwrite: bool = False) -> N
         _check_same(folder, _stored(folder)["settings"], _kept(settings))
 
 
+def is_begun(folder: Path) -> bool:
+    """Whether a folder holds a run that goes on, or is finished; what was given for it was looked at then."""
+    return (folder / "run.yaml").is_file() and not (folder / FAILED).is_file()
+
+
 def start_folder(
     folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, overwrite: bool = False
 ) -> None:

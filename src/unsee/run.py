@@ -30,7 +30,7 @@ from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
 from unsee.files import read_json, write_json
-from unsee.folder import check_folder, drop_checkpoints, fail_folder, start_folder
+from unsee.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
 from unsee.hallucination_check import check_objects
 from unsee.left_out import find_unreadable, rows_of, without
 from unsee.lock import locked
@@ -82,7 +82,9 @@ def unlearn(settings: Settings, base_records: Path | None = None, overwrite: boo
     check_folder(folder, settings, overwrite)  # before a lock file is there, and again when nobody else can change it
     with locked(folder):
         check_folder(folder, settings, overwrite)
-        benchmark = load_benchmark(settings)
+        # The pictures of a run that goes on were looked at when it began, and are the same by their digests.
+        goes_on = not overwrite and is_begun(folder)
+        benchmark = load_benchmark(settings, check_images=not goes_on)
         loaded, readable = _start(folder, settings, benchmark, overwrite)
         clock = Clock(folder / "checkpoints" / "seconds.json")
         base = _base_to_model(folder, settings, readable, loaded, base_records, clock)
@@ -124,14 +126,22 @@ def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Reco
     return Run(folder, settings, benchmark, found, scores)
 
 
-def load_benchmark(settings: Settings) -> Benchmark:
-    """The data of a run, checked. Without probes, the training rows themselves are measured, and marked so."""
+def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
+    """The data of a run, checked. Without probes, the training rows themselves are measured, and marked so.
+
+    Args:
+        settings: of the run.
+        check_images: decode every picture once.
+
+    Raises:
+        InputError: a source or a row cannot be used, or the sets do not go together.
+    """
     sets = {
-        role: load_examples(source) if (source := getattr(settings, role)) else []
+        role: load_examples(source, check_images=check_images) if (source := getattr(settings, role)) else []
         for role in ("forget", "retain", "preserve")
     }
     probes = [
-        _probe(name, load_examples(source), role, sets["forget"], settings)
+        _probe(name, load_examples(source, check_images=check_images), role, sets["forget"], settings)
         for name, (source, role) in settings.every_probe.items()
     ]
     if not probes:
@@ -361,7 +371,7 @@ def open_run(folder: Path) -> Run:
             )
     settings = parse({**read_yaml(folder / "run.yaml"), "out": str(folder)}, str(folder / "run.yaml"))
     scores = read_json(folder / "scores.json")
-    benchmark = without(load_benchmark(settings), scores.get("unreadable", {}))
+    benchmark = without(load_benchmark(settings, check_images=False), scores.get("unreadable", {}))
     records = {
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
         for model, probes in scores["models"].items()

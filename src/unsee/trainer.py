@@ -40,7 +40,7 @@ from unsee import processes
 from unsee.averaging import average_gradients, same_start
 from unsee.data import digest
 from unsee.data.example import Example
-from unsee.data.pairing import Pairing, mismatched
+from unsee.data.pairing import Mismatched, Pairing
 from unsee.data.refusals import refused
 from unsee.data.spans import balanced
 from unsee.errors import InputError
@@ -158,6 +158,7 @@ class UnlearnTrainer(Trainer):
             forget = balanced(forget)
         self.forget, self.retain, self.preserve = forget, retain, preserve
         self.refusals = refused(forget, args.seed) if method.needs.refusals else []
+        self.mismatched = Mismatched(forget, args.seed)
         self._term_sums: dict[str, Tensor] = {}
         self._term_count = 0
         self._failed = ""  # why this process cannot go on
@@ -213,10 +214,7 @@ class UnlearnTrainer(Trainer):
             behind = [len(self.forget) + place for place in places]
             batch["refusals"] = self.encoder.batch([self.refusals[place] for place in places], behind).as_dict()
         if self.method.needs.mismatched:
-            others = [
-                mismatched(self.forget, place, self.args.seed, position)
-                for place, position in zip(places, positions, strict=True)
-            ]
+            others = [self.mismatched(place, position) for place, position in zip(places, positions, strict=True)]
             batch["mismatched"] = self.encoder.batch(others, places).as_dict()
         return batch
 

@@ -167,3 +167,16 @@ def test_checkpoints_go_when_the_model_is_written_unless_they_are_asked_for(scen
     assert not (kept and not [*(scene.out / "checkpoints").rglob("optimizer.pt")])
     assert call(*scene.arguments).code == 0  # which goes on, and takes them away
     assert not [*(scene.out / "checkpoints").glob("checkpoint-*")]
+
+
+def test_a_run_that_goes_on_does_not_decode_its_pictures_again(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[Any] = []
+    monkeypatch.setattr("unsee.data.load.check", looked.append)
+    assert call(*scene.arguments).code == 0
+    assert looked
+    first = len(looked)
+    assert call(*scene.arguments).code == 0
+    assert call("report", scene.out).code == 0
+    assert len(looked) == first
+    (scene.folder / "photos" / "1.png").write_bytes(b"broken")
+    check(call(*scene.arguments), ["1.png"])

@@ -13,7 +13,7 @@ from typing import Any
 from unsee.data.example import Example, ImageSource
 from unsee.data.folders import folder_rows, hub_rows
 from unsee.data.paths import located, not_found
-from unsee.data.pictures import decode
+from unsee.data.pictures import check
 from unsee.data.rows import Row
 from unsee.data.tables import SUFFIXES, file_rows
 from unsee.errors import InputError
@@ -103,7 +103,7 @@ def _check_images(found: Sequence[tuple[str, Example]]) -> None:
         if example.image is None or example.image in checked:
             continue
         try:
-            decode(example.image)
+            check(example.image)
         except InputError as error:
             raise InputError(f"{where}, image: {error}") from error
         checked.add(example.image)

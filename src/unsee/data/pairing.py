@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -42,21 +43,37 @@ class Pairing:
         return int(cached[1][index])
 
 
-def mismatched(forget: Sequence[Example], index: int, seed: int, position: int) -> Example:
-    """A forget example with the answer of another one that answers otherwise: a pure function of its arguments.
+class Mismatched:
+    """Forget examples with the answer of another one that answers otherwise.
 
     Args:
         forget: the forget set.
-        index: of the example whose question is asked.
         seed: of the run.
-        position: of the run, so that each time another answer comes.
-
-    Returns:
-        The example with a wrong answer of the forget set; as it is when the whole set has one answer.
     """
-    asked = forget[index]
-    others = sorted({one.answer for one in forget} - {asked.answer, *asked.paraphrased_answers})
-    if not others:
-        return asked
-    answer = others[int(np.random.default_rng([seed, 2, position]).integers(len(others)))]
-    return replace(asked, answer=answer, paraphrased_answers=())
+
+    def __init__(self, forget: Sequence[Example], seed: int) -> None:
+        self.forget, self.seed = forget, seed
+        self._answers = sorted({one.answer for one in forget})  # once: a draw takes no longer in a large set
+
+    def __call__(self, index: int, position: int) -> Example:
+        """One example with a wrong answer of the forget set; as it is when the whole set has one answer.
+
+        Args:
+            index: of the example whose question is asked.
+            position: of the run, so that each time another answer comes; the same position, the same answer.
+        """
+        asked = self.forget[index]
+        places = map(self._place, {asked.answer, *asked.paraphrased_answers})
+        right = sorted(place for place in places if place is not None)
+        others = len(self._answers) - len(right)
+        if not others:
+            return asked
+        drawn = int(np.random.default_rng([self.seed, 2, position]).integers(others))
+        for place in right:  # counted past the right ones
+            drawn += place <= drawn
+        return replace(asked, answer=self._answers[drawn], paraphrased_answers=())
+
+    def _place(self, answer: str) -> int | None:
+        """Where an answer stands among all; None where it is none of them."""
+        place = bisect_left(self._answers, answer)
+        return place if place < len(self._answers) and self._answers[place] == answer else None

@@ -96,6 +96,24 @@ def decode(source: Path | bytes) -> Image.Image:
     return _decoded(whole, name)
 
 
+def check(source: Path | bytes) -> None:
+    """InputError as of `decode`; a file that several sets name is decoded once."""
+    if isinstance(source, bytes):
+        decode(source)
+        return
+    try:
+        status = source.stat()
+    except OSError:
+        decode(source)  # which says what is wrong
+        return
+    _checked(source, status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _checked(path: Path, size: int, changed: int) -> None:
+    decode(path)
+
+
 def _decoded(source: Path | bytes, name: str) -> Image.Image:
     try:
         with _silent(), Image.open(_readable(source), formats=_formats()) as picture:

@@ -22,6 +22,8 @@ Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 _BROKEN = (ValueError, LookupError, TypeError, AttributeError, EOFError, MemoryError, SyntaxError, RecursionError)
 
+_ALWAYS = 4096  # numbers and lists that any file may hold
+
 _ARRAYS = {f"numpy.{core}.multiarray _reconstruct" for core in ("core", "_core")}
 _BUFFERS = {f"numpy.{core}.numeric _frombuffer" for core in ("core", "_core")}
 _SCALARS = {f"numpy.{core}.multiarray scalar" for core in ("core", "_core")}
@@ -57,6 +59,27 @@ def read_ragged(path: Path) -> list[Floats]:
         raise InputError(f"{path}: not an .npy file of numbers ({error}); nothing in it was run") from error
 
 
+class _Budget:
+    """How much may still be made of a file. Lists may be named again and again in a few bytes; numbers take some each.
+
+    Args:
+        size: of the file, bytes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.most = self.left = max(size, _ALWAYS)
+
+    def spend(self, count: int) -> None:
+        """Take away so many numbers or lists.
+
+        Raises:
+            _RefusedError: there are more than any file of this size needs.
+        """
+        self.left -= count
+        if self.left < 0:
+            raise _RefusedError(f"more than {self.most} numbers and lists in so few bytes")
+
+
 def _rows(content: bytes) -> list[Floats]:
     file = io.BytesIO(content)
     version = np.lib.format.read_magic(file)
@@ -69,7 +92,8 @@ def _rows(content: bytes) -> list[Floats]:
         return [np.array(values[at : at + shape[1]], dtype=np.float64) for at in range(0, len(values), shape[1] or 1)]
     if shape != (len(values),):
         raise _RefusedError(f"{len(values)} rows where its header says {shape}")
-    return [np.atleast_1d(np.asarray(_number_or_array(value), dtype=np.float64)) for value in values]
+    budget = _Budget(len(content))
+    return [np.atleast_1d(np.asarray(_number_or_array(value, budget), dtype=np.float64)) for value in values]
 
 
 def _values(array: Any) -> list[Any]:
@@ -82,12 +106,15 @@ def _values(array: Any) -> list[Any]:
     return values
 
 
-def _number_or_array(value: Any) -> Any:
+def _number_or_array(value: Any, budget: _Budget) -> Any:
     """A noted array of floats as one; numbers and lists of them as they are."""
+    budget.spend(1)
     if isinstance(value, _Noted):
-        return _floats(value)
+        floats = _floats(value)
+        budget.spend(floats.size)
+        return floats
     if isinstance(value, list):
-        return [_number_or_array(item) for item in value]
+        return [_number_or_array(item, budget) for item in value]
     if isinstance(value, (int, float)):
         return value
     raise _RefusedError(f"{type(value).__name__} where numbers are expected")

@@ -18,6 +18,7 @@ from unsee.folder import LIBRARIES
 from unsee.judged import is_judged
 from unsee.methods import find, hyper_parameters
 from unsee.records import Record
+from unsee.report import answers as arranged
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
 from unsee.report.inventions import inventions
 from unsee.report.page import render
@@ -32,7 +33,7 @@ def run_report(run: Run) -> Report:
     """The page of one run: the model before and after."""
     method = run.settings.method
     seconds = run.scores["seconds"].get("unlearn")
-    return Report(
+    page = Report(
         title=f"{method} on {Path(run.settings.model).name}",
         created=now(),
         request=run.settings.request,
@@ -56,6 +57,7 @@ def run_report(run: Run) -> Report:
         command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
         notes=[UNWATCHED] if run.scores.get("watched") == [] else [],
     )
+    return illustrated(page, run.benchmark.probes)
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -137,8 +139,7 @@ def probe_info(
 
 
 def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
-    """Every question with its photograph and what each model said to it."""
-    photos: dict[Any, str] = {}
+    """Every question and what each model said to it; `illustrated` adds photographs."""
     found = []
     for probe in probes:
         captions = is_judged(probe.examples)
@@ -148,7 +149,6 @@ def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
                 Answer(
                     probe=probe.name,
                     subject=example.subject,
-                    photo=_photo(example, photos),
                     question=example.question,
                     expected=example.answer,
                     said={model: row.said for model, row in rows.items()},
@@ -156,6 +156,23 @@ def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
                 )
             )
     return found
+
+
+def illustrated(report: Report, probes: Sequence[Probe]) -> Report:
+    """A report with the photographs of those answers that its page shows; a run may have thousands of others.
+
+    Args:
+        report: whose answers are those of `answers`, in their order.
+        probes: that it was asked.
+    """
+    shown = {id(answer) for answer in [*arranged.shown(report), *(one.answer for one in arranged.examples(report))]}
+    asked = [example for probe in probes for example in probe.examples]
+    photos: dict[Any, str] = {}
+    found = [
+        answer.model_copy(update={"photo": _photo(example, photos)}) if id(answer) in shown else answer
+        for answer, example in zip(report.answers, asked, strict=True)
+    ]
+    return report.model_copy(update={"answers": found})
 
 
 def _photo(example: Example, photos: dict[Any, str]) -> str | None:
