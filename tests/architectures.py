@@ -30,6 +30,10 @@ from transformers import (
     LlavaNextImageProcessor,
     LlavaNextProcessor,
     MistralConfig,
+    MllamaConfig,
+    MllamaForConditionalGeneration,
+    MllamaImageProcessor,
+    MllamaProcessor,
     PreTrainedTokenizerFast,
     Qwen2Config,
     Qwen2VLConfig,
@@ -75,6 +79,12 @@ UTTERANCE_TEMPLATE = (
     "{% endfor %}<end_of_utterance>\n{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}"
 )
 CONTEXT_TEMPLATE = CHATML_TEMPLATE.replace("<|vision_start|><|image_pad|><|vision_end|>", "<IMG_CONTEXT>\n")
+HEADER_TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}<|start_header_id|>{{ message.role }}<|end_header_id|>\n\n"
+    "{% for part in message.content %}{% if part.type == 'image' %}<|image|>{% else %}{{ part.text | trim }}{% endif %}"
+    "{% endfor %}<|eot_id|>{% endfor %}"
+    "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
+)
 TURNS_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}<start_of_turn>"
     "{{ 'model' if message.role == 'assistant' else message.role }}\n"
@@ -279,6 +289,43 @@ def gemma3(seed: int = 0) -> LoadedModel:
         model.model.multi_modal_projector.mm_input_projection_weight.normal_(
             std=0.2, generator=torch.Generator().manual_seed(seed)
         )
+    return found
+
+
+def mllama(seed: int = 0) -> LoadedModel:
+    """Llama-3.2-Vision-shaped: layers that look at the tiles of an image, which every token names; head untied."""
+    text = tokenizer(
+        ["<|begin_of_text|>", "<|end_of_text|>", "<pad>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>",
+         "<|image|>"],
+        pad_token="<pad>",
+        bos_token="<|begin_of_text|>",
+        eos_token="<|eot_id|>",
+        extra_special_tokens={"image_token": "<|image|>"},
+    )  # fmt: skip
+    processor = MllamaProcessor(
+        MllamaImageProcessor(size=SQUARE, max_image_tiles=4), text, chat_template=HEADER_TEMPLATE
+    )
+    ratios = [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]]
+    config = MllamaConfig(
+        vision_config={
+            **VISION,
+            "attention_heads": 2,
+            "num_global_layers": 1,
+            "max_num_tiles": 4,
+            "intermediate_layers_indices": [1],
+            "vision_output_dim": 64,
+            "supported_aspect_ratios": ratios,
+        },
+        text_config={
+            "vocab_size": len(text), **TEXT, "num_hidden_layers": 3, "cross_attention_layers": [1], **_ids(text),
+        },
+        image_token_index=text.convert_tokens_to_ids("<|image|>"),
+    )  # fmt: skip
+    found = loaded(MllamaForConditionalGeneration, config, processor, seed)
+    with torch.no_grad():  # its gates start at zero, where no image would make a difference
+        for name, weight in found.model.named_parameters():
+            if "gate" in name and weight.numel() == 1:
+                weight.fill_(0.5)
     return found
 
 

@@ -7,7 +7,7 @@ answers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +26,8 @@ class Encoded:
     Attributes:
         prompt_ids: tokens of the prompt with its image placeholders; shape (prompt,).
         answer_ids: tokens of the answer, the end of turn last; shape (answer,).
-        per_token: further tensors with one value a prompt token, such as `mm_token_type_ids`; shape (prompt,) each.
+        per_token: further tensors with one value a prompt token, such as `mm_token_type_ids`, shape (prompt,) each, or
+            with several (which images it sees), shape (prompt, images, tiles).
         per_image: tensors about the images, such as `pixel_values`; joined along their first axis.
     """
 
@@ -99,20 +100,46 @@ def join(rows: Sequence[Encoded], pad_token_id: int, indices: Sequence[int], wit
         "attention_mask": torch.stack([_left_pad(torch.ones_like(row), longest, 0) for row in ids]),
     }
     for name in sorted({name for row in rows for name in row.per_token}):
-        # A row in words alone may lack what a row with an image has; zero means "text" wherever that happens,
-        # and answers are text.
-        values = [row.per_token.get(name, torch.zeros_like(row.prompt_ids)) for row in rows]
-        padded = [F.pad(value, (0, len(row) - len(value))) for value, row in zip(values, ids, strict=True)]
-        inputs[name] = torch.stack([_left_pad(value, longest, 0) for value in padded])
+        inputs[name] = torch.stack([_left_pad(value, longest, 0) for value in _over_answers(name, rows, ids)])
     for name in sorted({name for row in rows for name in row.per_image}):
-        inputs[name] = _cat([row.per_image[name] for row in rows if name in row.per_image])
+        inputs[name] = _cat([row.per_image[name] for row in _with_images(rows) if name in row.per_image])
     widest = max(len(row.answer_ids) for row in rows)
     labels = torch.stack([_left_pad(row.answer_ids, widest, IGNORED) for row in rows])
     return Batch(inputs, labels, torch.tensor(list(indices), dtype=torch.long))
 
 
+def _over_answers(name: str, rows: Sequence[Encoded], ids: Sequence[Tensor]) -> list[Tensor]:
+    """What there is for each token of the prompts, for each token of rows that may go on with answers.
+
+    A row in words alone may lack what a row with an image has; zero means "text" wherever that happens. Answers are
+    text. Where a token has several entries, they say which images it sees, and an answer sees what the end of the
+    prompt does.
+    """
+    like = max((row.per_token[name] for row in rows if name in row.per_token), key=lambda value: value.numel())
+    values = []
+    for row, tokens in zip(rows, ids, strict=True):
+        value = row.per_token.get(name, like.new_zeros(len(row.prompt_ids), *like.shape[1:]))
+        answer = value[-1:] if value.dim() > 1 else torch.zeros_like(value[:1])
+        values.append(torch.cat([value, answer.expand(len(tokens) - len(value), *value.shape[1:])]))
+    return values
+
+
+def _with_images(rows: Sequence[Encoded]) -> Sequence[Encoded]:
+    """The rows whose images a batch holds.
+
+    Where tokens say which images they see (Mllama), images belong to rows: one in words alone gets empty ones, which
+    none of its tokens sees.
+    """
+    by_row = next((row for row in rows if any(value.dim() > 1 for value in row.per_token.values())), None)
+    if by_row is None:
+        return rows
+    empty = {name: torch.zeros_like(value) for name, value in by_row.per_image.items()}
+    return [replace(row, per_image=row.per_image or empty) for row in rows]
+
+
 def _left_pad(row: Tensor, length: int, value: int) -> Tensor:
-    return F.pad(row, (length - len(row), 0), value=value)
+    behind = [0, 0] * (row.dim() - 1)
+    return F.pad(row, (*behind, length - len(row), 0), value=value)
 
 
 def _cat(tensors: Sequence[Tensor]) -> Tensor:

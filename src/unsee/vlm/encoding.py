@@ -344,7 +344,11 @@ _ADDED = 8  # more tokens than a tokenizer or processor adds by itself: start, m
 
 
 def _is_per_token(name: str, value: Tensor, length: int) -> bool:
-    return name.endswith("_ids") and value.dim() == 2 and value.shape == (1, length)
+    """Whether a tensor has an entry a token, or several (which images it sees, say), judged by its axes.
+
+    A number about an image may happen to be as long as the prompt; with two axes the name has to agree.
+    """
+    return value.shape[:2] == (1, length) and (value.dim() > 2 or name.endswith("_ids"))
 
 
 def _same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:

@@ -18,6 +18,7 @@ from unsee.parts import PARTS, Part
 from unsee.vlm.agreement import check_agreement
 from unsee.vlm.checkpoint import Stored, check_objects, is_lack_of_memory, read_object, reading, stored_weights
 from unsee.vlm.configuration import bare, check_fits, configuration
+from unsee.vlm.cross_attention import let_words_pass
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generation import end_of_turn_ids, settle
 from unsee.vlm.hub import find, find_weights
@@ -201,6 +202,7 @@ def _base(found: _Source, weights: dict[str, Stored], **options: Any) -> tuple[A
         model, info = factory.from_pretrained(found.base_folder, **options)
     model.name_or_path = model.config._name_or_path = _place(found.base)
     in_one_precision(model)
+    let_words_pass(model)
     _check_weights(model, found.base, sorted(info["missing_keys"]))
     settle(model.generation_config, f"{found.base}: its generation_config.json")
     part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it

@@ -81,7 +81,8 @@ class Scorer:
         several = any(len(set(texts)) > 1 for texts in answers)
         if several and self.shares is None:
             self._try(examples, pairs)
-        found = self._shared(examples, pairs) if several and self.shares else self._one_by_one(examples, pairs)
+        found = self._shared(examples, pairs) if several and self.shares else {}
+        found = found or self._one_by_one(examples, pairs)
         return [[found[row, text] for text in texts] for row, texts in enumerate(answers)]
 
     def _try(self, examples: Sequence[Example], pairs: Sequence[tuple[int, str]]) -> None:
@@ -125,13 +126,16 @@ class Scorer:
     def _read(self, examples: Sequence[Example]) -> _Prompt | None:
         """Pass images and questions through the model; None when what it keeps of them cannot be shared."""
         inputs = self.encoder.batch(examples, with_answers=False).to(self.device).inputs
+        shape = inputs["input_ids"].shape
+        if any(value.dim() > 2 and value.shape[:2] == shape for value in inputs.values()):
+            return None  # tokens say which images they see, and the past does not know of it
         counting: Any = next((module for module in self.model.modules() if hasattr(module, "rope_deltas")), None)
         if counting is not None:
             counting.rope_deltas = None  # of an earlier batch; rows in words alone would leave it there
         extra: dict[str, Any] = {"logits_to_keep": 1} if self._cuts_logits else {}
         output = self.model(**inputs, **extra, use_cache=True)
         past = getattr(output, "past_key_values", None)
-        if not isinstance(past, DynamicCache) or any(type(layer) not in _SHAREABLE for layer in past.layers):
+        if not isinstance(past, DynamicCache) or not all(map(_is_shareable, past.layers)):
             return None
         mask, offset = inputs["attention_mask"], None
         if counting is not None:
@@ -161,6 +165,10 @@ class Scorer:
             **inputs,
         ).logits.float()
         return total + _log_probs(logits, words[:, 1:]).masked_fill(~said[:, 1:], 0.0).sum(-1)
+
+
+def _is_shareable(layer: Any) -> bool:
+    return type(layer) in _SHAREABLE and layer.is_initialized  # a layer that was left out holds nothing
 
 
 class _Prompt(NamedTuple):
