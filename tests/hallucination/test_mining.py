@@ -15,9 +15,11 @@ from tests.commandline import files_of
 from unsee.errors import InputError
 from unsee.files import read_jsonl
 from unsee.hallucination import stages
+from unsee.hallucination.calibration import read_scored
 from unsee.hallucination.captions import Decoding, pictures_in
 from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
+from unsee.hallucination.released import captions_of
 from unsee.hallucination.selection import Thresholds
 from unsee.hallucination.windows import Grid
 from unsee.vlm import Said
@@ -228,3 +230,17 @@ def test_half_a_word_of_a_caption_that_was_cut_is_no_phrase(
     phrases = [[phrase["text"] for phrase in row["phrases"]] for path in shards for row in read_jsonl(path)]
     assert phrases == [["cat"], ["cat", "car"]]
     assert (found["captions"], found["truncated"]) == (2, 1)
+
+
+def test_a_phrase_that_the_scorer_would_cut_is_no_evidence(checkpoints: Path, pictures: Path, tmp_path: Path) -> None:
+    """Its beginning alone was scored, without a word."""
+    long = " ".join(["Riga Oslo Lima"] * 12)
+    (tmp_path / "names.txt").write_text(f"cat\n{long}\n")
+    (tmp_path / "said.jsonl").write_text(json.dumps({"image": "0.png", "caption": f"A cat and {long}."}) + "\n")
+    given = {"captions": tmp_path / "said.jsonl", "lexicons": (str(tmp_path / "names.txt"),)}
+    found = mine(settings(checkpoints, pictures, tmp_path / "run", **given))
+    assert (found["phrases"], found["too_long_phrases"]) == (2, 1)
+    (row,) = read_jsonl(tmp_path / "run" / "relevance" / "00000.jsonl")
+    assert [score is None for score in row["scores"]] == [False, True]
+    assert [text for _, phrases in read_scored(tmp_path / "run").captions for text, _ in phrases] == ["cat"]
+    assert [len(phrases) for _, _, phrases in captions_of(tmp_path / "run")] == [1]

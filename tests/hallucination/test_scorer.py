@@ -120,3 +120,28 @@ def test_what_is_no_dual_encoder_is_refused(checkpoints: Path) -> None:
         dual_encoder(str(checkpoints / "clip"), aggregator="mean")
     with pytest.raises(InputError, match="template"):
         dual_encoder(str(checkpoints / "clip"), template="A photo")
+
+
+LONG = " ".join(["Riga Oslo Lima"] * 12)  # of 36 words, where the encoders take 24 tokens
+
+
+@pytest.mark.parametrize("family", ["clip", "siglip"])
+def test_a_dual_encoder_knows_what_it_would_cut(checkpoints: Path, family: str) -> None:
+    scorer = dual_encoder(str(checkpoints / family), SMALL, device="cpu")
+    assert scorer.fits("Riga")
+    assert not scorer.fits(LONG)
+
+
+@pytest.mark.parametrize("family", ["owl", "grounding_dino"])
+def test_a_detector_knows_what_it_would_cut(checkpoints: Path, family: str) -> None:
+    scorer = detector(str(checkpoints / family), device="cpu")
+    assert scorer.fits("Riga")
+    assert not scorer.fits(" ".join([LONG] * 20))
+
+
+def test_phrases_that_do_not_fit_one_text_are_asked_about_in_several(checkpoints: Path) -> None:
+    """What stood behind the cut had a probability of 0, which reads as invented."""
+    scorer = detector(str(checkpoints / "grounding_dino"), device="cpu")
+    phrases = [f"{word} {number}" for number, word in enumerate(["Riga", "Oslo", "Lima", "London"] * 4)]
+    ((*found,),) = scorer.scores([(noise(64, 64), phrases)])
+    assert all(score > 0 for score in found)

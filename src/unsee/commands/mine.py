@@ -202,7 +202,11 @@ def _show(found: Mapping[str, Any], out: Path) -> None:
     for name in ("captions", "phrases", "negative", "positive", "sentences"):
         said = {"negative": "invented (negative spans)", "positive": "real (positive spans)"}.get(name, name)
         made.add_row(said, str(found[name]))
-    for name, said in (("dropped_phrases", "phrases not in their caption"), ("skipped", "pictures skipped")):
+    for name, said in (
+        ("dropped_phrases", "phrases not in their caption"),
+        ("too_long_phrases", "phrases too long for the scorer"),
+        ("skipped", "pictures skipped"),
+    ):
         if found[name]:
             made.add_row(said, str(found[name]))
     for reason, count in found["passed_over"].items():

@@ -75,7 +75,8 @@ def read_scored(run: Path, stage: str = "relevance") -> Scored:
         for named, scored in zip(read_jsonl(run / "phrases" / path.name), read_jsonl(path), strict=True):
             if "skipped" not in scored:
                 texts = [phrase["text"] for phrase in named["phrases"]]
-                captions.append((str(scored["image"]), list(zip(texts, scored["scores"], strict=True))))
+                told = zip(texts, scored["scores"], strict=True)
+                captions.append((str(scored["image"]), [(text, score) for text, score in told if score is not None]))
     if not any(phrases for _, phrases in captions):
         raise InputError(f"{run}: no phrase has been scored yet")
     return Scored(cast(Unit, unit), captions)

@@ -6,6 +6,7 @@ slower for each phrase than a dual encoder, and surer about small objects.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,23 @@ class Detector:
     processor: Any
     unit: ClassVar[Unit] = "probability"
 
+    def fits(self, phrase: str) -> bool:
+        """Whether the text of a phrase is no longer than what the text encoder takes (OWL-ViT: 16 tokens)."""
+        return self._tokens(phrase) <= self._longest
+
+    @property
+    def _longest(self) -> int:
+        """Tokens of a text, its marks among them."""
+        config, most = self.model.config, self.processor.tokenizer.model_max_length
+        if config.model_type in QUERIES:
+            return int(config.text_config.max_position_embeddings)
+        return int(min(most, config.max_text_len, config.text_config.max_position_embeddings))
+
+    def _tokens(self, phrase: str) -> int:
+        """Of the text for a phrase alone."""
+        queries = self.model.config.model_type in QUERIES
+        return len(self.processor.tokenizer(_query(phrase) if queries else _part(phrase))["input_ids"])
+
     def prepare(self, phrases: Sequence[str], folder: Path) -> None:
         """Nothing: phrases are read together with the picture."""
 
@@ -51,17 +69,28 @@ class Detector:
         """The probability of the surest box for each phrase of each picture."""
         find = self._by_queries if self.model.config.model_type in QUERIES else self._by_sentence
         for picture, phrases in pictures:
-            different = list(dict.fromkeys(phrases))
             found: dict[str, float] = {}
-            for start in range(0, len(different), _AT_ONCE):
-                asked = different[start : start + _AT_ONCE]
+            for asked in self._together(dict.fromkeys(phrases)):
                 found.update(zip(asked, find(picture, asked), strict=True))
             yield [found[phrase] for phrase in phrases]
+
+    def _together(self, phrases: Iterable[str]) -> Iterator[list[str]]:
+        """Phrases that are asked about at once; in one text they are no more than it has room for."""
+        asked: list[str] = []
+        tokens, room = 0, self._longest if self.model.config.model_type in SENTENCES else math.inf
+        for phrase in phrases:
+            own = self._tokens(phrase)  # the marks counted with every phrase, which errs on the safe side
+            if asked and (len(asked) == _AT_ONCE or tokens + own > room):
+                yield asked
+                asked, tokens = [], 0
+            asked, tokens = [*asked, phrase], tokens + own
+        if asked:
+            yield asked
 
     def _by_queries(self, picture: Image.Image, phrases: Sequence[str]) -> list[float]:
         config, device = self.model.config, self.model.device
         texts = self.processor.tokenizer(
-            [f"a photo of a {phrase}" for phrase in phrases],
+            [_query(phrase) for phrase in phrases],
             padding="max_length",
             truncation=True,
             max_length=config.text_config.max_position_embeddings,
@@ -75,9 +104,9 @@ class Detector:
     def _by_sentence(self, picture: Image.Image, phrases: Sequence[str]) -> list[float]:
         text, places = "", []
         for phrase in phrases:
-            words = phrase.lower().replace(".", " ")
-            places.append((len(text), len(text) + len(words)))
-            text += f"{words}. "
+            part = _part(phrase)
+            places.append((len(text), len(text) + len(part) - 2))
+            text += part
         inputs = self.processor(text=text, images=picture, return_tensors="pt", truncation=True).to(self.model.device)
         inputs["pixel_values"] = inputs["pixel_values"].to(self.model.dtype)
         by_token = self.model(**inputs).logits[0].float().sigmoid().amax(dim=0)
@@ -86,6 +115,15 @@ class Detector:
             max((float(by_token[at]) for at, (a, b) in enumerate(offsets) if start <= a < b <= end), default=0.0)
             for start, end in places
         ]
+
+
+def _query(phrase: str) -> str:
+    return f"a photo of a {phrase}"
+
+
+def _part(phrase: str) -> str:
+    """A phrase in a text of several, which end in full stops."""
+    return f"{phrase.lower().replace('.', ' ')}. "
 
 
 def detector(source: str, dtype: torch.dtype = torch.float32, device: Any = None) -> Detector:

@@ -14,6 +14,7 @@ thresholds may change in a finished run.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -97,13 +98,17 @@ class _Run:
                 skipped.append({"image": said["image"], "reason": why})
                 continue
             counts["truncated"] += bool(said.get("truncated"))
-            phrases = [Phrase(**phrase) for phrase in named["phrases"]]
-            roles = [thresholds.role(score) for score in scored["scores"]]
-            if again and others:
-                roles = agreed(roles, [others.role(score) for score in again["scores"]])
-            spans, sentence = select(said["caption"], phrases, scored["scores"], thresholds, mining.conflict, roles)
+            told = _scored(named["phrases"], scored["scores"], again["scores"] if again else scored["scores"])
+            phrases, scores = [phrase for phrase, _, _ in told], [score for _, score, _ in told]
+            roles = [thresholds.role(score) for score in scores]
+            if others:
+                roles = agreed(roles, [None if score is None else others.role(score) for _, _, score in told])
+            spans, sentence = select(said["caption"], phrases, scores, thresholds, mining.conflict, roles)
             counts.update(
-                phrases=len(phrases), dropped_phrases=named["dropped"], sentences=int(sentence.role is not None)
+                phrases=len(named["phrases"]),
+                too_long_phrases=len(named["phrases"]) - sum(None not in one for one in told),
+                dropped_phrases=named["dropped"],
+                sentences=int(sentence.role is not None),
             )
             counts.update(span.role for span in spans)
             if spans or sentence.role:
@@ -117,7 +122,7 @@ class _Run:
             "skipped": len(skipped),
             "passed_over": dict(sorted(passed.items())),
             "truncated": counts["truncated"],
-            **{name: counts[name] for name in ("phrases", "dropped_phrases", "positive", "negative", "sentences")},
+            **{name: counts[name] for name in _COUNTED},
             "rows": len(rows),
             "thresholds": asdict(thresholds),
             "second_thresholds": asdict(others) if others else None,
@@ -126,3 +131,14 @@ class _Run:
         }
         write_json(mining.out / "summary.json", summary)
         return summary
+
+
+_COUNTED = ("phrases", "dropped_phrases", "too_long_phrases", "positive", "negative", "sentences")
+
+
+def _scored(
+    phrases: Sequence[Row], first: Sequence[float | None], second: Sequence[float | None]
+) -> list[tuple[Phrase, float, float | None]]:
+    """The phrases that the first scorer reads to their end, with what both say."""
+    told = zip(phrases, first, second, strict=True)
+    return [(Phrase(**row), one, other) for row, one, other in told if one is not None]

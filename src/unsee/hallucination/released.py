@@ -176,7 +176,8 @@ def captions_of(run: Path) -> Iterator[tuple[str, str, list[tuple[int, int, floa
         for said, named, scored in zip(*stages, strict=True):
             if "skipped" not in scored:
                 places = [(phrase["start"], phrase["end"]) for phrase in named["phrases"]]
-                found = [(*place, score) for place, score in zip(places, scored["scores"], strict=True)]
+                told = zip(places, scored["scores"], strict=True)
+                found = [(*place, score) for place, score in told if score is not None]
                 yield said["image"], said["caption"], found
 
 

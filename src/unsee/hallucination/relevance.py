@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 from PIL import Image
 
@@ -81,6 +81,7 @@ class Scoring:
     def rows(self, start: int, end: int) -> Iterator[Row]:
         rows = self._phrases.read(start, end)
         images = self._mining.images
+        fits = cache(self._scorer_fits)
         skipped = {place: row["skipped"] for place, row in enumerate(rows) if "skipped" in row}
         order: list[int] = []
 
@@ -94,9 +95,9 @@ class Scoring:
                 except InputError as error:  # also of a caption without objects: the person should know
                     skipped[place] = str(error)
                     continue
-                if row["phrases"]:
+                if asked := [text for text in _texts(row) if fits(text)]:
                     order.append(place)
-                    yield picture, [phrase["text"].lower() for phrase in row["phrases"]]
+                    yield picture, asked
 
         # Scores come a little later than pictures go, so they find their places by their number.
         found = {order[number]: scores for number, scores in enumerate(self._scorer.scores(pictures()))}
@@ -104,7 +105,14 @@ class Scoring:
             if place in skipped:
                 yield {"image": row["image"], "skipped": skipped[place]}
             else:
-                yield {"image": row["image"], "scores": [_rounded(score) for score in found.get(place, [])]}
+                scores = iter(found.get(place, []))  # null for what the scorer would not read to its end
+                yield {
+                    "image": row["image"],
+                    "scores": [_rounded(next(scores)) if fits(text) else None for text in _texts(row)],
+                }
+
+    def _scorer_fits(self, text: str) -> bool:
+        return self._scorer.fits(text)
 
     @cached_property
     def _scorer(self) -> Scorer:
@@ -119,9 +127,14 @@ class Scoring:
             if self._detects
             else dual_encoder(self._source, mining.grid, mining.aggregator, mining.template, mining.windows, dtype)
         )
-        named = {phrase["text"].lower() for row in self._phrases for phrase in row.get("phrases", ())}
-        scorer.prepare(sorted(named), self._stage.folder / "embeddings")
+        named = {text for row in self._phrases for text in _texts(row)}
+        scorer.prepare(sorted(filter(scorer.fits, named)), self._stage.folder / "embeddings")
         return scorer
+
+
+def _texts(row: Row) -> list[str]:
+    """The phrases of a caption as they are scored."""
+    return [phrase["text"].lower() for phrase in row.get("phrases", ())]
 
 
 def _rounded(score: float) -> float:

@@ -40,6 +40,10 @@ class Scorer(Protocol):
         """What scores are."""
         ...
 
+    def fits(self, phrase: str) -> bool:
+        """Whether the scorer reads the whole of a phrase; of one that is too long it would score the beginning."""
+        ...
+
     def prepare(self, phrases: Sequence[str], folder: Path) -> None:
         """Do once for every phrase what does not depend on pictures; what is kept goes to `folder`."""
         ...
@@ -85,6 +89,14 @@ class DualEncoder:
         """What scores are."""
         return unit_of(self.model)
 
+    def fits(self, phrase: str) -> bool:
+        """Whether the text of a phrase is no longer than what the text encoder takes (CLIP: 77 tokens)."""
+        return len(self.tokenizer(self.template.replace("{}", phrase))["input_ids"]) <= self._longest
+
+    @property
+    def _longest(self) -> int:
+        return int(self.model.config.text_config.max_position_embeddings)
+
     def prepare(self, phrases: Sequence[str], folder: Path) -> None:
         """Embed phrases, or read their embeddings; the same phrases give the same files."""
         starts = range(0, len(phrases), _CHUNK)
@@ -106,12 +118,11 @@ class DualEncoder:
     def _embed(self, phrases: Sequence[str]) -> Tensor:
         # SigLIP was trained with texts of one length and reads its padding.
         padding = "longest" if self.unit == "cosine_100" else "max_length"
-        longest = self.model.config.text_config.max_position_embeddings
         tokens = self.tokenizer(
             [self.template.replace("{}", phrase) for phrase in phrases],
             padding=padding,
             truncation=True,
-            max_length=longest,
+            max_length=self._longest,
             return_tensors="pt",
         )
         inputs = {
