@@ -234,13 +234,6 @@ def test_an_adapter_that_cannot_be_negated_is_refused_before_the_first_step(tmp_
     assert trainer.state.global_step == 0
 
 
-def test_weights_that_are_scattered_cannot_be_edited(tmp_path: Path) -> None:
-    trainer = trainer_of(tiny.llava(), "sku", tmp_path)
-    trainer.is_fsdp_enabled = True
-    with pytest.raises(InputError, match="sku edits whole weights after training, and FSDP"):
-        trainer.train()
-
-
 def test_weight_decay_that_would_move_masked_weights_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"weight_decay=0.01 would move .* set it to 0"):
         trainer_of(tiny.llava(), "mmunlearner", tmp_path, weight_decay=0.01)

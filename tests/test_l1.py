@@ -139,11 +139,3 @@ def test_a_run_without_an_adapter_ends_before_anything_is_measured(tmp_path: Pat
 def test_a_norm_of_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="l1_of='weights': give factors or product"):
         trainer_of(adapted(tiny.llava, tmp_path / "base"), "npo", tmp_path, l1_weight=0.01, l1_of="weights")
-
-
-def test_scattered_weights_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    loaded = adapted(tiny.llava, tmp_path / "base")
-    trainer = trainer_of(loaded, "npo", tmp_path)
-    monkeypatch.setattr(trainer, "is_fsdp_enabled", True)
-    with pytest.raises(InputError, match=r"l1 .* FSDP and DeepSpeed"):
-        trainer._adapters()

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from tests import tiny
 from tests.families import Build, each_family, weights_of
 from unsee.errors import InputError
-from unsee.gate import Gate
+from unsee.gate import Gate, check_preserved
 from unsee.losses import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods import build as build_method
+from unsee.parts import PARTS
 from unsee.saliency import TIE, SaliencyMask, add_squared_gradients, pack, passes, unpack
 from unsee.vlm import IGNORED, Batch, LoadedModel, Policy, part_of_parameters
 from unsee.vlm.parts import freeze_other_parts
@@ -595,3 +596,36 @@ def test_the_gate_finds_its_weights_under_a_wrapper() -> None:
         model.theta.sum().backward()
     assert model.theta.grad is not None
     assert model.theta.grad.tolist() == [1, 0, 1, 0, 1]
+
+
+# Parts of which nothing preserved says anything.
+
+
+@pytest.mark.parametrize("preserved", ["as pictures", "as words"])
+def test_a_mask_that_would_protect_nothing_of_a_part_that_sees_is_refused(preserved: str) -> None:
+    """Each row in words alone leaves F_preserve of the tower at zero, whatever set it is counted among."""
+    loaded = tiny.llava()
+    forget, told = batches(loaded, 4, 2), [loaded.encoder.batch([row]) for row in tiny.examples(9) if row.image is None]
+    sets = (told, []) if preserved == "as pictures" else ([], told)
+    with pytest.raises(
+        InputError, match=r"would protect nothing of projector and vision; .* or train --parts language"
+    ):
+        SaliencyMask.build(Policy(loaded.model), forget, *sets)
+    # That is no fault where it is asked for, and where nothing of these parts may move or is reached.
+    asked_for = SaliencyMask.build(Policy(loaded.model), forget, *sets, gate=Gate(gamma_vision=0))
+    assert asked_for.density([name for name in asked_for.bits if "vision_tower" in name]) == 1.0
+    SaliencyMask.build(Policy(loaded.model), told, *sets)
+    freeze_other_parts(loaded.model, ("language",))
+    SaliencyMask.build(Policy(loaded.model), forget, *sets)
+
+
+def test_rows_are_looked_at_before_a_model_is_loaded() -> None:
+    seen, told = [row for row in tiny.examples(6) if row.image], [row for row in tiny.examples(6) if not row.image]
+    with pytest.raises(InputError, match="would protect nothing of vision and projector"):
+        check_preserved(Gate(), PARTS, seen, told)
+    with pytest.raises(InputError, match="would protect nothing of projector"):
+        check_preserved(Gate(gamma_vision=2), ("projector",), seen, told)
+    check_preserved(Gate(), ("language",), seen, told)
+    check_preserved(Gate(), PARTS, told, told)
+    check_preserved(Gate(), PARTS, seen, [*told, seen[0]])
+    check_preserved(Gate(gamma_vision=0), PARTS, seen, told)

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from unsee.errors import InputError
+from unsee.parts import PARTS, Part
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from unsee.data.example import Example
     from unsee.methods.method import Method
-    from unsee.parts import Part
 
 Threshold = Annotated[FiniteFloat, Field(ge=0)]
 
@@ -37,6 +40,35 @@ class Gate(BaseModel):
         """gamma of one part of the model."""
         own = self.gamma_language if part == "language" else self.gamma_vision
         return self.gamma if own is None else own
+
+
+def check_preserved(gate: Gate, parts: Sequence[Part], forget: Sequence[Example], kept: Sequence[Example]) -> None:
+    """See that a mask has something to protect in every part that the forget rows reach.
+
+    Rows in words alone say nothing about vision tower and projector. Where no other rows are to be kept, the forget
+    gradient would pass everywhere there.
+
+    Args:
+        gate: thresholds; one of 0 protects nothing by intention.
+        parts: where weights may move.
+        forget: what is to be forgotten.
+        kept: what the mask protects.
+
+    Raises:
+        InputError: when nothing that is kept has a picture, and parts that see may move.
+    """
+    bare = [part for part in PARTS if part in parts and part != "language" and gate.threshold(part) > 0]
+    if bare and any(row.image is not None for row in forget) and all(row.image is None for row in kept):
+        raise unprotected(bare)
+
+
+def unprotected(parts: Sequence[Part]) -> InputError:
+    """The complaint about parts of which no preserved row says anything."""
+    seeing = " and ".join(parts)
+    return InputError(
+        f"saliency: no row that is to be kept has a picture, so the mask would protect nothing of {seeing}; "
+        "give --retain or --preserve rows with pictures, or train --parts language alone"
+    )
 
 
 def gate_of(method: Method, gate: Gate | None = None) -> Gate | None:

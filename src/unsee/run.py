@@ -31,7 +31,9 @@ from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
 from unsee.files import read_json, write_json
 from unsee.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
+from unsee.gate import check_preserved, gate_of
 from unsee.hallucination_check import check_objects
+from unsee.launch import check_launch
 from unsee.left_out import find_unreadable, rows_of, without
 from unsee.lock import locked
 from unsee.methods import build
@@ -77,6 +79,7 @@ def unlearn(settings: Settings, base_records: Path | None = None, overwrite: boo
         InputError: when anything that was given is wrong, and nothing has been written then; or another process is at
             work in the folder.
     """
+    check_launch()
     processes.join()
     folder = Path(settings.out)
     check_folder(folder, settings, overwrite)  # before a lock file is there, and again when nobody else can change it
@@ -155,6 +158,8 @@ def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
         raise InputError(f"{settings.method} trains on retain rows and none are given; {without_retain(method)}")
     if (settings.gate or needs.saliency) and not (sets["retain"] or sets["preserve"]):
         raise InputError("a saliency mask needs rows that it protects; add --retain FILE or --preserve FILE")
+    if gate := gate_of(method, settings.gate):
+        check_preserved(gate, settings.parts, sets["forget"], [*sets["retain"], *sets["preserve"]])
     return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
 
 

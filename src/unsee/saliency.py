@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from unsee.atomic import whole_file
 from unsee.errors import InputError
-from unsee.gate import Gate
+from unsee.gate import Gate, unprotected
 from unsee.losses import cross_entropy
 from unsee.parts import Part
 from unsee.vlm.batch import Batch
@@ -57,7 +57,7 @@ class Count(NamedTuple):
 
 def add_squared_gradients(
     policy: Policy, batches: Iterable[Batch], totals: Mapping[str, Tensor], scales: Mapping[str, float]
-) -> None:
+) -> set[str]:
     """Add scale * (gradient of the mean answer cross-entropy)^2 of each batch.
 
     Args:
@@ -66,11 +66,16 @@ def add_squared_gradients(
             one of squared batch means.
         totals: per parameter name what is added to, float32, in the parameter's shape.
         scales: per parameter name the factor of its squares; the squares of parameters without one are dropped.
+
+    Returns:
+        The names of the parameters that had a gradient, be it zero.
     """
+    met: set[str] = set()
 
     def accumulate(name: str) -> Callable[[Tensor], None]:
         def hook(weight: Tensor) -> None:
             assert weight.grad is not None
+            met.add(name)
             if name in scales:
                 gradient = weight.grad.float()
                 totals[name].addcmul_(gradient, gradient, value=scales[name])
@@ -92,6 +97,7 @@ def add_squared_gradients(
         for hook in hooks:
             hook.remove()
         model.train(was_training)
+    return met
 
 
 def passes(difference: Tensor) -> Tensor:
@@ -140,19 +146,23 @@ class SaliencyMask:
             gate: thresholds.
 
         Raises:
-            InputError: when the mask lets nothing through, or a set is empty.
+            InputError: when the mask lets nothing through, a set is empty, or nothing that is preserved reaches a part
+                that the forget set reaches.
         """
         gate, model = gate or Gate(), policy.model
         part_of = {n: part for n, part in part_of_parameters(model).items() if model.get_parameter(n).requires_grad}
         if not len(forget) or not len(preserve) + len(words):
             raise InputError("saliency: needs at least one forget and one preserve example")
         totals = {name: torch.zeros_like(model.get_parameter(name), dtype=torch.float32) for name in part_of}
-        add_squared_gradients(policy, forget, totals, dict.fromkeys(totals, 1.0))
+        asked = add_squared_gradients(policy, forget, totals, dict.fromkeys(totals, 1.0))
         reached = {name: pack(total > 0) for name, total in totals.items()}
         for total in totals.values():
             total.mul_((1 + TIE) / len(forget))
         scales = {name: -_per_batch(gate, part, len(preserve), len(words)) for name, part in part_of.items()}
-        add_squared_gradients(policy, preserve, totals, scales)
+        held = {part_of[name] for name in add_squared_gradients(policy, preserve, totals, scales)}
+        bare = {part_of[name] for name in asked} - held - {"language"}
+        if bare := {part for part in bare if gate.threshold(part) > 0}:
+            raise unprotected(sorted(bare))
         in_language = {name: scale for name, scale in scales.items() if part_of[name] == "language"}
         add_squared_gradients(policy, words, totals, in_language)
         mask = cls._of_differences(totals, reached)

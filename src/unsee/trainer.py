@@ -45,6 +45,7 @@ from unsee.data.refusals import refused
 from unsee.data.spans import balanced
 from unsee.errors import InputError
 from unsee.gate import Gate, gate_of
+from unsee.launch import check_arguments, check_distributed
 from unsee.losses import l1_of_factors, l1_of_product
 from unsee.methods import Method, Reference, UnlearnBatch
 from unsee.methods.method import Finishes, Prepares, needs_of, without_retain
@@ -163,6 +164,7 @@ class UnlearnTrainer(Trainer):
         self._term_count = 0
         self._failed = ""  # why this process cannot go on
         args = copy.copy(args)  # what follows is not to change the caller's
+        check_arguments(args.deepspeed, args.fsdp, args.torch_compile)
         _use_one_gpu(args)
         self.effective_batch = effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         if args.max_steps <= 0:
@@ -189,6 +191,7 @@ class UnlearnTrainer(Trainer):
         if own_cache is not None:
             of_model.use_cache = own_cache
         quiet_trainer(self)
+        check_distributed(self.accelerator.distributed_type.value)
         self.accelerator.prepare_model = lambda model, **_: model  # never wrapped
         self.moving = [weight for weight in model.model.parameters() if weight.requires_grad]
         same_start(self.moving)
@@ -231,11 +234,6 @@ class UnlearnTrainer(Trainer):
     def _train(self, *arguments: Any, **options: Any) -> TrainOutput:
         if not isinstance(self.method, Finishes):
             return super().train(*arguments, **options)
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
-            raise InputError(
-                f"{self.method.name} edits whole weights after training, and FSDP and DeepSpeed scatter them; "
-                "use accelerate launch without them"
-            )
         change = WeightChange(self.policy_model, keep_start=self.method.needs.start)  # before a checkpoint is loaded
         trains = self.method.needs.forget or self.method.needs.retain
         outcome = super().train(*arguments, **options) if trains else TrainOutput(0, 0.0, {})
@@ -292,8 +290,6 @@ class UnlearnTrainer(Trainer):
             self._term_sums[name] = value.detach().float() + self._term_sums.get(name, 0.0)
 
     def _adapters(self) -> list[LowRank]:
-        if self.is_fsdp_enabled or self.is_deepspeed_enabled:
-            raise InputError("l1 sums over whole weights, and FSDP and DeepSpeed scatter them; leave l1 out")
         if self.config.l1_of not in ("factors", "product"):
             raise InputError(f"l1_of={self.config.l1_of!r}: give factors or product")
         return moving_adapters(self.policy_model)

@@ -81,3 +81,25 @@ def test_defect_questions_that_are_scored_are_never_protected_by_the_mask(strang
     assert outcome.code == 2
     assert "probe 'forget_qa' is not held out" in outcome.err
     assert "protected by the saliency mask: row 1 = preserve row 1" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("mmunlearner", []),
+        ("gated_npo", ["--parts", "projector,language"]),
+        ("grad_ascent", ["--set", "gate=saliency", "--preserve"]),
+    ],
+)
+def test_a_mask_without_pictures_to_protect_ends_in_one_line(
+    stranger: Stranger, tmp_path: Path, method: str, more: list[str]
+) -> None:
+    told, out = tmp_path / "told.jsonl", tmp_path / "run"
+    told.write_text("".join(f'{{"question": "Which colour is {n}?", "answer": "red"}}\n' for n in range(3)))
+    rows = [*more, told] if "--preserve" in more else [*more, "--retain", told]
+    start = ["--model", stranger / "llava", "--forget", stranger / "forget.jsonl", "--method", method, "--out", out]
+    refused = call("unlearn", *start, *rows)
+    assert refused.code == 2
+    assert "saliency: no row that is to be kept has a picture" in refused.err
+    assert "--parts language" in refused.err
+    assert not out.exists()

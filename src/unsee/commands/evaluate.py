@@ -11,6 +11,7 @@ import typer
 from unsee import limits, processes
 from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
+from unsee.launch import check_launch
 
 if TYPE_CHECKING:
     from unsee.data import Example
@@ -110,6 +111,7 @@ def evaluation(
     Raises:
         InputError: when model or data cannot be used, or the records cannot be written.
     """
+    check_launch()
     if records is not None:
         _check_writable(records, data)
     from unsee.data import load_examples

@@ -22,7 +22,8 @@ _NAMES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 class Masters:
     """The half-precision weights of a model that may move, in float32 while they are trained.
 
-    Under autocast the scales and biases of norms go with them, which some kernels take in float32 alone.
+    Under autocast all others but the matrices of linear layers go with them: norms, embeddings, convolutions and single
+    vectors meet each other outside its reach, where kernels want one dtype.
 
     Args:
         model: as it was loaded.
@@ -30,10 +31,11 @@ class Masters:
     """
 
     def __init__(self, model: nn.Module, precision: torch.dtype | None) -> None:
+        matrices = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
         self.dtypes = [
             (weight, weight.dtype)
             for weight in model.parameters()
-            if weight.dtype in HALF and (weight.requires_grad or (precision is not None and weight.ndim < 2))
+            if weight.dtype in HALF and (weight.requires_grad or (precision is not None and id(weight) not in matrices))
         ]
 
     def widen(self) -> None:
