@@ -100,7 +100,7 @@ def parse_yaml(text: str, where: str) -> Any:
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         said = problem if isinstance(error, _Refused) else f"not YAML ({problem})"
         raise InputError(f"{where}{line}: {said}") from None
-    except (ValueError, RecursionError) as error:  # numbers of 5,000 digits
+    except (ValueError, RecursionError, LookupError, TypeError) as error:  # 5,000 digits, "!!bool maybe", "!!map [1]"
         raise InputError(f"{where}: not YAML that can be read ({error})") from None
 
 
@@ -162,14 +162,14 @@ def dump_yaml(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
-def _whole(_: _Loader, node: yaml.ScalarNode) -> int:
-    text = node.value.lower()
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(loader.construct_scalar(node)).lower()
     base = {"0x": 16, "0o": 8}.get(text[:2], 10)
     return _integer(text) if base == 10 else int(text[2:], base)
 
 
-def _fraction(_: _Loader, node: yaml.ScalarNode) -> float:
-    text = node.value.lower()
+def _fraction(loader: _Loader, node: yaml.ScalarNode) -> float:
+    text = str(loader.construct_scalar(node)).lower()
     return float(text.replace(".inf", "inf").replace(".nan", "nan")) if text[-1] in "fn" else _number(text)
 
 

@@ -322,6 +322,35 @@ def test_folder_without_data(tmp_path: Path) -> None:
     assert "a folder holds .jsonl or .parquet files" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"question,answer\na,b\n"),
+        ("a.txt", b"hello"),
+        ("a.zip", b"PK"),
+        ("a.tar", b"x"),
+        ("a.h5", b"x"),
+        ("a.mp3", b"x"),
+        ("train.jsonl.gz", b"\x1f\x8b"),
+        ("a.png", b"a picture without metadata"),
+        ("a.arrow", b"ARROW1 nonsense"),
+        ("state.json", b"[]"),
+        ("dataset_dict.json", b"{}"),
+        ("dataset_infos.json", b"["),
+    ],
+)
+def test_folder_with_files_that_are_not_read(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    for split in (None, "test"):
+        assert str(tmp_path) in refused(load_examples, tmp_path, split=split)
+
+
+def test_pictures_with_a_table_of_commas(tmp_path: Path) -> None:
+    (tmp_path / "0.png").write_bytes(png())
+    (tmp_path / "metadata.csv").write_text("file_name,question,answer\n0.png,one?,Ada\n")
+    assert said(load_examples(tmp_path)) == [("one?", "Ada", (6, 4))]
+
+
 def test_dataset_script_is_not_run(tmp_path: Path) -> None:
     (tmp_path / f"{tmp_path.name}.py").write_text("raise SystemExit('ran')")
     assert "no data that can be loaded" in refused(load_examples, tmp_path)

@@ -55,8 +55,11 @@ def folder_rows(folder: Path, config: str | None, split: str | None) -> Iterator
     if any(path.name.lower() in _METADATA for path in files):
         others = {path for name, paths in splits.items() if name != chosen for path in paths}
         return _described_rows([path for path in files if path.name.lower() in _METADATA], others - set(files))
-    if any(path.suffix.lower() not in (*SUFFIXES, ".arrow") for path in files):
+    strange = [path for path in files if path.suffix.lower() not in (*SUFFIXES, ".arrow")]
+    if any(path.name.lower() == "metadata.csv" for path in strange):
         return _streamed_rows(folder, config, chosen)
+    if strange:
+        raise InputError(f"{folder}: {strange[0].name} is no kind of file that is read; {FOLDERS}")
     if config is None:
         _one_kind(files, {path for paths in splits.values() for path in paths})
     return _rows_of_files(files, folder)
@@ -153,14 +156,12 @@ def _saved_rows(folder: Path, split: str | None) -> Iterator[Row]:
 
 
 def _streamed_rows(folder: Path, config: str | None, split: str) -> Iterator[Row]:
-    """Kinds of files that only `datasets` knows."""
+    """Pictures with a metadata.csv, which only `datasets` reads."""
     import datasets
 
     with legible(f"{folder}: no data that can be loaded", FOLDERS):
         # Streaming reads the files where they are; otherwise `datasets` would copy them all to its cache first.
         data = datasets.load_dataset(str(folder), config, streaming=True)[split]
-    if data.features is None:
-        raise InputError(f"{folder}: holds no kind of file that is read; {FOLDERS}")
     return _iterated(data, str(folder), folder)
 
 

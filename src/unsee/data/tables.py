@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tarfile import TarError
 from typing import Any
+from zipfile import BadZipFile
 
 from unsee.data.rows import Row
 from unsee.errors import InputError
@@ -18,7 +20,10 @@ MAX_VALUES = 20_000_000  # of a column
 ROWS_AT_ONCE = 64
 
 # What `datasets`, pyarrow and the hub client raise for data that they cannot find or read.
-_UNREADABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, MemoryError)
+_UNREADABLE = (
+    *(OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, MemoryError),
+    *(EOFError, ImportError, BadZipFile, TarError),
+)
 
 
 def file_rows(path: Path, folder: Path | None = None) -> Iterator[Row]:
