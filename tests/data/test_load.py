@@ -513,6 +513,6 @@ def test_bad_picture_bytes_are_named_with_their_row(tmp_path: Path, kind: str) -
 
 def test_each_picture_is_checked_once(rows_file: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[object] = []
-    monkeypatch.setattr("unsee.data.load.decode", seen.append)
+    monkeypatch.setattr("unsee.data.load.check", seen.append)
     load_examples(rows_file(*[{**ASKED, "image": "face.png"}] * 5))
     assert len(seen) == 1
