@@ -34,6 +34,7 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from typing_extensions import Doc
 
+from unsee.criteria import FORGET_MARGIN
 from unsee.data.example import Benchmark
 from unsee.evaluate import measure_all
 from unsee.losses import cross_entropy
@@ -51,7 +52,6 @@ from unsee.world.tuned import TUNED, Settings
 from unsee.world.world import World
 
 FORGET = 0.10  # of the private people
-MARGIN = 0.10  # above gold's forget_vqa: more than that is not forgotten
 KEPT = ("retain_vqa", "celebrity_vqa", "forget_qa", "retain_qa")  # and scenes, relative to the base
 COLUMNS = ("forget_vqa", "forget_qa", "retain_vqa", "retain_qa", "celebrity_vqa", "celebrity_qa", "scenes")
 MEASURED = ("base", "gold")  # models that are only measured
@@ -358,7 +358,7 @@ def _row(name: str, cells: list[Cell], yardsticks: Mapping[tuple[str, int], Cell
         )
         for cell in cells
     )
-    return _Row(name, cells, excess <= MARGIN, worst, excess)
+    return _Row(name, cells, excess <= FORGET_MARGIN, worst, excess)
 
 
 def _print_tables(cells: Sequence[Cell], wanted: Wanted) -> None:

@@ -86,14 +86,19 @@ def test_a_run_from_before_roles_were_kept_finds_them_again(run: tuple[Path, Any
         (out / "scores.json").write_text(json.dumps(before))
 
 
-def test_an_adapter_at_a_rate_of_nothing_is_called_unmoved(
-    stranger: Stranger, data: dict[str, Path], tmp_path: Path
+@pytest.mark.parametrize(
+    "rate",
+    [["--lora", "4", "--set", "learning_rate=1e-12"], ["--set", "dtype=bfloat16", "--set", "learning_rate=1e-6"]],
+    ids=["adapter", "bfloat16"],
+)
+def test_a_model_that_training_did_not_move_is_called_unmoved(
+    stranger: Stranger, data: dict[str, Path], tmp_path: Path, rate: list[str]
 ) -> None:
-    given = ["--model", stranger / "llava", "--forget", data["forget"], "--out", tmp_path / "run", "--lora", "4"]
-    printed = succeed("unlearn", *given, *QUICK, "--set", "learning_rate=1e-12", "--no-report", "--json").json
+    given = ["--model", stranger / "llava", "--forget", data["forget"], "--out", tmp_path / "run", *rate]
+    printed = succeed("unlearn", *given, *QUICK, "--json").json
     assert printed["condition"]["grad_ascent"]["kind"] == "unmoved"
     assert printed["condition"]["grad_ascent"]["sentence"].startswith("No weight moved")
-    assert printed["moved"]["length"] < 1e-8
+    assert printed["verdict"].startswith("grad_ascent: No weight moved")
 
 
 @pytest.mark.parametrize(

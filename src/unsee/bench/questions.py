@@ -10,8 +10,7 @@ from unsee.bench.grids import VARIANTS
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.results import MARGIN, Comparison, Results
 from unsee.bench.statistics import Estimate
-
-COLLAPSED = 0.5  # of retain_vqa, relative to the base, below which a model is called collapsed
+from unsee.criteria import COLLAPSED
 
 
 def signed(one: Estimate) -> str:

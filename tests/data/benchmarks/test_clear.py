@@ -42,6 +42,11 @@ def test_request_decides_what_is_forgotten_and_every_result_shows_both_modalitie
     assert [probe.name for probe in loaded.probes] == PROBES
     assert all(probe.examples for probe in loaded.probes)
     assert loaded.request == request_
+    sight, words = {"forget_caption_vqa", "forget_name_vqa"}, {"forget_qa"}
+    gone = {"visual": sight, "textual": words, "both": sight | words}[request_]
+    assert {probe.name: probe.role for probe in loaded.probes} == {
+        name: "forget" if name in gone else "keep" for name in PROBES
+    }
     check_sets(loaded.forget, loaded.retain, loaded.probes)
 
 
