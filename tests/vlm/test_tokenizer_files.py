@@ -16,7 +16,8 @@ from tests import tiny
 from tests.families import Build, every_family
 from unsee.data import Example
 from unsee.errors import InputError
-from unsee.vlm import Encoder
+from unsee.vlm import Encoder, load
+from unsee.vlm.load import _tell
 
 ROWS = [
     Example("Where does this person live?", "San Francisco"),
@@ -79,6 +80,16 @@ def test_a_processor_that_is_saved_again_no_longer_cuts(tmp_path: Path) -> None:
     assert Encoder(spoilt).notices
     spoilt.save_pretrained(tmp_path)
     assert Encoder(AutoProcessor.from_pretrained(tmp_path)).notices == ()
+
+
+def test_what_is_passed_over_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tiny.save(tiny.llava(), tmp_path / "model")
+    cut(folder, "<pad>")
+    _tell.cache_clear()
+    for _ in range(2):
+        load(folder)
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("unsee: ")]
+    assert sum("truncation; that is passed over" in line for line in said) == 1
 
 
 def test_a_tokenizer_that_splits_special_tokens_is_refused(tmp_path: Path) -> None:

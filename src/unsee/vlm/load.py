@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +15,7 @@ import torch
 from torch import nn
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
+from unsee import processes
 from unsee.errors import InputError
 from unsee.parts import PARTS, Part
 from unsee.vlm.agreement import check_agreement
@@ -122,7 +125,10 @@ def load(
         if "device_map" not in options:
             model.to(device)
     processor = _processor(found, trust_remote_code)
-    return LoadedModel(model, processor, _encoder(model, processor, found.name), found.name, parts, unread)
+    encoder = _encoder(model, processor, found.name)
+    for notice in encoder.notices:
+        _tell(notice)
+    return LoadedModel(model, processor, encoder, found.name, parts, unread)
 
 
 def _adapted(model: nn.Module, found: _Source, parts: tuple[Part, ...], lora: LoraOptions | None) -> nn.Module:
@@ -265,6 +271,13 @@ def _check_weights(model: nn.Module, source: str, missing: list[str]) -> None:
         raise InputError(
             f"{source}: weight {broken[0]}{more} holds NaN or infinite values; the checkpoint is broken, fetch it again"
         )
+
+
+@cache
+def _tell(notice: str) -> None:
+    """Say on stderr, once however often a model is loaded, what was put right in its files."""
+    if processes.is_main():
+        print(f"unsee: {notice}", file=sys.stderr)
 
 
 def _encoder(model: nn.Module, processor: Any, source: str) -> Encoder:
