@@ -69,6 +69,18 @@ def test_parts_and_memory_are_those_of_the_loaded_model(stranger: Stranger, fami
     assert model["memory_gb"] == pytest.approx(
         {"inference": 4 * weights / 1e9, "lora": (4 * weights + 16 * adapters) / 1e9, "full": 16 * weights / 1e9}
     )
+    assert model["disk_gb"] == pytest.approx({"lora": 36 * adapters / 1e9, "full": 36 * weights / 1e9})
+
+
+def test_a_disk_that_a_run_would_fill_is_told_of(stranger: Stranger, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = ("doctor", "--model", stranger / "llava", "--json")
+    found = succeed(*given).json
+    assert not [notice for notice in found["notices"] if notice.startswith("disk")]
+    free = 0.9e9 * found["model"]["disk_gb"]["full"]
+    monkeypatch.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(10**12, 10**12, int(free)))
+    (notice,) = [one for one in succeed(*given).json["notices"] if one.startswith("disk")]
+    assert "GB for all weights while it trains" in notice
+    assert "LoRA" not in notice
 
 
 def nan(folder: Path) -> None:

@@ -6,6 +6,7 @@ The model is built without its weights, so even one that does not fit into memor
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, is_dataclass
 from itertools import groupby
@@ -29,6 +30,12 @@ FORMULAE = {
     "inference": "4 x weights (2 x in bfloat16)",
     "lora": f"4 x weights + 16 x adapter weights of rank {RANK}",
     "full": "16 x weights: 4 each for weight and gradient, 8 for AdamW's moments",
+}
+# A checkpoint has the weights that move and AdamW's two moments of each; the oldest goes when the next one is written.
+CHECKPOINT, CHECKPOINTS = 12, 3
+DISK = {
+    "lora": "while training: 36 x adapter weights of rank 16, in three checkpoints; then 4 x these",
+    "full": "while training: 36 x weights, in three checkpoints; then 4 x weights",
 }
 
 
@@ -77,6 +84,7 @@ def diagnose(model: str | None, data: str | None, trust_remote_code: bool = Fals
     found.model = describe_model(loaded)
     found.notices = list(loaded.encoder.notices)
     found.problems += memory_problems(found.model["memory_gb"])
+    found.notices += disk_notices(found.model["disk_gb"])
     found.problems += weight_problems(Path(loaded.source))
     if examples:
         refused = refused_rows(loaded, examples, str(data))
@@ -128,6 +136,10 @@ def describe_model(loaded: LoadedModel) -> dict[str, Any]:
             "lora": (4 * weights + 16 * adapters) / GB,
             "full": 16 * weights / GB,
         },
+        "disk_gb": {
+            "lora": CHECKPOINTS * CHECKPOINT * adapters / GB,
+            "full": CHECKPOINTS * CHECKPOINT * weights / GB,
+        },
         "image_token": _image_token(loaded),
         "end_of_turn": {str(one): encoder.tokenizer.decode([one]) for one in sorted(encoder.end_of_turn_ids)},
         "longest_sequence": encoder.limits.context,
@@ -159,6 +171,22 @@ def memory_problems(memory: dict[str, float]) -> list[str]:
     if memory["lora"] > room:
         return [f"memory: LoRA takes {memory['lora']:.1f} GB and {room:.1f} GB are free; choose a smaller model"]
     return []
+
+
+def disk_notices(disk: dict[str, float]) -> list[str]:
+    """What does not fit on the disk of the folder where one stands; a run may go elsewhere."""
+    room = shutil.disk_usage(Path.cwd()).free / GB
+    short = [
+        f"{disk[how]:.1f} GB for {name}"
+        for how, name in (("lora", "LoRA"), ("full", "all weights"))
+        if disk[how] > room
+    ]
+    if not short:
+        return []
+    return [
+        f"disk: {room:.1f} GB are free here, and a run takes {' and '.join(short)} while it trains; "
+        "--out on another disk, or fewer weights (--lora, --parts)"
+    ]
 
 
 def weight_problems(folder: Path) -> list[str]:

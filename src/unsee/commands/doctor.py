@@ -92,7 +92,7 @@ def _show_environment(out: Console, checks: list[Check]) -> None:
 
 
 def _show_model(out: Console, model: dict[str, Any]) -> None:
-    from unsee.commands.diagnosis import FORMULAE
+    from unsee.commands.diagnosis import DISK, FORMULAE
 
     out.print(f"{model['class']} with {model['processor']}", style="bold")
     total = sum(model["parameters"].values())
@@ -105,6 +105,11 @@ def _show_model(out: Console, model: dict[str, Any]) -> None:
     made = table("memory", "GB", "formula, in bytes; activations come on top")
     for purpose, size in model["memory_gb"].items():
         made.add_row(purpose, f"{size:.3g}", FORMULAE[purpose])
+    out.print(made)
+    out.print()
+    made = table("disk of a run", "GB", "formula, in bytes", numbers=1)
+    for purpose, size in model["disk_gb"].items():
+        made.add_row(purpose, f"{size:.3g}", DISK[purpose])
     out.print(made)
     out.print()
     turns = ", ".join(f"{token} {text!r}" for token, text in model["end_of_turn"].items())
