@@ -80,6 +80,12 @@ def test_bounds_are_those_of_student_where_people_are_many_and_differ_a_little()
     assert lower(of(values).spread) == pytest.approx(values.mean() - 1.645 * error, abs=5e-4)
 
 
+def test_two_people_who_happen_to_cancel_are_no_certainty() -> None:
+    values = np.array([1.0, -1.0, *[0.0] * 58])
+    # t over 60 people alone: 1.671 * sqrt(2) / 60 = 0.039; Clopper and Pearson for 0 of 60: 0.0487
+    assert upper(of(values).spread) > MARGIN
+
+
 def test_worlds_that_differ_widen_what_their_people_agree_on() -> None:
     values = np.tile([0.0, 0.1, 0.2], 40)  # three worlds, forty people each
     apart = upper(of(values, worlds=3).spread)
