@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from unsee.data import Example
+from unsee.data.example import NEW_TOKENS
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.files import write_jsonl
@@ -100,7 +101,7 @@ class Asking:
     in_words: Sequence[str] = IN_WORDS
     forget: Sequence[Example] = ()
     batch_size: int = 16
-    max_new_tokens: int = 128
+    max_new_tokens: int = NEW_TOKENS
     dtype: str = "float32"
     trust_remote_code: bool = False
 

@@ -130,13 +130,17 @@ def test_room_is_the_default_or_half_more_than_the_longest_expected_answer() -> 
 def test_there_is_one_default_for_all_commands() -> None:
     from inspect import signature
 
+    from unsee.commands.data import retain
     from unsee.commands.evaluate import evaluate, evaluation
     from unsee.commands.mine import mine_command
     from unsee.evaluate import measure, measure_all, summary
     from unsee.hallucination.captions import Decoding
+    from unsee.self_distillation import Asking
     from unsee.settings import Settings
 
     for function in (measure, measure_all, summary, evaluation, evaluate):
         assert signature(function).parameters["max_new_tokens"].default is None, function
     assert Settings.model_fields["max_new_tokens"].default is None
-    assert Decoding().max_new_tokens == signature(mine_command).parameters["max_new_tokens"].default == 128
+    assert Decoding().max_new_tokens == Asking.max_new_tokens == 128
+    for command in (mine_command, retain):
+        assert signature(command).parameters["max_new_tokens"].default == 128, command

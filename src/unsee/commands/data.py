@@ -9,6 +9,7 @@ import typer
 
 from unsee import limits
 from unsee.commands.output import AsJson, console, places, print_json, table
+from unsee.data.example import NEW_TOKENS
 from unsee.errors import InputError
 
 app = typer.Typer(name="data", help="Make rows that a method needs and you do not have.", no_args_is_help=True)
@@ -45,7 +46,9 @@ def retain(
     ] = None,
     per_picture: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Questions per picture, in turn.")] = 2,
     words: Annotated[bool, typer.Option("--words/--no-words", help="Ask general questions without a picture.")] = True,
-    max_new_tokens: Annotated[int, typer.Option(min=1, max=limits.TOKENS, help="Longer answers are left out.")] = 128,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, max=limits.TOKENS, help="Longer answers are left out.")
+    ] = NEW_TOKENS,
     batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows per forward pass.")] = 16,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
     trust_remote_code: Annotated[
