@@ -50,3 +50,14 @@ def test_whole_weights_are_measured_in_four_bits(stranger: Stranger) -> None:
     assert 0 < abs(exact["mean_log_prob"] - near["mean_log_prob"]) < 1
     refused = call("evaluate", *asked, "--quantize", "3bit")
     assert (refused.code, refused.err) == (2, "unsee: error: quantize '3bit' is unknown: choose 4bit\n")
+
+
+def test_doctor_sees_a_missing_shard(stranger: Stranger, tmp_path: Path) -> None:
+    model = shutil.copytree(stranger / "llava", tmp_path / "model")
+    (model / "model.safetensors").rename(model / "model-00001-of-00002.safetensors")
+    places = dict.fromkeys(load_file(model / "model-00001-of-00002.safetensors"), "model-00001-of-00002.safetensors")
+    places[min(places)] = "model-00002-of-00002.safetensors"
+    (model / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    told = call("doctor", "--model", model, "--json")
+    assert told.code == 1
+    assert any("model-00002-of-00002.safetensors: no such file" in problem for problem in told.json["problems"])

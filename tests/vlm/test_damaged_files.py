@@ -253,6 +253,19 @@ def test_too_little_memory_for_the_weights_names_dtype_and_four_bits(
         load(sound / "llava", device="cpu")
 
 
+def test_weights_that_may_not_be_read_say_so(sound: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_others = Path.open
+
+    def closed(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == WEIGHTS:
+            raise PermissionError(13, "Permission denied", str(path))
+        return of_others(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", closed)  # the owner of all files is refused none
+    with pytest.raises(InputError, match=r"^cannot read .*model\.safetensors: Permission denied$"):
+        load(sound / "llava", device="cpu")
+
+
 def test_a_bug_of_ours_is_no_damaged_file() -> None:
     class BugError(Exception):
         pass

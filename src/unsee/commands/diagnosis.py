@@ -22,6 +22,8 @@ from unsee.errors import InputError
 from unsee.parts import PARTS
 from unsee.progress import progress
 from unsee.vlm import LoadedModel, outline, trainable_per_part
+from unsee.vlm.checkpoint import stored_weights
+from unsee.vlm.lora import CONFIG, WEIGHTS
 from unsee.vlm.parts import linear_names
 
 SHOWN = 5  # rows that cannot be used, in full
@@ -203,6 +205,11 @@ def weight_problems(folder: Path) -> list[str]:
                         return [f"{path}: weight {name} holds NaN or infinite values; take a sound checkpoint"]
         except (SafetensorError, OSError) as error:
             return [f"{path}: cannot be read ({error}); fetch or save it again"]
+    try:
+        if files:  # shards that are missing, or elsewhere than their index says
+            stored_weights(folder, WEIGHTS if (folder / CONFIG).is_file() else "model")
+    except InputError as error:
+        return [str(error)]
     return []
 
 
