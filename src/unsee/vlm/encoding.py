@@ -234,10 +234,10 @@ class Encoder:
         if example.choices and new_tokens:  # asked once more, with letters
             self.check_row(lettered(example), new_tokens)
         picture = 0 if example.image is None else self._picture_tokens(example.image)
+        prompt, whole = self.texts(example)
         context = self.limits.context
         if context is None:
             return
-        prompt, whole = self.texts(example)
         most = picture + at_most(whole) + max(new_tokens, *map(at_most, answers)) + _ADDED
         if most <= context:
             return  # a row has fewer tokens than bytes; few come near the end of a context
