@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import BaseModel, ConfigDict
 from transformers import set_seed
 
 from unsee import processes, progress
@@ -29,7 +30,7 @@ from unsee.data.example import Role
 from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
-from unsee.files import read_json, write_json
+from unsee.files import write_json
 from unsee.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
 from unsee.gate import check_preserved, gate_of
 from unsee.hallucination_check import check_objects
@@ -42,6 +43,7 @@ from unsee.parts import PARTS
 from unsee.records import Record, read_records
 from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.typed import read_typed
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.adapters import moving_adapters
 from unsee.vlm.change import Start
@@ -49,6 +51,27 @@ from unsee.vlm.save import save
 from unsee.watch import Watch, watched
 
 Records = dict[str, list[Record]]  # by probe
+
+
+class Facts(BaseModel):
+    """What is known of a training, as `training.json` holds it; with whatever else it holds."""
+
+    model_config = ConfigDict(extra="allow")
+
+    curve: list[dict[str, float | None]]  # a term that is no number is null
+    parts: dict[str, tuple[int, int]]
+    saliency: dict[str, dict[str, float | None]]
+    steps: int
+
+
+class Scores(Facts):
+    """What `scores.json` holds, as far as it is built upon."""
+
+    method: str
+    models: dict[str, dict[str, dict[str, Any]]]  # by model and probe
+    seconds: dict[str, float]
+    trained_on: list[str]
+    unreadable: dict[str, list[dict[str, Any]]] = {}
 
 
 @dataclass(frozen=True)
@@ -116,7 +139,7 @@ def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Reco
     benchmark, name = without(benchmark, unreadable), settings.method
     after = clock("measure", lambda: _measure(folder, settings, benchmark, loaded, name))
     found = {"base": base, name: after}
-    facts = read_json(folder / "checkpoints" / "training.json")
+    facts = read_typed(folder / "checkpoints" / "training.json", Facts).model_dump(exclude_unset=True)
     scores = {
         "method": name,
         **compared(benchmark, found, {name: facts.get("moved")}, settings.seed, settings.lexicon),
@@ -348,7 +371,7 @@ class Clock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.seconds: dict[str, float] = read_json(path) if path.is_file() else {}
+        self.seconds: dict[str, float] = read_typed(path, dict[str, float]) if path.is_file() else {}
 
     def __call__(self, stage: str, work: Callable[[], Any]) -> Any:
         """Do some work and note how long it took, on top of what the stage took before."""
@@ -375,7 +398,7 @@ def open_run(folder: Path) -> Run:
                 f"{folder}: holds no finished run ({name} is missing); give a folder that unsee unlearn wrote"
             )
     settings = parse({**read_yaml(folder / "run.yaml"), "out": str(folder)}, str(folder / "run.yaml"))
-    scores = read_json(folder / "scores.json")
+    scores = read_typed(folder / "scores.json", Scores).model_dump(exclude_unset=True)
     benchmark = without(load_benchmark(settings, check_images=False), scores.get("unreadable", {}))
     records = {
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}

@@ -261,7 +261,7 @@ class SaliencyMask:
                 metadata = stored.metadata() or {}
                 about = json.loads(metadata["shape, passing, reached"])
                 bits = {name: stored.get_tensor(name) for name in about}
-        except (SafetensorError, KeyError) as error:
+        except (SafetensorError, KeyError, ValueError, TypeError) as error:
             raise InputError(f"{path}: holds no saliency mask ({error}); remove it, and it is built anew") from error
         shapes = {name: torch.Size(shape) for name, (shape, _, _) in about.items()}
         return cls(bits, shapes, {name: Count(*counts) for name, (_, *counts) in about.items()}, metadata["key"])
