@@ -50,9 +50,11 @@ def read_text(path: Path) -> str:
     """The text of a UTF-8 file, with "\\n" for every kind of line end and no byte order mark.
 
     Raises:
-        InputError: if there is no such file, it may not be read, or it is not UTF-8.
+        InputError: if there is no such file, it may not be read, or it is not text in UTF-8.
     """
     text = _decode(_read(path), str(path)).removeprefix("\ufeff")
+    if "\0" in text:
+        raise InputError(f"{path}: holds NUL bytes, which no text does; give a text file in UTF-8")
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 

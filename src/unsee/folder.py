@@ -24,6 +24,7 @@ from unsee.vlm.reference import weights_digest
 
 # What a run writes, and `--overwrite` takes away.
 OWN = ("records", "checkpoints", "model", "scores.json", "report.html")
+LONGEST_NAME = 255  # bytes of a file name on the file systems in use
 FAILED = "failed.json"  # why a run ended that may be followed by another one in the same folder
 MAY_DIFFER = ("eval_batch_size", "save_steps", "keep_checkpoints")  # when a run goes on: they change no outcome
 OF_RECORDS = ("dtype", "quantize", "max_new_tokens")  # what records depend on, beside the model and the probes
@@ -60,6 +61,26 @@ def _check_demo(out: Path, what: dict[str, Any]) -> None:
         raise InputError(f"--out {out} holds {held}; give a folder that does not exist yet, or remove that one")
 
 
+def check_place(folder: Path) -> Path:
+    """See that a folder can be written to, or made.
+
+    Returns:
+        The folder itself, or the innermost of those above it that is there.
+
+    Raises:
+        InputError: it or one above it is a file, or may not be written to.
+    """
+    if long := next((part for part in folder.parts if len(os.fsencode(part)) > LONGEST_NAME), None):
+        raise InputError(f"out: {long} is too long for a name; give one of at most {LONGEST_NAME} bytes")
+    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not os.path.isdir(existing):
+        inside = "" if existing == folder else f", so {folder} cannot be made"
+        raise InputError(f"out: {existing} is a file{inside}; give a folder that does not exist yet")
+    if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
+        raise InputError(f"out: no permission to write to {existing}; give a folder of your own")
+    return existing
+
+
 def check_folder(folder: Path, settings: Settings, overwrite: bool = False) -> None:
     """InputError unless a run with these settings may be written to this folder, or goes on in it.
 
@@ -68,13 +89,7 @@ def check_folder(folder: Path, settings: Settings, overwrite: bool = False) -> N
         settings: of the run.
         overwrite: whether any run that is there is to make room.
     """
-    existing = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not os.path.isdir(existing):
-        inside = "" if existing == folder else f", so {folder} cannot be made"
-        raise InputError(f"out: {existing} is a file{inside}; give a folder that does not exist yet")
-    if not os.access(existing, os.R_OK | os.W_OK | os.X_OK):
-        raise InputError(f"out: no permission to write to {existing}; give a folder of your own")
-    if existing != folder or is_free(folder):
+    if check_place(folder) != folder or is_free(folder):
         return  # a run that was killed while it wrote its very first file leaves no more than that
     if not (folder / "run.yaml").is_file():
         raise InputError(f"out: {folder} is not empty and holds no run; give a folder that does not exist yet")

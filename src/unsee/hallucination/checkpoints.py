@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from unsee.errors import InputError
+from unsee.vlm.checkpoint import stored_weights
 from unsee.vlm.load import from_pretrained
 
 _SAMPLE = 1 << 20  # bytes from both ends of a file of weights
@@ -34,13 +35,16 @@ def config_of(source: str) -> Any:
     """The configuration of a checkpoint that is to be loaded later; it tells the kind of model at no cost.
 
     Raises:
-        InputError: there is no such checkpoint, or its folder holds no weights.
+        InputError: there is no such checkpoint, or its folder holds no weights, or damaged ones.
     """
     from transformers import AutoConfig
 
     config = pretrained(AutoConfig, source, "config.json")
-    if os.path.isdir(source) and not any(Path(source).glob("*.safetensors")):
-        raise InputError(f"{source}: holds no weights; give a folder with config.json and *.safetensors")
+    if os.path.isdir(source):
+        if not any(Path(source).glob("*.safetensors")):
+            raise InputError(f"{source}: holds no weights; give a folder with config.json and *.safetensors")
+        if not stored_weights(Path(source)):
+            raise InputError(f"{source}: its files of weights hold none; fetch the checkpoint again")
     return config
 
 

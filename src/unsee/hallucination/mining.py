@@ -58,6 +58,9 @@ class _Run:
         if not mining.images.is_dir():
             raise InputError(f"--images {mining.images}: no such folder")
         self._sources = sources[: mining.limit]
+        if not any((mining.images / source.image).is_file() for source in self._sources):
+            first = mining.images / self._sources[0].image
+            raise InputError(f"{mining.captions}: none of its pictures is in --images {mining.images}, such as {first}")
         self._captions, self._phrases, self._relevance, self._relevance2 = (
             Stage(mining.out / name, len(self._sources), mining.shard_size)
             for name in ("captions", "phrases", "relevance", "relevance2")

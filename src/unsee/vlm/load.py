@@ -182,7 +182,8 @@ def from_pretrained(factory: Any, source: str, what: str, **options: Any) -> Any
         find_weights(source, folder, "model")
         stored_weights(folder)
     with reading(f"{source}: cannot load its {what}"):
-        return factory.from_pretrained(folder, **options)
+        # Left open, a terminal would be asked whether to run code that comes with the checkpoint.
+        return factory.from_pretrained(folder, **{"trust_remote_code": False, **options})
 
 
 def _find(source: str) -> _Source:

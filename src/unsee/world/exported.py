@@ -23,6 +23,7 @@ from transformers import LlavaProcessor
 
 from unsee.data import Benchmark, Example, digest
 from unsee.data.benchmarks.clear import NAME_QUESTIONS, load_clear
+from unsee.data.benchmarks.sets import one_of
 from unsee.errors import InputError
 from unsee.files import read_json
 from unsee.parallel import Job, run_all
@@ -30,7 +31,7 @@ from unsee.world import models
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.export import MARK
 from unsee.world.training import schedule, train_llava
-from unsee.world.world import World
+from unsee.world.world import REQUESTS, World
 
 BATCH, LEARNING_RATE, WARM_UP = 16, 1e-3, 50
 PASSES = 15  # over the rows of the base; gold takes as many steps
@@ -49,8 +50,9 @@ def prepare_exported(
         cache: another folder than `unsee.world.models.cache_folder()`.
 
     Raises:
-        InputError: when the folder is no such export.
+        InputError: when the folder is no such export, or for an unknown split or request.
     """
+    one_of("request", request, REQUESTS)
     cache = cache or models.cache_folder()
     world = exported_world(folder)
     rows = training_rows(folder, world, split, request)
