@@ -165,7 +165,7 @@ def _header(path: Path) -> dict[str, Stored]:
     return {name: Stored(tensor["dtype"], tuple(tensor["shape"])) for name, tensor in header.items()}
 
 
-def check_sizes(config: dict[str, Any], path: Path, weights: dict[str, Stored] | None) -> None:
+def check_sizes(config: dict[str, Any], path: Path, weights: dict[str, Stored] | None = None) -> None:
     """InputError for numbers in a model's configuration that no model with these weights can have.
 
     Building a model takes minutes for a million layers that are not there, and its memory for sizes that are not.

@@ -14,13 +14,12 @@ from unsee.errors import InputError
 from unsee.vlm.checkpoint import Stored, check_sizes, read_object, reading
 
 
-def configuration(folder: Path, source: str, weights: dict[str, Stored] | None, trust_remote_code: bool) -> Any:
+def configuration(folder: Path, source: str, trust_remote_code: bool) -> Any:
     """The configuration of a vision-language model.
 
     Args:
         folder: of the checkpoint.
         source: what messages call it.
-        weights: what its files hold; None when they are not looked at.
         trust_remote_code: run code that comes with it.
 
     Raises:
@@ -28,7 +27,7 @@ def configuration(folder: Path, source: str, weights: dict[str, Stored] | None, 
     """
     path = folder / "config.json"
     stated = read_object(path)
-    check_sizes(stated, path, weights)
+    check_sizes(stated, path)
     if "vision_config" in stated and stated["vision_config"] is None:
         raise InputError(f"{path}: vision_config is null; take the model's own file")
     if isinstance(stated.get("auto_map"), dict) and not trust_remote_code:

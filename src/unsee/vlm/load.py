@@ -19,7 +19,15 @@ from unsee import processes
 from unsee.errors import InputError
 from unsee.parts import PARTS, Part
 from unsee.vlm.agreement import check_agreement
-from unsee.vlm.checkpoint import Stored, check_objects, is_lack_of_memory, read_object, reading, stored_weights
+from unsee.vlm.checkpoint import (
+    Stored,
+    check_objects,
+    check_sizes,
+    is_lack_of_memory,
+    read_object,
+    reading,
+    stored_weights,
+)
 from unsee.vlm.configuration import bare, check_fits, configuration
 from unsee.vlm.cross_attention import let_words_pass
 from unsee.vlm.encoding import Encoder
@@ -100,12 +108,14 @@ def load(
     if device is None:
         device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     found = _find(str(source))
+    config = configuration(found.base_folder, found.base, trust_remote_code)  # what it is, before what it weighs
     if found.is_adapter:
         find_weights(found.name, found.folder, WEIGHTS)
         check_stored(found.folder)
     find_weights(found.base, found.base_folder, "model")
     weights = stored_weights(found.base_folder)
     stated = read_object(found.base_folder / "config.json")
+    check_sizes(stated, found.base_folder / "config.json", weights)
     rounded = check_rounded(stated, found.base, quantize)
     if (rounded or quantize) and lora is None and parts and not found.is_adapter:
         how = f"quantize={quantize}" if quantize else f"{found.base} comes rounded"
@@ -115,7 +125,6 @@ def load(
         options["device_map"] = {"": device}
     if quantize is not None:
         options["quantization_config"] = quantization(quantize, DTYPES[dtype])
-    config = configuration(found.base_folder, found.base, weights, trust_remote_code)
     if not rounded:
         check_fits(bare(config, found.base, trust_remote_code), weights, found.base)
     with _enough_memory(found.base, dtype, device):
@@ -151,7 +160,7 @@ def outline(source: str | Path, *, trust_remote_code: bool = False) -> LoadedMod
         InputError: as for `load`, but for what the weights alone can tell.
     """
     found = _find(str(source))
-    config = configuration(found.base_folder, found.base, None, trust_remote_code)
+    config = configuration(found.base_folder, found.base, trust_remote_code)
     model = bare(config, found.base, trust_remote_code)
     part_of_parameters(model)
     processor = _processor(found, trust_remote_code)
