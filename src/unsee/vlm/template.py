@@ -21,7 +21,9 @@ from typing import Any
 from jinja2 import TemplateError
 
 from unsee.errors import InputError
+from unsee.vlm.patience import OutOfPatience, at_most
 
+PATIENCE = 10.0  # seconds for all stand-ins; a template takes milliseconds
 # What a template that is tried with something unforeseen raises.
 _FAILURES = (TemplateError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 # In no template, and unlike each other: words, characters for private use, several lines with punctuation.
@@ -64,12 +66,14 @@ class ChatTemplate:
     def __init__(self, processor: Any, special: re.Pattern[str], ends: Iterable[str]) -> None:
         self._processor, self._special = processor, special
         self._ends = re.compile("|".join(map(re.escape, sorted(ends, key=len, reverse=True))))
-        self._frames: dict[bool, Frame | InputError] = {}
-        for has_image in (False, True):
-            try:
-                self._frames[has_image] = self._try(has_image)
-            except InputError as error:
-                self._frames[has_image] = error
+        try:
+            with at_most(PATIENCE):
+                self._frames = {has_image: self._tried(has_image) for has_image in (False, True)}
+        except OutOfPatience:
+            raise InputError(
+                f"chat template: it has not written one question and its answer after {PATIENCE:g} s; "
+                "use the model's own chat_template.jinja"
+            ) from None
         in_words, with_picture = self._frames[False], self._frames[True]
         if isinstance(in_words, InputError) and isinstance(with_picture, InputError):
             raise in_words
@@ -122,6 +126,12 @@ class ChatTemplate:
                 f"chat template: it refuses one question and its answer ({said}); use a template that takes a user's "
                 "turn, of an image part and a text part, and an assistant's"
             ) from error
+
+    def _tried(self, has_image: bool) -> Frame | InputError:
+        try:
+            return self._try(has_image)
+        except InputError as error:
+            return error
 
     def _try(self, has_image: bool) -> Frame:
         found = {self._round(question, answer, has_image) for question, answer in _STAND_INS}
