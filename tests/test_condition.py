@@ -59,6 +59,12 @@ def test_one_answer_to_everything_is_collapse_and_not_forgetting(text: str, said
     assert (found.kind, found.sentence) == ("no longer answers", f"{said} This is collapse and not forgetting.")
 
 
+def test_an_answer_that_runs_from_right_to_left_is_set_apart_where_it_is_quoted() -> None:
+    found = condition(after(saying("שבת")), BASE, ROLES)
+    assert found is not None
+    assert "(“\u2068שבת\u2069”)" in found.sentence
+
+
 def test_one_answer_in_ten_that_is_left_does_not_hide_it() -> None:
     lost = after(saying("Riga"))
     lost["others"][0] = BASE["others"][1]

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from unsee.records import Record
+from unsee.report.wording import isolated
 
 STILL = 1e-5  # a change of less than this share of the weights' length is none
 NEARLY_ALL = 0.9  # of the answers
@@ -77,7 +78,7 @@ def _alike(now: Sequence[Record], before: Sequence[Record]) -> str:
         return ""
     share = "Every answer" if count == len(now) else f"{100 * count / len(now):.0f} % of the answers"
     verb = "is" if count == len(now) else "are"
-    return f"{share} {verb} {f'the same (“{said[:60]}”)' if said else 'empty'}, whatever is asked."
+    return f"{share} {verb} {f'the same (“{isolated(said[:60])}”)' if said else 'empty'}, whatever is asked."
 
 
 def _most_common(records: Sequence[Record]) -> tuple[str, int]:

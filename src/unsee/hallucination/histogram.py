@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from unsee.hallucination.selection import Thresholds
 from unsee.report.svg import drawing, element
+from unsee.report.wording import plain
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 400, 12, 20, 350
 _LABELS = 36  # of the limits, above the bars
@@ -32,11 +33,16 @@ def page(groups: Mapping[str, Sequence[float]], thresholds: Thresholds, facts: M
     """
     rows = {"positive above": thresholds.positive, "negative below": thresholds.negative}
     rows |= {"sentences above": thresholds.sentence, **{name.replace("_", " "): value for name, value in facts.items()}}
-    cells = Markup("").join(Markup("<tr><th>{}</th><td>{:.4g}</td></tr>").format(*row) for row in rows.items())
+    cells = Markup("").join(
+        Markup("<tr><th><bdi>{}</bdi></th><td>{:.4g}</td></tr>").format(plain(name), value)
+        for name, value in rows.items()
+    )
     return Markup(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Thresholds</title><style>{}</style></head>'
-        "<body><h1>Scores of object phrases</h1><p>Unit: {}</p>{}<table>{}</table></body></html>\n"
-    ).format(Markup(_CSS), thresholds.unit, histogram(groups, thresholds), cells)
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        '<meta name="color-scheme" content="light dark"><title>Thresholds</title><style>{}</style></head>'
+        "<body><h1>Scores of object phrases</h1><p>Unit: <bdi>{}</bdi></p>{}<table>{}</table></body></html>\n"
+    ).format(Markup(_CSS), plain(thresholds.unit or "that of the scorer"), histogram(groups, thresholds), cells)
 
 
 def histogram(groups: Mapping[str, Sequence[float]], thresholds: Thresholds) -> Markup:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from unsee.report.wording import short
+from unsee.report.wording import isolated, short
 
 _PHOTO = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
 
@@ -209,8 +209,8 @@ class ProbeInfo(_Content):
 
     @property
     def title(self) -> str:
-        """The probe in a few plain words."""
-        return short(self.label or self.name.replace("_", " "), 60)
+        """The probe in a few plain words, fit to stand in a sentence."""
+        return isolated(short(self.label or self.name.replace("_", " "), 60))
 
 
 class CurvePoint(_Content):

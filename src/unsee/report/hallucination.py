@@ -76,7 +76,8 @@ class HallucinationReport:
         base, method = self.rows[0], next(row for row in self.rows if row.role == "method")
         percent = wording.percent
         return (
-            f"{method.label}: {percent(method.chair_s_matched)} of the captions name something that is not there, "
+            f"{wording.isolated(wording.short(method.label, 60))}: {percent(method.chair_s_matched)} of the captions "
+            "name something that is not there, "
             f"before it was {percent(base.chair_s)}. Of what is there they name {percent(method.recall)}, "
             f"before it was {percent(base.recall)}."
         )

@@ -25,7 +25,7 @@ from unsee.report.outcomes import (
     forgetting_of,
     keeping_of,
 )
-from unsee.report.wording import listed, short
+from unsee.report.wording import isolated, listed, short
 
 Tone = Literal["good", "warn", "bad", "plain"]
 
@@ -270,8 +270,7 @@ def _list(report: Report, verdicts: list[Verdict]) -> str:
 
 
 def label_of(report: Report, one: Verdict) -> str:
-    label = report.models[one.model].label
-    return short(label, 60)
+    return isolated(short(report.models[one.model].label, 60))
 
 
 def name_of(probe: ProbeInfo) -> str:

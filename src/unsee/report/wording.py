@@ -3,25 +3,57 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from markupsafe import Markup
 
-# What no page can hold: control characters (tab and new line are fine) and halves of surrogate pairs.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# Marks that change the direction of all that follows; inside <bdi> they end with it, elsewhere they are left out.
+# What no page can hold: control characters (tab and new line are fine), halves of surrogate pairs, ends of paragraphs,
+# and embeddings and overrides, which go on turning whatever follows them, out of <bdi> as well.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]")
+_ISOLATES = re.compile("[\u2066-\u2069\n]")
+_CLOSE = "\u2069"
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def visible(value: Any) -> Any:
-    """Text with its unprintable characters replaced by U+FFFD; anything else as it is."""
-    return _UNPRINTABLE.sub("\ufffd", value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    """Text with what no page can hold replaced by U+FFFD; anything else as it is.
+
+    Isolates stay where they are closed in their own line: a browser writes <bdi> as one of them, so one that is left
+    open, or closed twice, would end it, and turn the page's own words.
+    """
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    letters, opened = list(_UNPRINTABLE.sub("\ufffd", value)), list[int]()
+    for found in _ISOLATES.finditer(value):
+        if found[0] == _CLOSE and opened:
+            opened.pop()
+        elif found[0] == _CLOSE:
+            letters[found.start()] = "\ufffd"
+        elif found[0] == "\n":
+            _replace(letters, opened)
+        else:
+            opened.append(found.start())
+    _replace(letters, opened)
+    return "".join(letters)
+
+
+def _replace(letters: list[str], places: list[int]) -> None:
+    while places:
+        letters[places.pop()] = "\ufffd"
+
+
+def isolated(text: str) -> str:
+    """A name for the inside of a sentence: where it has letters from right to left, it orders nothing but itself."""
+    shown = " ".join(visible(text).split())
+    turns = any(unicodedata.bidirectional(letter) in ("R", "AL", "AN") for letter in shown)
+    return f"\u2068{shown}{_CLOSE}" if turns else shown
 
 
 def plain(text: str) -> str:
     """Text for a place where <bdi> cannot stand (attributes, SVG, the page's title): one line, no direction marks."""
-    return " ".join(_DIRECTIONS.sub("", visible(text)).split())
+    return " ".join(visible(_DIRECTIONS.sub("", text)).split())
 
 
 def short(text: str, most: int) -> str:
