@@ -138,6 +138,7 @@ def start_folder(
 def abandon_folder(folder: Path) -> None:
     """Take away what a run that can never go on has written."""
     _clear(folder)
+    shutil.rmtree(folder / "records", ignore_errors=True)
     (folder / FAILED).unlink(missing_ok=True)
     (folder / "run.yaml").unlink(missing_ok=True)
 
