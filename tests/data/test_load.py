@@ -424,6 +424,9 @@ def bomb(kind: str) -> pa.Table:
         return pa.table({"question": ["x" * 4_000_000], "answer": ["a"]})
     if kind == "one text many times":
         return pa.table({key: pa.array(["x" * 1000] * 4000) for key in said})
+    if kind == "a dictionary of one text":
+        column = pa.DictionaryArray.from_arrays(pa.array([0] * 4000, pa.int32()), pa.array(["x" * 1000]))
+        return pa.table(dict.fromkeys(said, column))
     return pa.table({**said, "choices": [[None] * 3_000_000]})
 
 
@@ -432,6 +435,7 @@ def bomb(kind: str) -> pa.Table:
     [
         ("one long text", "bomb.parquet: unpacks to more than 20 times its"),
         ("one text many times", "bomb.parquet: unpacks to more than 20 times its"),
+        ("a dictionary of one text", "bomb.parquet: unpacks to more than 20 times its"),
         ("one long list", "bomb.parquet: claims more than 2000000 values in a column"),
     ],
 )
@@ -446,6 +450,15 @@ def test_parquet_that_unpacks_to_far_more_than_it_is(
     (tmp_path / "bomb.parquet").rename(tmp_path / "full/train-00000-of-00001.parquet")
     expected = problem.replace("bomb", "train-00000-of-00001")
     assert expected in refused(lambda: list(open_source(tmp_path).rows("full", ("question", "answer"))))
+
+
+def test_a_dictionary_within_a_list_unpacks_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    column = bomb("a dictionary of one text")["question"].combine_chunks()
+    lists = pa.ListArray.from_arrays(pa.array(range(len(column) + 1), pa.int32()), column)
+    said = {"question": ["q"] * len(column), "answer": ["a"] * len(column)}
+    pq.write_table(pa.table({**said, "choices": lists}), tmp_path / "bomb.parquet", compression="zstd")
+    monkeypatch.setattr("unsee.data.tables.MAX_UNPACKED", 1_000_000)
+    assert "bomb.parquet: unpacks to more than 20 times its" in refused(load_examples, tmp_path / "bomb.parquet")
 
 
 def test_parquet_is_unpacked_a_few_rows_at_a_time(dataset: datasets.Dataset, tmp_path: Path) -> None:

@@ -86,12 +86,29 @@ def parquet_rows(path: Path, columns: Callable[[Sequence[str]], list[str] | None
             raise InputError(f"{path}: claims more than {MAX_VALUES} values in a column; split it")
         largest = max((chunk.total_uncompressed_size for chunk in chunks), default=0)
         at_once = max(1, min(ROWS_AT_ONCE, MAX_UNPACKED // (4 * max(largest, 1))))  # each may be the whole chunk
-        held = 0
-        for batch in file.iter_batches(at_once, columns=columns(file.schema_arrow.names) if columns else None):
-            held += batch.nbytes
-            if held > most:
-                raise _unpacks(path)
+        wanted = columns(file.schema_arrow.names) if columns else None
+        repeated = sum(
+            chunk.total_uncompressed_size * chunk.num_values for chunk in chunks if chunk.has_dictionary_page
+        )
+        if repeated > most:  # it may unpack to too much: see before a row is looked at, which takes longer than this
+            held = 0
+            for batch in file.iter_batches(at_once, columns=wanted):
+                held += sum(map(_unpacked, batch.columns))
+                if held > most:
+                    raise _unpacks(path)
+        for batch in file.iter_batches(at_once, columns=wanted):
             yield from batch.to_pylist()
+
+
+def _unpacked(values: Any) -> int:
+    """Bytes that an Arrow array takes when every row has its own copy of what a dictionary holds once."""
+    from pyarrow import types
+
+    if types.is_dictionary(values.type):
+        return int(values.dictionary_decode().nbytes)
+    if types.is_struct(values.type):
+        return sum(map(_unpacked, values.flatten()))
+    return _unpacked(values.flatten()) if types.is_list(values.type) else int(values.nbytes)
 
 
 def _unpacks(path: Path) -> InputError:
