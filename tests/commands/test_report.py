@@ -34,6 +34,7 @@ def test_the_page_is_drawn_again(run: Path, tmp_path: Path) -> None:
     before = files_of(run)
     shown = succeed("report", run).out
     assert str(run / "report.html") in shown
+    assert "<title>llava is made to forget Ada Byron, by grad_ascent</title>" in first
     assert without_time(run / "report.html") == first
     assert {name: content for name, content in files_of(run).items() if name != "report.html"} == before
     found = succeed("report", run, "--out", tmp_path / "deep" / "page.html", "--json").json

@@ -23,6 +23,7 @@ from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, Prob
 from unsee.report.inventions import inventions
 from unsee.report.page import render
 from unsee.report.photo import photo_data_uri
+from unsee.report.titles import title
 from unsee.run import Run
 from unsee.watch import UNWATCHED
 
@@ -34,7 +35,7 @@ def run_report(run: Run) -> Report:
     method = run.settings.method
     seconds = run.scores["seconds"].get("unlearn")
     page = Report(
-        title=f"{method} on {Path(run.settings.model).name}",
+        title=title(run.benchmark.forget, run.settings.forget, run.settings.model, method),
         created=now(),
         request=run.settings.request,
         models={
