@@ -211,10 +211,17 @@ def test_a_log_prob_that_is_no_number_survives_the_disk_and_the_score(tmp_path: 
     assert score([row]).accuracy.score == 0
 
 
-@pytest.mark.parametrize("row", [{"question": "Where?"}, {**asdict(record(0, None, None, True)), "more": 1}, {}])
-def test_a_file_that_holds_no_records_is_refused(row: dict[str, object], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        ({"question": "Where?"}, "probe: field required"),
+        ({**asdict(record(0, None, None, True)), "more": 1}, "more: extra inputs are not permitted"),
+        ({}, "probe: field required"),
+    ],
+)
+def test_a_file_that_holds_no_records_is_refused(row: dict[str, object], field: str, tmp_path: Path) -> None:
     (tmp_path / "p.jsonl").write_text(json.dumps(row) + "\n")
-    with pytest.raises(InputError, match=r"p\.jsonl: not a file of records"):
+    with pytest.raises(InputError, match=rf"p\.jsonl, line 1: {field}"):
         read_records(tmp_path / "p.jsonl")
 
 
@@ -302,8 +309,8 @@ def test_options_that_are_long_can_be_said_in_full() -> None:
     ("change", "message"),
     [
         ({"log_prob": 3.0}, "line 2: log_prob 3 is above 0; log-probabilities are not, losses are"),
-        ({"log_prob": "much"}, "line 2: log_prob or its tokens hold what is no number"),
-        ({"log_prob": True}, "line 2: log_prob or its tokens hold what is no number"),
+        ({"log_prob": "much"}, "line 2: log_prob: input should be a valid number, not 'much'"),
+        ({"log_prob": True}, "line 2: log_prob: input should be a valid number, not 'True'"),
         ({"tokens": 0}, "line 2: log_prob needs a number of tokens each, 1 or more"),
         (
             {"perturbed_log_probs": [-1.0, 2.0], "perturbed_tokens": [1, 1]},

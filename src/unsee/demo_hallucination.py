@@ -18,11 +18,12 @@ from typing import Any
 from unsee.data import Probe, load_examples, write_jsonl
 from unsee.demo_outcome import Outcome
 from unsee.evaluate import measure_all
-from unsee.files import read_jsonl, write_bytes, write_json, write_text
+from unsee.files import write_bytes, write_json, write_text
 from unsee.files import write_jsonl as write_rows
 from unsee.folder import claimed
 from unsee.hallucination.calibration import from_groups, read_scored
 from unsee.hallucination.captions import Decoding
+from unsee.hallucination.mined import Left, Said
 from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
 from unsee.hallucination.phrases import lexicon
@@ -32,6 +33,7 @@ from unsee.hallucination.windows import Grid
 from unsee.parallel import Job, run_all
 from unsee.report import assemble
 from unsee.report.hallucination import HallucinationReport, render_hallucination
+from unsee.typed import read_typed_rows
 from unsee.vlm import load
 from unsee.world.captioners import Captioners, prepare_captioners
 from unsee.world.scene_captions import CAPTION_PROMPT, CaptionWorld
@@ -222,7 +224,7 @@ def true_spans(world: CaptionWorld, out: Path) -> Iterator[CaptionRow]:
     thresholds = Thresholds(0.5, 0.5, 0.99, unit="probability")
     extractor = lexicon([out / "data" / "objects.txt"])
     for path in sorted((out / "mining" / "captions").glob("*.jsonl")):
-        for said in read_jsonl(path):
+        for said in read_typed_rows(path, Said, Left):
             shown = world.unlabelled[int(Path(said["image"]).stem)].objects
             phrases = extractor.extract([said["caption"]])[0].phrases
             scores = [float(phrase.text.lower() in shown) for phrase in phrases]

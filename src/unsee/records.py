@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, create_model
 
 from unsee.errors import InputError
 from unsee.files import numbered_jsonl
 from unsee.metrics.answers import ROUNDING
 from unsee.metrics.words import without_half_word
+from unsee.typed import typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,18 @@ _OPTIONAL = (
 _NOTHING = {"objects": (None,)}  # where an empty list says something: there is nothing to be seen
 
 
+def _row() -> Any:
+    """The type of a row. Pydantic, where it is strict, takes no row for a dataclass, so this has the same fields."""
+    hints = get_type_hints(Record)
+    own: dict[str, Any] = {
+        one.name: (hints[one.name], ... if one.default is MISSING else one.default) for one in fields(Record)
+    }
+    return create_model("Row", __config__=ConfigDict(extra="forbid"), **own)
+
+
+_Row = _row()
+
+
 def read_records(path: Path) -> list[Record]:
     """The records of one probe, as `measure_all` wrote them.
 
@@ -71,11 +86,11 @@ def read_records(path: Path) -> list[Record]:
     found: list[Record] = []
     lines: dict[int, int] = {}  # by the place of the row in its probe
     for line, row in numbered_jsonl(path):
-        try:
-            record = Record(**{name: _read(name, value) for name, value in row.items()})
-        except TypeError as error:
-            raise InputError(f"{path}: not a file of records ({error})") from None
-        _check(record, f"{path}, line {line}")
+        where = f"{path}, line {line}"
+        values = {name: _read(name, value) for name, value in row.items()}
+        typed(values, _Row, where, strict=True)
+        record = Record(**values)
+        _check(record, where)
         first = lines.setdefault(record.index, line)
         if first != line:
             raise InputError(
@@ -93,8 +108,6 @@ def _check(record: Record, where: str) -> None:
         ("perturbed_log_probs", record.perturbed_log_probs, record.perturbed_tokens),
         ("choice_log_probs", record.choice_log_probs, record.choice_tokens),
     ):
-        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (*log_probs, *tokens)):
-            raise InputError(f"{where}: {name} or its tokens hold what is no number")
         if len(log_probs) != len(tokens) or not all(count >= 1 for count in tokens):
             raise InputError(f"{where}: {name} needs a number of tokens each, 1 or more")
         for value, count in zip(log_probs, tokens, strict=True):

@@ -41,6 +41,7 @@ from unsee.methods import build
 from unsee.methods.method import needs_of, without_retain
 from unsee.parts import PARTS
 from unsee.records import Record, read_records
+from unsee.report.contents import Check, Condition, JudgedCheck, Score
 from unsee.settings import Settings, parse, read_yaml
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.typed import read_typed
@@ -64,11 +65,22 @@ class Facts(BaseModel):
     steps: int
 
 
+class _Score(Score):
+    """With the further means that a page does not show."""
+
+    model_config = ConfigDict(extra="allow")
+
+
 class Scores(Facts):
     """What `scores.json` holds, as far as it is built upon."""
 
     method: str
-    models: dict[str, dict[str, dict[str, Any]]]  # by model and probe
+    models: dict[str, dict[str, _Score]]  # by model and probe
+    hallucination: dict[str, dict[str, Check]] = {}
+    judged: dict[str, dict[str, JudgedCheck]] = {}
+    roles: dict[str, Role | None] = {}
+    pictures: dict[str, dict[str, int]] = {}
+    condition: dict[str, Condition | None] = {}
     seconds: dict[str, float]
     trained_on: list[str]
     unreadable: dict[str, list[dict[str, Any]]] = {}
@@ -404,9 +416,23 @@ def open_run(folder: Path) -> Run:
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
         for model, probes in scores["models"].items()
     }
+    _check_complete(scores, settings.method, benchmark, folder / "scores.json")
     if not scores.keys() >= COMPARED:  # of a run from before all of it was looked at
         scores |= compared(benchmark, records, {}, settings.seed, settings.lexicon)
     return Run(folder, settings, benchmark, records, scores)
+
+
+def _check_complete(scores: dict[str, Any], method: str, benchmark: Benchmark, path: Path) -> None:
+    """InputError unless scores are about both models of a run and all of its probes."""
+    models, probes = {"base", method}, {probe.name for probe in benchmark.probes}
+    due: dict[str, set[str]] = {"models": models, "judged": models, "condition": {method}, "pictures": probes}
+    due |= {f"models.{model}": probes for model in models}
+    for field, names in due.items():
+        found: Any = scores
+        for key in field.split(".", 1):
+            found = found.get(key, names)  # of a run from before that was looked at
+        if missing := sorted(names - set(found)):
+            raise InputError(f"{path}: {field}: lacks {missing[0]}; the file is not as it was written")
 
 
 def fingerprint(run: Run) -> str:

@@ -17,6 +17,7 @@ them). What of the second factor is masked stays as it is under the forget term,
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import torch
+from pydantic import NonNegativeInt
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -33,6 +35,8 @@ from unsee.errors import InputError
 from unsee.gate import Gate, unprotected
 from unsee.losses import cross_entropy
 from unsee.parts import Part
+from unsee.strict import parse_json
+from unsee.typed import typed
 from unsee.vlm.batch import Batch
 from unsee.vlm.parts import part_of_parameters
 from unsee.vlm.policy import Policy
@@ -53,6 +57,9 @@ class Count(NamedTuple):
 
     passing: int
     reached: int
+
+
+_Described = tuple[tuple[NonNegativeInt, ...], NonNegativeInt, NonNegativeInt]  # shape, passing, reached; in a file
 
 
 def add_squared_gradients(
@@ -259,12 +266,19 @@ class SaliencyMask:
         try:
             with safe_open(path, framework="pt") as stored:
                 metadata = stored.metadata() or {}
-                about = json.loads(metadata["shape, passing, reached"])
+                header = parse_json(metadata["shape, passing, reached"], "header")
+                about = typed(
+                    header, dict[str, tuple[tuple[NonNegativeInt, ...], NonNegativeInt, NonNegativeInt]], "header"
+                )
                 bits = {name: stored.get_tensor(name) for name in about}
-        except (SafetensorError, KeyError, ValueError, TypeError) as error:
+                key = metadata["key"]
+        except (SafetensorError, KeyError, InputError) as error:
             raise InputError(f"{path}: holds no saliency mask ({error}); remove it, and it is built anew") from error
         shapes = {name: torch.Size(shape) for name, (shape, _, _) in about.items()}
-        return cls(bits, shapes, {name: Count(*counts) for name, (_, *counts) in about.items()}, metadata["key"])
+        for name, shape in shapes.items():
+            if bits[name].dtype != torch.uint8 or bits[name].shape != (math.ceil(shape.numel() / 8),):
+                raise InputError(f"{path}: {name} is no mask of the shape that its header gives; remove the file")
+        return cls(bits, shapes, {name: Count(*counts) for name, (_, *counts) in about.items()}, key)
 
 
 def _per_batch(gate: Gate, part: Part, preserve: int, words: int) -> float:

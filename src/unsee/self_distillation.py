@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from unsee.data import Example
 from unsee.data.example import NEW_TOKENS
 from unsee.data.pictures import image_hash
@@ -106,6 +108,15 @@ class Asking:
     trust_remote_code: bool = False
 
 
+class _Answered(BaseModel):
+    answer: str
+    truncated: bool | None
+
+
+class _Left(BaseModel):
+    skipped: str
+
+
 def make_retain(asking: Asking) -> dict[str, Any]:
     """Ask the model and write its answers as rows; an interrupted making goes on from its last shard.
 
@@ -120,7 +131,7 @@ def make_retain(asking: Asking) -> dict[str, Any]:
     asked, left_out = _asked(asking)
     if not asked:
         raise InputError("--images: every picture in it is to be forgotten; give a folder with others")
-    stage = Stage(asking.out.with_name(f".{asking.out.name}.unfinished"), len(asked), SHARD)
+    stage = Stage(asking.out.with_name(f".{asking.out.name}.unfinished"), len(asked), SHARD, _Answered, _Left)
     maker = _Maker(asking, asked)
     if stage.missing():
         maker.load()

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from pydantic import BaseModel, Field
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState
@@ -17,6 +18,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from unsee import processes
 from unsee.data.example import Example
 from unsee.errors import InputError
+from unsee.strict import parse_json
+from unsee.typed import typed
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy, answer_scores
 
@@ -27,6 +30,18 @@ UNWATCHED = (
 
 
 STATE = "guard.safetensors"  # in a checkpoint: what the guard knew then
+
+
+class _Look(BaseModel):
+    step: int
+    watched: float
+
+
+class _Known(BaseModel):
+    """What a checkpoint holds of a guard, beside the weights."""
+
+    looks: list[_Look] = Field(min_length=1)
+    kept: int
 
 
 @dataclass(frozen=True)
@@ -119,17 +134,21 @@ class Watch(TrainerCallback):
         """Know again what was known at a checkpoint, whose weights the model has.
 
         Raises:
-            InputError: when the checkpoint was written without a guard.
+            InputError: when the checkpoint was written without a guard, or what the guard wrote is damaged.
         """
         path = checkpoint / STATE
         if not path.is_file():
             raise InputError(f"{checkpoint}: has no {STATE}, as it was written without a guard; resume without one")
-        with safe_open(path, framework="pt") as stored:
-            known = json.loads(stored.metadata()["guard"])
-            weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 -- it is no dictionary
-        self.looks = known["looks"]
+        try:
+            with safe_open(path, framework="pt") as stored:
+                header = parse_json((stored.metadata() or {})["guard"], "its header")
+                weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 -- no dictionary
+            known = typed(header, _Known, "its header")
+        except (SafetensorError, KeyError, InputError) as error:
+            raise InputError(f"{path}: not what a guard wrote ({error}); remove {checkpoint}") from error
+        self.looks = [look.model_dump() for look in known.looks]
         self.start = self.looks[0]["watched"]
-        self._good = (known["kept"], weights or self._moving())
+        self._good = (known.kept, weights or self._moving())
 
     def _moving(self) -> dict[str, Tensor]:
         """A copy of the weights that may move, off the accelerator."""

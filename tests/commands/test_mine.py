@@ -240,8 +240,8 @@ def test_import_skips_pictures_that_are_not_there_and_refuses_a_wrong_folder(fol
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"positive": "x"}, "positive is 'x' where a number"),
-        ({"positive": 3, "negative": 2, "sentence": 2.5}, "unit is None"),
+        ({"positive": "x"}, "positive: input should be a valid number, not 'x'"),
+        ({"positive": 3, "negative": 2, "sentence": 2.5}, "unit: field required"),
     ],
 )
 def test_a_file_of_thresholds_is_blamed_for_what_is_wrong_first(

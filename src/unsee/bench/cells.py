@@ -19,16 +19,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from pydantic import BaseModel
+
 from unsee import progress
 from unsee.bench.grids import Configuration, configuration
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
 from unsee.evaluate import measure_all
-from unsee.files import read_json, write_json
+from unsee.files import write_json
 from unsee.methods import find
 from unsee.parallel import Job
 from unsee.records import Record, read_records
 from unsee.scores import score
+from unsee.typed import read_typed
 from unsee.vlm import LoadedModel
 from unsee.world.world import Request, World
 
@@ -59,6 +62,18 @@ class Setting:
         return asdict(self)
 
 
+class Found(BaseModel):
+    """What the `scores.json` of a cell holds."""
+
+    scores: dict[str, dict[str, int | float | None]]  # by probe
+    failed: str | None = None
+    cpu_seconds: float | None = None
+    train_seconds: float | None = None
+    measure_seconds: float | None = None
+    moved: float | None = None
+    mask_density: float | None = None
+
+
 @dataclass(frozen=True)
 class Cell:
     """What is measured, and where that goes."""
@@ -78,8 +93,8 @@ class Cell:
     @property
     def scores(self) -> dict[str, Any]:
         """What was found, and `failed` with a sentence where the training broke."""
-        found: dict[str, Any] = read_json(self.folder / SCORES)
-        return found
+        found: Found = read_typed(self.folder / SCORES, Found, strict=True)
+        return found.model_dump(exclude_unset=True)
 
     def records(self) -> dict[str, list[Record]]:
         """The records of each probe; empty where the training broke."""

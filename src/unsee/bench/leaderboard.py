@@ -10,16 +10,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from unsee.bench import cells, select
 from unsee.bench.cells import Cell, Setting, Subject, cell
 from unsee.bench.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
 from unsee.bench.grids import rows as make_rows
 from unsee.criteria import role_of, share_right
 from unsee.errors import InputError
-from unsee.files import read_json, write_json
+from unsee.files import write_json
 from unsee.lock import is_free, locked
 from unsee.methods import METHODS
 from unsee.parallel import run_all
+from unsee.typed import read_typed
 from unsee.world import World
 from unsee.world.models import WorldModels, prepare
 from unsee.world.world import Request
@@ -176,6 +179,13 @@ def _carried_out(plan: Plan) -> Outcome:
     return _outcome(plan, selected, chosen, noise)
 
 
+class _Held(BaseModel):
+    """What all of a bench has in common."""
+
+    people: int
+    request: str
+
+
 def check_out(plan: Plan) -> None:
     """InputError unless the folder is free or a bench's own already; other rows and seeds may join later."""
     mark = plan.out / MARK
@@ -185,8 +195,8 @@ def check_out(plan: Plan) -> None:
         raise InputError(f"--out {plan.out} holds other files; give a folder that does not exist yet, or a bench's own")
     described = plan.to_dict()
     if mark.is_file():
-        held = read_json(mark)
-        for key in ("people", "request"):
+        held = read_typed(mark, _Held, strict=True).model_dump()
+        for key in held:
             if held[key] != described[key]:
                 raise InputError(
                     f"--out {plan.out} holds a bench with {key} {held[key]}, not {described[key]}; give another folder"

@@ -14,14 +14,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl, read_json, read_jsonl
+from unsee.files import numbered_jsonl
+from unsee.hallucination.mined import read_mined
 from unsee.hallucination.selection import Thresholds
-from unsee.hallucination.spans import UNITS, Unit
+from unsee.hallucination.spans import Unit
+from unsee.typed import read_typed
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Labels = Mapping[tuple[str, str], bool]  # (image, phrase in lower case) -> whether it is there
@@ -55,31 +58,31 @@ class Scored:
         return real, invented
 
 
+class _Described(BaseModel):
+    """What `stage.json` says of scores, as far as it is needed."""
+
+    unit: Unit
+
+
 def read_scored(run: Path, stage: str = "relevance") -> Scored:
     """The scores of a mining run, as far as it has come.
 
     Raises:
-        InputError: there are no scores.
+        InputError: there are no scores, or a file of the run is not as mining wrote it.
     """
     how = run / stage / "stage.json"
     if not how.is_file():
         raise InputError(
             f"{run}: holds no scores ({stage}/stage.json); give the --out of an unsee mine that has scored"
         )
-    described = read_json(how)
-    unit = described.get("unit") if isinstance(described, dict) else None
-    if unit not in UNITS:
-        raise InputError(f"{how}: unit is {unit!r}; it is one of {', '.join(UNITS)}")
+    unit = read_typed(how, _Described).unit
     captions = []
-    for path in sorted((run / stage).glob("*.jsonl")):
-        for named, scored in zip(read_jsonl(run / "phrases" / path.name), read_jsonl(path), strict=True):
-            if "skipped" not in scored:
-                texts = [phrase["text"] for phrase in named["phrases"]]
-                told = zip(texts, scored["scores"], strict=True)
-                captions.append((str(scored["image"]), [(text, score) for text, score in told if score is not None]))
+    for _, named, scored in read_mined(run, stage):
+        told = zip(named["phrases"], scored["scores"], strict=True)
+        captions.append((scored["image"], [(phrase["text"], score) for phrase, score in told if score is not None]))
     if not any(phrases for _, phrases in captions):
         raise InputError(f"{run}: no phrase has been scored yet")
-    return Scored(cast(Unit, unit), captions)
+    return Scored(unit, captions)
 
 
 def read_labels(path: Path) -> dict[tuple[str, str], bool]:

@@ -24,6 +24,7 @@ from unsee.files import write_json, write_jsonl
 from unsee.hallucination.captioning import Captioning
 from unsee.hallucination.captions import passed_over, pictures_in, read_captions
 from unsee.hallucination.extraction import Extracting
+from unsee.hallucination.mined import KINDS, Left, check_rows
 from unsee.hallucination.options import Mining
 from unsee.hallucination.phrases import Phrase
 from unsee.hallucination.relevance import Scoring
@@ -62,8 +63,7 @@ class _Run:
             first = mining.images / self._sources[0].image
             raise InputError(f"{mining.captions}: none of its pictures is in --images {mining.images}, such as {first}")
         self._captions, self._phrases, self._relevance, self._relevance2 = (
-            Stage(mining.out / name, len(self._sources), mining.shard_size)
-            for name in ("captions", "phrases", "relevance", "relevance2")
+            Stage(mining.out / name, len(self._sources), mining.shard_size, kind, Left) for name, kind in KINDS.items()
         )
 
     def finish(self) -> dict[str, Any]:
@@ -94,12 +94,16 @@ class _Run:
         skipped: list[Row] = []
         rows: list[CaptionRow] = []
         seconds = iter(self._relevance2) if second else None
-        for said, named, scored in zip(self._captions, self._phrases, self._relevance, strict=True):
+        stages = zip(self._captions, self._phrases, self._relevance, strict=True)
+        for number, (said, named, scored) in enumerate(stages, start=1):
             again = next(seconds) if seconds else None
             why = next((row["skipped"] for row in (scored, again) if row and "skipped" in row), None)
             if why is not None:
                 skipped.append({"image": said["image"], "reason": why})
                 continue
+            for row in (scored, again):
+                if row is not None:
+                    check_rows(said, named, row, f"{mining.out}, picture {number}")
             counts["truncated"] += bool(said.get("truncated"))
             told = _scored(named["phrases"], scored["scores"], again["scores"] if again else scored["scores"])
             phrases, scores = [phrase for phrase, _, _ in told], [score for _, score, _ in told]

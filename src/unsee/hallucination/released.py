@@ -21,8 +21,9 @@ import numpy as np
 
 from unsee.data.paths import placed
 from unsee.errors import InputError
-from unsee.files import read_json, read_jsonl, read_text, write_bytes, write_json, write_text
+from unsee.files import read_json, read_text, write_bytes, write_json, write_text
 from unsee.hallucination.captions import PROMPT, SEPARATOR, check_whole, read_captions
+from unsee.hallucination.mined import read_mined
 from unsee.hallucination.object_arrays import read_ragged
 from unsee.hallucination.phrases import Phrase, locate
 from unsee.hallucination.selection import Conflict, Thresholds, around, select
@@ -171,14 +172,10 @@ def _is(value: Any, kind: Any) -> bool:
 
 def captions_of(run: Path) -> Iterator[tuple[str, str, list[tuple[int, int, float]]]]:
     """Image, caption, and start, end and score of each phrase, from a mining; skipped pictures are left out."""
-    for path in sorted((run / "relevance").glob("*.jsonl")):
-        stages = (read_jsonl(run / stage / path.name) for stage in ("captions", "phrases", "relevance"))
-        for said, named, scored in zip(*stages, strict=True):
-            if "skipped" not in scored:
-                places = [(phrase["start"], phrase["end"]) for phrase in named["phrases"]]
-                told = zip(places, scored["scores"], strict=True)
-                found = [(*place, score) for place, score in told if score is not None]
-                yield said["image"], said["caption"], found
+    for said, named, scored in read_mined(run):
+        places = [(phrase["start"], phrase["end"]) for phrase in named["phrases"]]
+        told = zip(places, scored["scores"], strict=True)
+        yield said["image"], said["caption"], [(*place, score) for place, score in told if score is not None]
 
 
 def write_released(folder: Path, captions: Iterable[tuple[str, str, Sequence[tuple[int, int, float]]]]) -> None:

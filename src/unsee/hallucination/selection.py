@@ -21,16 +21,19 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, get_args
+
+from pydantic import BaseModel
 
 from unsee.errors import InputError, did_you_mean
-from unsee.files import read_json, write_json
+from unsee.files import write_json
 from unsee.hallucination.phrases import Phrase
-from unsee.hallucination.spans import ROLES, UNITS, Role, Sentence, Span, Unit
+from unsee.hallucination.spans import ROLES, Role, Sentence, Span, Unit
+from unsee.typed import read_typed
 
 Conflict = Literal["narrow", "drop", "positive", "negative", "both"]
 CONFLICTS: tuple[Conflict, ...] = get_args(Conflict)
@@ -169,30 +172,25 @@ def agreed(first: Sequence[Role | None], second: Sequence[Role | None]) -> list[
     return [one if one == other else None for one, other in zip(first, second, strict=True)]
 
 
+class _Stored(BaseModel):
+    """What a file of thresholds holds, beside what says how they came about."""
+
+    positive: float
+    negative: float
+    sentence: float
+    lowest: float | None = None
+    unit: Unit
+
+
 def read_thresholds(path: Path) -> Thresholds:
     """Thresholds as `write_thresholds` writes them.
 
     Raises:
         InputError: the file cannot be read, or a threshold is missing or no number.
     """
-    values = read_json(path)
-    if not isinstance(values, dict):
-        raise InputError(f"{path}: {type(values).__name__} where an object with positive, negative and sentence is due")
-    number: Callable[[str], float] = lambda key: _number(values.get(key), f"{path}: {key}")  # noqa: E731
-    positive, negative, sentence = number("positive"), number("negative"), number("sentence")
-    lowest = None if values.get("lowest") is None else number("lowest")
-    unit = values.get("unit")
-    if unit not in UNITS:
-        raise InputError(f"{path}: unit is {unit!r}; it is one of {', '.join(UNITS)}")
-    return Thresholds(positive, negative, sentence, lowest, cast(Unit, unit))
+    return Thresholds(**read_typed(path, _Stored, strict=True).model_dump())
 
 
 def write_thresholds(path: Path, thresholds: Thresholds, **how: Any) -> None:
     """Write thresholds, with whatever says how they came about."""
     write_json(path, {**asdict(thresholds), **how})
-
-
-def _number(value: Any, where: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"{where} is {value!r} where a number is expected")
-    return float(value)

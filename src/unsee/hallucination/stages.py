@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.files import read_json, read_jsonl, write_json, write_jsonl
+from unsee.files import write_json, write_jsonl
 from unsee.progress import Steps
+from unsee.typed import read_typed, read_typed_rows
 
 Row = dict[str, Any]
 
@@ -29,11 +30,15 @@ class Stage:
         folder: of the stage.
         rows: how many it has in all.
         shard_size: rows a shard.
+        kind: of its rows, as a type that pydantic understands.
+        left_out: likewise of those rows that say why they were `skipped`.
     """
 
     folder: Path
     rows: int
     shard_size: int
+    kind: Any
+    left_out: Any
 
     def run(
         self, how: Mapping[str, Any], work: Callable[[int, int], Iterable[Row]], doing: str, unfit: Sequence[str] = ()
@@ -70,7 +75,7 @@ class Stage:
     def read(self, start: int, end: int) -> list[Row]:
         """The rows of one shard."""
         path = self.folder / f"{start // self.shard_size:05d}.jsonl"
-        rows = read_jsonl(path)
+        rows = read_typed_rows(path, self.kind, self.left_out)
         if len(rows) != end - start:
             raise InputError(f"{path}: {len(rows)} rows where {end - start} are due; remove the file to make it again")
         return rows
@@ -98,8 +103,7 @@ class Stage:
                 raise InputError(f"{self.folder} holds rows but no stage.json; give another --out")
             write_json(path, wanted)
             return
-        stored = read_json(path)
-        stored = stored if isinstance(stored, dict) else {}
+        stored = read_typed(path, dict[str, Any])
         key = next((key for key in [*wanted, *stored] if stored.get(key) != wanted.get(key)), None)
         if key is not None:
             names = " and ".join([self.folder.name, *unfit])

@@ -19,14 +19,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
+from pydantic import BaseModel, ConfigDict
 from transformers import LlavaProcessor
 
 from unsee.data import Benchmark, Example, digest
 from unsee.data.benchmarks.clear import NAME_QUESTIONS, load_clear
 from unsee.data.benchmarks.sets import one_of
 from unsee.errors import InputError
-from unsee.files import read_json
 from unsee.parallel import Job, run_all
+from unsee.typed import read_typed
 from unsee.world import models
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.export import MARK
@@ -93,19 +94,34 @@ def train_job(folder: str, split: str, request: str, encoder: str, name: str, pl
     shutil.rmtree(checkpoints, ignore_errors=True)
 
 
+class _Arguments(BaseModel):
+    """Those of `World`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int
+    people: int
+    photos: int
+    held_out_photos: int
+
+
+class _Mark(BaseModel):
+    """What `unsee world export` says of a folder."""
+
+    layout: str
+    world: _Arguments
+
+
 def exported_world(folder: Path) -> World:
     """The world that a folder was exported from.
 
     Raises:
         InputError: when it was not, or in another layout than that of CLEAR.
     """
-    mark = read_json(folder / MARK) if (folder / MARK).is_file() else None
-    if not isinstance(mark, dict) or mark.get("layout") != "clear" or not isinstance(mark.get("world"), dict):
+    mark = read_typed(folder / MARK, _Mark, strict=True) if (folder / MARK).is_file() else None
+    if mark is None or mark.layout != "clear":
         raise InputError(f"{folder}: no world in the layout of CLEAR; unsee world export --layout clear writes one")
-    try:
-        return World(**mark["world"])
-    except TypeError as error:
-        raise InputError(f"{folder / MARK}: not what unsee world export wrote ({error})") from None
+    return World(**mark.world.model_dump())
 
 
 def training_rows(folder: Path, world: World, split: str, request: str) -> dict[str, list[Example]]:
