@@ -113,7 +113,7 @@ def test_the_page_makes_thumbnails_of_what_it_shows(monkeypatch: pytest.MonkeyPa
     )
     assert not made
     page = assemble.illustrated(report, [probe])
-    assert MOST_PER_PROBE <= len(made) <= MOST_PER_PROBE + 2  # two more may illustrate what happened
+    assert MOST_PER_PROBE <= len(made) <= MOST_PER_PROBE + 12  # a dozen more may be drawn to be read first
     assert sum(answer.photo is not None for answer in page.answers) == len(made)
     assert len(page.answers) == 500
 

@@ -244,6 +244,28 @@ def test_answers_are_judged_by_what_the_request_hopes() -> None:
     assert classes("retain_vqa", {**right, "base": False, "m": False}) == ["plain", "plain", "plain"]
 
 
+def test_on_paper_stand_a_dozen_answers_and_nothing_is_unfolded() -> None:
+    html = render(full())
+    printed = html[html.index("@media print") : html.index("@media (prefers-reduced-motion")]
+    assert re.search(r"\.screen[^{}]*\{display:none\}", printed)
+    browser = html[html.index('<section class="screen"') :]
+    assert "data-p=" not in html.replace(browser, "")
+    assert "beforeprint" not in html
+
+
+def test_every_question_tells_the_filter_how_it_went_wrong() -> None:
+    said = {"base": "x", "m": "y"}
+    answers = [
+        Answer(probe=probe, subject="s", question="q", expected="e", said=said, correct={"base": True, "m": right})
+        for probe in ("forget_vqa", "retain_vqa")
+        for right in (True, False)
+    ]
+    page = Page(render(judged([0.1, 0.9]).model_copy(update={"answers": answers})))
+    assert [a["data-k"] for _, a in page.tags if "data-k" in a] == ["still said", "", "", "lost"]
+    assert {a["data-show"] for a in page.all("a") if "data-show" in a} == {"still said", "lost"}
+    assert {"still said", "lost", "wrong"} <= {a["value"] for a in page.all("option")}
+
+
 def test_photos_are_in_the_page() -> None:
     uri = photo_data_uri(picture())
     assert {attributes["src"] for attributes in Page(render(full())).all("img")} == {uri}

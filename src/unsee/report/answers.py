@@ -1,14 +1,17 @@
-"""The answers, arranged for reading: by person and photograph, and two of them as an example."""
+"""The answers, arranged for reading: by person and photograph, and which of them went wrong."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Literal
 
 from unsee.report.contents import Answer, ProbeInfo, Report, Subject
-from unsee.report.verdict import Tone, verdict
+from unsee.report.verdict import Tone
 
 MOST_PER_PROBE = 60  # answers on the page; a run may have thousands, and they are all in its records
+
+Failure = Literal["still said", "lost", ""]
 
 
 @dataclass
@@ -51,71 +54,58 @@ def people(report: Report) -> list[Person]:
 
 
 def shown(report: Report) -> list[Answer]:
-    """At most `MOST_PER_PROBE` answers of each probe, taken in turn from its subjects."""
-    rank: Counter[tuple[str, str | None]] = Counter()
-    turns: dict[str, list[tuple[int, int]]] = {}
+    """At most `MOST_PER_PROBE` answers of each probe, taken in turn from its subjects: those that went wrong, then
+    others. At least half of the room is for the others."""
+    rank: Counter[tuple[str, str | None, bool]] = Counter()
+    turns: dict[str, dict[bool, list[tuple[int, int]]]] = {}
     for i, answer in enumerate(report.answers):
-        turns.setdefault(answer.probe, []).append((rank[answer.probe, answer.subject], i))
-        rank[answer.probe, answer.subject] += 1
-    kept = sorted(i for probe in turns.values() for _, i in sorted(probe)[:MOST_PER_PROBE])
-    return [report.answers[i] for i in kept]
+        wrong = bool(kind_of_failure(report, answer))
+        place = answer.probe, answer.subject, wrong
+        turns.setdefault(answer.probe, {True: [], False: []})[wrong].append((rank[place], i))
+        rank[place] += 1
+    kept: list[int] = []
+    for probe in turns.values():
+        wrong_ones, others = sorted(probe[True]), sorted(probe[False])
+        half = MOST_PER_PROBE // 2
+        chosen = [*wrong_ones[:half], *others[:half], *wrong_ones[half:], *others[half:]][:MOST_PER_PROBE]
+        kept += [i for _, i in chosen]
+    return [report.answers[i] for i in sorted(kept)]
+
+
+def left_out(report: Report) -> tuple[int, int]:
+    """How many answers the page does not show, and how many of these went wrong."""
+    kept = {id(answer) for answer in shown(report)}
+    others = [answer for answer in report.answers if id(answer) not in kept]
+    return len(others), sum(bool(kind_of_failure(report, answer)) for answer in others)
+
+
+def judged_by(report: Report, answer: Answer, model: str) -> bool | None:
+    """What the answer of a method is judged by: whether it was to go (True) or to stay (False).
+
+    None where it is not judged: base and gold, what base did not know, and where nobody said what is hoped for.
+    """
+    base = next((name for name, one in report.models.items() if one.role == "base"), None)
+    if model not in answer.correct or report.models[model].role != "method":
+        return None
+    if base in answer.correct and not answer.correct[base]:
+        return None
+    return next(probe.forget for probe in report.probes if probe.name == answer.probe)
 
 
 def answer_tone(report: Report, answer: Answer, model: str) -> Tone:
-    """Whether this answer is what the request hopes for.
-
-    Base and gold are not judged, nor what base did not know, nor where nobody said what is hoped for.
-    """
-    base = next((name for name, one in report.models.items() if one.role == "base"), None)
-    if model not in answer.correct:
-        return "plain"
-    if report.models[model].role != "method" or (base in answer.correct and not answer.correct[base]):
-        return "plain"
-    forget = next(probe.forget for probe in report.probes if probe.name == answer.probe)
+    """Whether this answer is what the request hopes for; plain where it is not judged."""
+    forget = judged_by(report, answer, model)
     if forget is None:
         return "plain"
-    if answer.correct.get(model):
+    if answer.correct[model]:
         return "bad" if forget else "good"
     if forget and report.models[model].collapsed:
         return "plain"
     return "good" if forget else "bad"
 
 
-@dataclass(frozen=True)
-class Example:
-    """One question as it was answered before, by gold, and by one method."""
-
-    answer: Answer
-    probe: ProbeInfo
-    models: list[str]
-
-
-def examples(report: Report) -> list[Example]:
-    """At most two answers that show what happened: one that went as the request hopes, and one that stayed.
-
-    The first is about a subject that the request names and was right before; the second, where there is one, is about
-    the same subject and was to stay (the facts in words of a visual request). They illustrate and prove nothing.
-    """
-    base = next((name for name, model in report.models.items() if model.role == "base"), None)
-    gold = [name for name, model in report.models.items() if model.role == "gold"]
-    best = min(report.methods, key=lambda name: not verdict(report, name).success, default=None)
-    if base is None or best is None:
-        return []
-    models = [base, *gold, best]
-    fitting = [
-        Example(answer, probe, models)
-        for answer in report.answers
-        for probe in report.probes
-        if probe.name == answer.probe
-        and set(models) <= set(answer.said) & set(answer.correct)
-        and answer.correct[base]
-        and probe.forget is not None
-        and answer.correct[best] != probe.forget
-        and not (probe.forget and any(answer.correct[name] for name in gold))
-    ]
-    gone = next((one for one in fitting if one.probe.forget), None)
-    if gone is None:
-        return []
-    stays = [one for one in fitting if not one.probe.forget]
-    same = [one for one in stays if one.answer.subject == gone.answer.subject]
-    return [gone, *(same or stays)[:1]]
+def kind_of_failure(report: Report, answer: Answer) -> Failure:
+    """How a question went wrong for some method: its answer should have gone, or should have stayed; "" for neither."""
+    if not any(answer_tone(report, answer, name) == "bad" for name in report.methods):
+        return ""
+    return "still said" if next(probe.forget for probe in report.probes if probe.name == answer.probe) else "lost"

@@ -23,6 +23,7 @@ from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, Prob
 from unsee.report.inventions import inventions
 from unsee.report.page import render
 from unsee.report.photo import photo_data_uri
+from unsee.report.sample import dozen
 from unsee.report.titles import title
 from unsee.run import Run
 from unsee.watch import UNWATCHED
@@ -166,7 +167,9 @@ def illustrated(report: Report, probes: Sequence[Probe]) -> Report:
         report: whose answers are those of `answers`, in their order.
         probes: that it was asked.
     """
-    shown = {id(answer) for answer in [*arranged.shown(report), *(one.answer for one in arranged.examples(report))]}
+    shown = {
+        id(answer) for answer in [*arranged.shown(report), *(one for group in dozen(report) for one in group.answers)]
+    }
     asked = [example for probe in probes for example in probe.examples]
     photos: dict[Any, str] = {}
     found = [

@@ -14,7 +14,7 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from unsee.report import answers, view, wording
+from unsee.report import answers, sample, view, wording
 from unsee.report.contents import Report
 from unsee.report.inventing import checked
 from unsee.report.judging import share_of
@@ -35,15 +35,18 @@ def render(report: Report) -> str:
         report=report,
         headline=headline(report),
         standings=view.standings(report),
-        examples=answers.examples(report),
+        dozen=sample.dozen(report),
+        sample_seed=sample.SEED,
         plots=view.forget_retain_plots(report),
         panels=view.curve_panels(report),
         people=answers.people(report),
-        answers_left_out=len(report.answers) - len(answers.shown(report)),
+        left_out=answers.left_out(report),
+        failure_of=partial(answers.kind_of_failure, report),
         checked=checked(report),
         checks_of=partial(view.checks_of, report),
         judged_of=partial(view.judged_of, report),
         probabilities=view.has_probabilities(report),
+        probe_of={probe.name: probe for probe in report.probes},
         probe_index={probe.name: i for i, probe in enumerate(report.probes)},
         method_index={name: i for i, name in enumerate(report.methods)},
         counts=partial(view.counts, report),

@@ -1,0 +1,91 @@
+"""A dozen answers to read first: of each kind of failure a few, and a sample that nobody chose."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import chain, zip_longest
+from random import Random
+from typing import NamedTuple
+
+from unsee.report.answers import answer_tone, judged_by, kind_of_failure
+from unsee.report.contents import Answer, Report
+
+DOZEN = 12
+FAILURES = 3  # of each kind
+SEED = 0  # of what is drawn, whatever the run's
+
+
+class Count(NamedTuple):
+    """Of one method, how many questions went wrong."""
+
+    label: str
+    wrong: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Some answers of one kind."""
+
+    kind: str  # "still said" or "lost", as `kind_of_failure` has it, or "sample"
+    answers: list[Answer]
+    total: int  # of this kind
+    judged: int = 0  # questions that could have ended so
+    of_methods: tuple[Count, ...] = ()
+
+
+def dozen(report: Report) -> list[Group]:
+    """What should have gone and is still said, what should have stayed and is lost, and a fair sample.
+
+    Kinds of failure that no question could show are left out. The sample is drawn without a look at how its answers
+    went; failures are drawn from those that are not in it, where these are enough.
+    """
+    counts = {"still said": _counts(report, forget=True), "lost": _counts(report, forget=False)}
+    wrong = {kind: [answer for answer in report.answers if kind_of_failure(report, answer) == kind] for kind in counts}
+    room = DOZEN - sum(min(FAILURES, len(answers)) for answers in wrong.values())
+    fair = sample(report.answers, room)
+    drawn = {id(answer) for answer in fair}
+    groups = [
+        Group(kind, sample(_others_first(wrong[kind], drawn), FAILURES), len(wrong[kind]), judged, of_methods)
+        for kind, (judged, of_methods) in counts.items()
+        if judged
+    ]
+    return [*groups, Group("sample", fair, len(report.answers))]
+
+
+def sample(answers: Sequence[Answer], most: int, seed: int = SEED) -> list[Answer]:
+    """At most so many answers, drawn over people: everybody once in a random order, then everybody again.
+
+    Args:
+        answers: of whom or what; each that names no subject counts as one of its own.
+        most: how many.
+        seed: the same answers and seed give the same sample.
+    """
+    draw = Random(seed)
+    people: dict[object, list[Answer]] = {}
+    for index, answer in enumerate(answers):
+        people.setdefault(index if answer.subject is None else answer.subject, []).append(answer)
+    rows = list(people.values())
+    draw.shuffle(rows)
+    for row in rows:
+        draw.shuffle(row)
+    turns = chain.from_iterable(zip_longest(*rows))
+    return [answer for answer in turns if answer is not None][:most]
+
+
+def _others_first(answers: Sequence[Answer], drawn: Collection[int]) -> Sequence[Answer]:
+    """Those that are not in the sample already, unless that leaves too few."""
+    others = [answer for answer in answers if id(answer) not in drawn]
+    return others if len(others) >= FAILURES else answers
+
+
+def _counts(report: Report, *, forget: bool) -> tuple[int, tuple[Count, ...]]:
+    """How many questions are judged by what was to go or to stay, and of each method how many went wrong."""
+    counts, judged = [], set[int]()
+    for name, model in report.methods.items():
+        asked = [answer for answer in report.answers if judged_by(report, answer, name) is forget]
+        judged |= {id(answer) for answer in asked}
+        wrong = sum(answer_tone(report, answer, name) == "bad" for answer in asked)
+        counts.append(Count(model.label, wrong, len(asked)))
+    return len(judged), tuple(counts)
