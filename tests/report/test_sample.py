@@ -53,6 +53,14 @@ def test_what_went_wrong_comes_first_with_its_numbers() -> None:
     assert "M: 40 of 200" in words  # of those that should have stayed
 
 
+def test_what_gold_guesses_right_stands_beside_what_methods_still_say() -> None:
+    page = judged([0.1, 0.9])
+    answers = [asked("forget_vqa", f"p{i}", 0, right=i < 5) for i in range(20)]
+    answers = [one.model_copy(update={"correct": {**one.correct, "gold": i > 16}}) for i, one in enumerate(answers)]
+    words = Page(render(page.model_copy(update={"answers": answers}))).words
+    assert "GOLD: 3 of 20, M: 5 of 20." in words
+
+
 def test_a_page_without_failures_says_so_and_shows_a_dozen_all_the_same() -> None:
     groups = dozen(report([asked("forget_vqa", f"p{i}", 0, right=False) for i in range(30)]))
     assert [(group.kind, group.total, len(group.answers)) for group in groups] == [

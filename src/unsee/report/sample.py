@@ -17,7 +17,7 @@ SEED = 0  # of what is drawn, whatever the run's
 
 
 class Count(NamedTuple):
-    """Of one method, how many questions went wrong."""
+    """Of one model, how many questions went wrong."""
 
     label: str
     wrong: int
@@ -32,7 +32,7 @@ class Group:
     answers: list[Answer]
     total: int  # of this kind
     judged: int = 0  # questions that could have ended so
-    of_methods: tuple[Count, ...] = ()
+    of_models: tuple[Count, ...] = ()
 
 
 def dozen(report: Report) -> list[Group]:
@@ -47,8 +47,8 @@ def dozen(report: Report) -> list[Group]:
     fair = sample(report.answers, room)
     drawn = {id(answer) for answer in fair}
     groups = [
-        Group(kind, sample(_others_first(wrong[kind], drawn), FAILURES), len(wrong[kind]), judged, of_methods)
-        for kind, (judged, of_methods) in counts.items()
+        Group(kind, sample(_others_first(wrong[kind], drawn), FAILURES), len(wrong[kind]), judged, of_models)
+        for kind, (judged, of_models) in counts.items()
         if judged
     ]
     return [*groups, Group("sample", fair, len(report.answers))]
@@ -81,11 +81,18 @@ def _others_first(answers: Sequence[Answer], drawn: Collection[int]) -> Sequence
 
 
 def _counts(report: Report, *, forget: bool) -> tuple[int, tuple[Count, ...]]:
-    """How many questions are judged by what was to go or to stay, and of each method how many went wrong."""
-    counts, judged = [], set[int]()
+    """How many questions are judged by what was to go or to stay, and of each method how many went wrong.
+
+    Gold goes first where something was to go: what it gets right without having learned it is no failure of others.
+    """
+    counts, judged = [], dict[int, Answer]()
     for name, model in report.methods.items():
         asked = [answer for answer in report.answers if judged_by(report, answer, name) is forget]
-        judged |= {id(answer) for answer in asked}
+        judged |= {id(answer): answer for answer in asked}
         wrong = sum(answer_tone(report, answer, name) == "bad" for answer in asked)
         counts.append(Count(model.label, wrong, len(asked)))
+    gold = next((name for name, model in report.models.items() if model.role == "gold"), None)
+    if forget and gold is not None:
+        guessed = [answer.correct[gold] for answer in judged.values() if gold in answer.correct]
+        counts.insert(0, Count(report.models[gold].label, sum(guessed), len(guessed)))
     return len(judged), tuple(counts)
