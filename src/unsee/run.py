@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from transformers import set_seed
 
 from unsee import processes, progress
@@ -84,6 +84,13 @@ class Scores(Facts):
     seconds: dict[str, float]
     trained_on: list[str]
     unreadable: dict[str, list[dict[str, Any]]] = {}
+
+    @field_validator("models")
+    @classmethod
+    def _with_base(cls, models: dict[str, Any]) -> dict[str, Any]:
+        if "base" not in models or len(models) < 2:
+            raise ValueError("holds the scores of base and of the unlearned model")
+        return models
 
 
 @dataclass(frozen=True)
