@@ -19,6 +19,7 @@ from unsee import __version__, processes
 from unsee.commands import (
     bench,
     benchmark,
+    compare,
     data,
     demo,
     doctor,
@@ -80,6 +81,7 @@ app.command(epilog=unlearn.EXAMPLES)(unlearn.unlearn)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=bench.EXAMPLES)(bench.bench)
 app.command(epilog=report.EXAMPLES)(report.report)
+app.command(epilog=compare.EXAMPLES)(compare.compare)
 app.command(epilog=methods.EXAMPLES)(methods.methods)
 app.command(epilog=settings.EXAMPLES)(settings.settings)
 app.command(epilog=doctor.EXAMPLES)(doctor.doctor)

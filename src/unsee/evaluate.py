@@ -17,6 +17,7 @@ import torch
 from unsee import processes
 from unsee.data.example import Example, Probe
 from unsee.data.lettered import lettered
+from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.files import write_jsonl
 from unsee.metrics.answers import exact_match
@@ -136,6 +137,7 @@ def _record(
         chosen=chosen,
         objects=example.objects,
         truncated=said.truncated,
+        image=image_hash(example.image),
     )
 
 

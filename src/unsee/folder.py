@@ -9,8 +9,11 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from unsee import __version__
 from unsee.data import Benchmark, digest
@@ -19,14 +22,15 @@ from unsee.files import read_text, write_json, write_text
 from unsee.lock import is_free, locked
 from unsee.settings import SOURCES, Settings
 from unsee.strict import dump_yaml, parse_yaml
+from unsee.typed import typed
 from unsee.vlm import LoadedModel
-from unsee.vlm.reference import weights_digest
+from unsee.vlm.reference import start_digest
 
 # What a run writes, and `--overwrite` takes away.
 OWN = ("records", "checkpoints", "model", "scores.json", "report.html")
 LONGEST_NAME = 255  # bytes of a file name on the file systems in use
 FAILED = "failed.json"  # why a run ended that may be followed by another one in the same folder
-MAY_DIFFER = ("eval_batch_size", "save_steps", "keep_checkpoints")  # when a run goes on: they change no outcome
+MAY_DIFFER = ("eval_batch_size", "save_steps", "keep_checkpoints", "gold")  # when a run goes on: they change no outcome
 OF_RECORDS = ("dtype", "quantize", "max_new_tokens")  # what records depend on, beside the model and the probes
 DEMO = "demo.yaml"  # which demo a folder holds
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")
@@ -113,7 +117,7 @@ def start_folder(
     make again stay when the other one failed.
     """
     hashes = {
-        "model": weights_digest(loaded.model),
+        "model": start_digest(loaded.model),
         "forget": digest(benchmark.forget),
         "retain": digest(benchmark.retain),
         "preserve": digest(benchmark.preserve),
@@ -133,6 +137,35 @@ def start_folder(
     content = {"settings": kept, "versions": versions, "hashes": hashes}
     write_text(folder / "run.yaml", dump_yaml(content))
     (folder / FAILED).unlink(missing_ok=True)  # last: whoever is killed before starts with the same again
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the records of a run's base depend on."""
+
+    model: str  # digest of its weights
+    probes: dict[str, str]  # by name, digest of the rows
+    settings: dict[str, Any]  # of `OF_RECORDS`
+    versions: dict[str, str]  # of this program and what it rests on
+
+
+def measured_in(folder: Path) -> Measured:
+    """What the base of a run was measured with, by its `run.yaml`.
+
+    Raises:
+        InputError: there is none, or it is not as a run wrote it.
+    """
+    stored, where = _stored(folder), str(folder / "run.yaml")
+    hashes, settings = typed(stored["hashes"], _Hashes, where), stored["settings"]
+    versions = typed(stored.get("versions", {}), dict[str, str], where)
+    return Measured(hashes.model, hashes.probes, {key: settings.get(key) for key in OF_RECORDS}, versions)
+
+
+class _Hashes(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    model: str
+    probes: dict[str, str]
 
 
 def abandon_folder(folder: Path) -> None:

@@ -44,6 +44,7 @@ class Record:
     chosen: str | None = None  # raw, what was said to the question with lettered options
     objects: tuple[str, ...] | None = None  # all that the picture shows; None: not known
     truncated: bool | None = None  # `said` was cut before its turn had ended; None: not known, as in older files
+    image: str | None = None  # sha256 of the picture that was shown; None: no picture, or not known, as in older files
 
     @property
     def whole_words(self) -> str:
@@ -59,7 +60,7 @@ class Record:
 
 _OPTIONAL = (
     *("paraphrased_log_probs", "paraphrased_tokens", "perturbed_log_probs", "perturbed_tokens"),
-    *("choices", "choice_log_probs", "choice_tokens", "chosen", "objects", "truncated"),
+    *("choices", "choice_log_probs", "choice_tokens", "chosen", "objects", "truncated", "image"),
 )
 _NOTHING = {"objects": (None,)}  # where an empty list says something: there is nothing to be seen
 

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,16 +33,19 @@ from unsee.evaluate import check_numbers, check_probe, measure_all
 from unsee.files import write_json
 from unsee.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
 from unsee.gate import check_preserved, gate_of
+from unsee.gold import GOLD, check_gold_model, check_gold_records, gold_records, known_gold
 from unsee.hallucination_check import check_objects
 from unsee.launch import check_launch
-from unsee.left_out import find_unreadable, rows_of, without
+from unsee.left_out import LeftOut, find_unreadable, rows_of, without
 from unsee.lock import locked
 from unsee.methods import build
 from unsee.methods.method import needs_of, without_retain
 from unsee.parts import PARTS
+from unsee.recalled import recall
 from unsee.records import Record, read_records
 from unsee.report.contents import Check, Condition, JudgedCheck, Score
 from unsee.settings import Settings, parse, read_yaml
+from unsee.taken_over import read_mark
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.typed import read_typed
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
@@ -52,6 +55,8 @@ from unsee.vlm.save import save
 from unsee.watch import Watch, watched
 
 Records = dict[str, list[Record]]  # by probe
+
+_PROBES_BY_ITSELF: dict[str, Role] = {"forget": "forget", "retain": "keep"}  # of a run that is given none
 
 
 class Facts(BaseModel):
@@ -102,6 +107,7 @@ class Run:
     benchmark: Benchmark
     records: dict[str, Records]  # "base" and the method
     scores: dict[str, Any]  # the content of scores.json
+    lost: Sequence[str] = ()  # why data could not be read again, a line each; the records hold what was asked
 
     @property
     def model(self) -> Path:
@@ -145,19 +151,15 @@ def unlearn(settings: Settings, base_records: Path | None = None, overwrite: boo
 
 
 def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Records, clock: Clock) -> Run:
-    """Measure the model of a run, and write the scores."""
-    gc.collect()  # trainers hold themselves and their model in circles
-    # Loaded anew although it was in memory a moment ago: what is measured is what lies in the folder.
-    loaded = load(
-        folder / "model",
-        dtype=settings.dtype,
-        quantize=settings.quantize,
-        trust_remote_code=settings.trust_remote_code,
-    )
-    unreadable = find_unreadable(benchmark, loaded.encoder)
-    benchmark, name = without(benchmark, unreadable), settings.method
-    after = clock("measure", lambda: _measure(folder, settings, benchmark, loaded, name))
-    found = {"base": base, name: after}
+    """Measure the model of a run, and gold where there is one, and write the scores."""
+    name = settings.method
+    after, unreadable = _measure_model(folder, settings, benchmark, clock)
+    benchmark = without(benchmark, unreadable)
+    found = {"base": base}
+    if known_gold(folder, settings):
+        gc.collect()  # gold comes in the place of the model
+        found[GOLD] = clock("measure gold", lambda: gold_records(folder, settings, benchmark.probes))
+    found[name] = after
     facts = read_typed(folder / "checkpoints" / "training.json", Facts).model_dump(exclude_unset=True)
     scores = {
         "method": name,
@@ -169,6 +171,21 @@ def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Reco
     }
     processes.once(lambda: write_json(folder / "scores.json", scores))
     return Run(folder, settings, benchmark, found, scores)
+
+
+def _measure_model(folder: Path, settings: Settings, benchmark: Benchmark, clock: Clock) -> tuple[Records, LeftOut]:
+    """What the model of a run says, and which captions it could not read."""
+    gc.collect()  # trainers hold themselves and their model in circles
+    # Loaded anew although it was in memory a moment ago: what is measured is what lies in the folder.
+    loaded = load(
+        folder / "model",
+        dtype=settings.dtype,
+        quantize=settings.quantize,
+        trust_remote_code=settings.trust_remote_code,
+    )
+    unreadable = find_unreadable(benchmark, loaded.encoder)
+    asked = without(benchmark, unreadable)
+    return clock("measure", lambda: _measure(folder, settings, asked, loaded, settings.method)), unreadable
 
 
 def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
@@ -190,8 +207,8 @@ def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
         for name, (source, role) in settings.every_probe.items()
     ]
     if not probes:
-        roles: dict[str, Role] = {"forget": "forget", "retain": "keep"}
-        probes = [Probe(name, sets[name], trained_on=True, role=role) for name, role in roles.items() if sets[name]]
+        asked = [(name, role) for name, role in _PROBES_BY_ITSELF.items() if sets[name]]
+        probes = [Probe(name, sets[name], trained_on=True, role=role) for name, role in asked]
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     check_objects(probes, settings.lexicon)
     method = build(settings.method, settings.hyper_parameters)
@@ -232,6 +249,8 @@ def load_model(settings: Settings) -> LoadedModel:
 
 def _start(folder: Path, settings: Settings, benchmark: Benchmark, overwrite: bool) -> tuple[LoadedModel, Benchmark]:
     """Check everything that was given; then, and not before, write to the folder. The model, and what it can read."""
+    check_gold_model(folder, settings, benchmark)
+    gc.collect()  # gold's memory is free before the model is loaded
     loaded = load_model(settings)
     unreadable = find_unreadable(benchmark, loaded.encoder)
     for role in ("forget", "retain", "preserve"):
@@ -242,6 +261,7 @@ def _start(folder: Path, settings: Settings, benchmark: Benchmark, overwrite: bo
         named = asked[probe.name][0] if probe.name in asked else probe.name
         check_probe(loaded.encoder, probe, named, settings.max_new_tokens, rows)
     benchmark = without(benchmark, unreadable)
+    check_gold_records(settings, benchmark.probes)
     processes.wait()  # until all have seen the folder as it was
     processes.once(lambda: start_folder(folder, settings, benchmark, loaded, overwrite))
     return loaded, benchmark
@@ -406,8 +426,10 @@ class Clock:
 def open_run(folder: Path) -> Run:
     """Read a finished run again, for a report.
 
+    Its data need not be where they were: what was asked and said is in its records; see `unsee.recalled`.
+
     Raises:
-        InputError: when the folder holds no finished run, or its data has moved.
+        InputError: when the folder holds no finished run.
     """
     if not os.path.isdir(folder):
         raise InputError(f"{folder}: no such folder; give one that unsee unlearn wrote")
@@ -416,23 +438,28 @@ def open_run(folder: Path) -> Run:
             raise InputError(
                 f"{folder}: holds no finished run ({name} is missing); give a folder that unsee unlearn wrote"
             )
-    settings = parse({**read_yaml(folder / "run.yaml"), "out": str(folder)}, str(folder / "run.yaml"))
+    stored = {**read_yaml(folder / "run.yaml"), "out": str(folder)}
+    if source := read_mark(folder / "records" / GOLD).get("source"):
+        stored["gold"] = source  # which may have been added later
+    settings = parse(stored, str(folder / "run.yaml"))
     scores = read_typed(folder / "scores.json", Scores).model_dump(exclude_unset=True)
-    benchmark = without(load_benchmark(settings, check_images=False), scores.get("unreadable", {}))
     records = {
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
         for model, probes in scores["models"].items()
     }
-    _check_complete(scores, settings.method, benchmark, folder / "scores.json")
+    _check_complete(scores, settings, folder / "scores.json")
     if not scores.keys() >= COMPARED:  # of a run from before all of it was looked at
+        benchmark = without(load_benchmark(settings, check_images=False), scores.get("unreadable", {}))
         scores |= compared(benchmark, records, {}, settings.seed, settings.lexicon)
-    return Run(folder, settings, benchmark, records, scores)
+    benchmark, lost = recall(settings, scores, records["base"])
+    return Run(folder, settings, benchmark, records, scores, lost)
 
 
-def _check_complete(scores: dict[str, Any], method: str, benchmark: Benchmark, path: Path) -> None:
+def _check_complete(scores: dict[str, Any], settings: Settings, path: Path) -> None:
     """InputError unless scores are about both models of a run and all of its probes."""
-    models, probes = {"base", method}, {probe.name for probe in benchmark.probes}
-    due: dict[str, set[str]] = {"models": models, "judged": models, "condition": {method}, "pictures": probes}
+    models = {"base", settings.method}
+    probes = set(settings.every_probe) or {role for role in _PROBES_BY_ITSELF if getattr(settings, role)}
+    due: dict[str, set[str]] = {"models": models, "judged": models, "condition": {settings.method}, "pictures": probes}
     due |= {f"models.{model}": probes for model in models}
     for field, names in due.items():
         found: Any = scores

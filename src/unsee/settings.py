@@ -35,7 +35,7 @@ Text = Annotated[str, Field(min_length=1)]
 DEFAULT_METHOD = "npo"
 SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
 PROBES = ("forget_probes", "keep_probes", "probes")  # settings that name sources by the name of their probe
-SOURCES = ("model", "forget", "retain", "preserve")  # settings that name a path or a hub id
+SOURCES = ("model", "forget", "retain", "preserve", "gold")  # settings that name a path or a hub id
 _PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?(#[\w.-]+)?")
 _DATA_FILE = re.compile(r".*\.(jsonl|json|parquet)(#.*)?", re.IGNORECASE)
@@ -136,6 +136,9 @@ class Settings(BaseModel):
     )
     forget_probes: dict[str, Text] = Field({}, description="held-out rows whose answers are to go, by name")
     keep_probes: dict[str, Text] = Field({}, description="held-out rows whose answers are to stay, by name")
+    gold: Text | None = Field(
+        None, description="model that never learned what is to go, or a folder of its records, to measure beside"
+    )
     trained_on: tuple[str, ...] = Field((), description="probes that repeat training rows, which every table then says")
     lexicon: Annotated[tuple[Text, ...] | None, BeforeValidator(_lists)] = Field(
         None, description="what objects may be called, to find what captions invent: coco, or files of synonyms"
@@ -209,9 +212,12 @@ class Settings(BaseModel):
         self._check_probes()
         method: Any = build(self.method, self.hyper_parameters)
         gate_of(method, self.gate)
+        sources = {name: _absolute(value) for name in SOURCES if (value := getattr(self, name))}
+        if sources.get("gold") == sources["model"]:
+            raise InputError(f"gold: {self.gold} is the model itself; give one that never learned what is to go")
         return self.model_copy(
             update={
-                **{name: _absolute(value) for name in SOURCES if (value := getattr(self, name))},
+                **sources,
                 **{key: {n: _absolute(path) for n, path in getattr(self, key).items()} for key in PROBES},
                 "lexicon": self.lexicon and tuple(_word_list(name) for name in self.lexicon),
                 "hyper_parameters": asdict(method),

@@ -74,6 +74,14 @@ def unlearn(
             show_default="coco, or what the rows list",
         ),
     ] = None,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL|RECORDS",
+            help="Model that never learned what is to go, or a folder of its records: what forgetting should come to.",
+            show_default=False,
+        ),
+    ] = None,
     method: Annotated[
         str | None, typer.Option(help="One of those that `unsee methods` lists.", show_default="npo")
     ] = None,
@@ -121,6 +129,7 @@ def unlearn(
         "forget_probes": named_files(forget_probe or [], "--forget-probe"),
         "keep_probes": named_files(keep_probe or [], "--keep-probe"),
         "lexicon": lexicon or None,
+        "gold": gold,
         "method": method,
         "out": str(out) if out else None,
         "parts": parts,
@@ -183,8 +192,7 @@ def carry_out(settings: Any, write_page: bool, overwrite: bool = False) -> dict[
     run = start(settings, overwrite=overwrite)
     found = {"run": str(run.folder), "model": str(run.model), **run.scores}
     if write_page and processes.is_main():
-        path = run.folder / "report.html"
-        found |= {"report": str(path), "verdict": draw(run, path)}
+        found |= draw(run, run.folder / "report.html")
     return found
 
 

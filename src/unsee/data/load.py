@@ -23,7 +23,11 @@ _HUB_ID = re.compile(r"(?P<name>[\w-][\w.-]*/[\w-][\w.-]*)(:(?P<config>[\w.-]+))
 
 
 def load_examples(
-    source: str | Path, split: str | None = None, limit: int | None = None, check_images: bool = True
+    source: str | Path,
+    split: str | None = None,
+    limit: int | None = None,
+    check_images: bool = True,
+    find_images: bool = True,
 ) -> list[Example]:
     """Read and check examples.
 
@@ -36,6 +40,7 @@ def load_examples(
             one it is `train`, or the only split that there is.
         limit: read the first rows only.
         check_images: decode every picture once, so that a broken one is found now and not hours later.
+        find_images: see that every picture is where the row says. Otherwise a path may lead nowhere.
 
     Returns:
         At least one example, in the order of the rows.
@@ -47,7 +52,7 @@ def load_examples(
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be 1 or more")
     rows = islice(_rows(source, split), limit)
-    found = [(row.where, row.example()) for row in rows]
+    found = [(row.where, replace(row, find_image=find_images).example()) for row in rows]
     if not found:
         raise InputError(f"{source} holds no rows; it needs at least one with a question and an answer")
     if check_images:

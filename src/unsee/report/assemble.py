@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from unsee import __version__
 from unsee.data import Example, Probe
 from unsee.files import write_text
 from unsee.folder import LIBRARIES
+from unsee.gold import GOLD
 from unsee.judged import is_judged
 from unsee.methods import find, hyper_parameters
 from unsee.records import Record
@@ -22,7 +23,7 @@ from unsee.report import answers as arranged
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
 from unsee.report.inventions import inventions
 from unsee.report.page import render
-from unsee.report.photo import photo_data_uri
+from unsee.report.photo import Album
 from unsee.report.sample import dozen
 from unsee.report.titles import title
 from unsee.run import Run
@@ -31,35 +32,57 @@ from unsee.watch import UNWATCHED
 Records = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 
 
-def run_report(run: Run) -> Report:
-    """The page of one run: the model before and after."""
-    method = run.settings.method
-    seconds = run.scores["seconds"].get("unlearn")
+def run_report(run: Run, album: Album | None = None) -> Report:
+    """The page of one run: the model before and after, and gold where it was measured.
+
+    Args:
+        run: finished.
+        album: which makes the thumbnails, and knows afterwards which pictures have gone.
+    """
+    method, album = run.settings.method, album or Album()
     page = Report(
-        title=title(run.benchmark.forget, run.settings.forget, run.settings.model, method),
+        title=title(_forgotten(run), run.settings.forget, run.settings.model, method),
         created=now(),
         request=run.settings.request,
-        models={
-            "base": ModelResult(
-                label="before",
-                role="base",
-                scores=scores_of(right_answers(run, "base")),
-                hallucination=checks_of(run, "base"),
-                judged=judged_of(run, "base"),
-            ),
-            method: method_result(run, seconds),
-        },
-        probes=[probe_info(probe, run.scores["pictures"][probe.name]) for probe in run.benchmark.probes],
+        models=models_of(run),
+        probes=probes_of(run),
         curves={method: curve(run)},
-        answers=answers(run.benchmark.probes, run.records),
-        inventions=inventions(run.benchmark.probes, run.records, run.settings.lexicon),
+        answers=answers(run.benchmark.probes, run.records, run.scores["judged"]["base"]),
+        inventions=inventions(run.benchmark.probes, run.records, run.settings.lexicon, album),
         saliency=densities({method: run}),
         settings=run.settings.model_dump(mode="json"),
         environment=environment(),
         command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
-        notes=[UNWATCHED] if run.scores.get("watched") == [] else [],
+        notes=[*([UNWATCHED] if run.scores.get("watched") == [] else []), *filter(None, [data_lost(run)])],
     )
-    return illustrated(page, run.benchmark.probes)
+    return illustrated(page, run.benchmark.probes, album)
+
+
+def _forgotten(run: Run) -> Sequence[Example]:
+    """The forget rows; should they have gone, those that ask by name about whom they were about."""
+    if run.benchmark.forget:
+        return run.benchmark.forget
+    asked = [row for probe in run.benchmark.probes if probe.role == "forget" for row in probe.examples]
+    return [row for row in asked if row.subject is not None]
+
+
+def models_of(run: Run) -> dict[str, ModelResult]:
+    """The model before, gold where it was measured, and the model after, by name."""
+    before = ModelResult(
+        label="before",
+        role="base",
+        scores=scores_of(right_answers(run, "base")),
+        hallucination=checks_of(run, "base"),
+        judged=judged_of(run, "base"),
+    )
+    after = method_result(run, run.scores["seconds"].get("unlearn"))
+    return {"base": before, **gold_result(run), run.settings.method: after}
+
+
+def probes_of(run: Run) -> list[ProbeInfo]:
+    """What each probe of a run is for. Which are captions is known from the scores, should the data have gone."""
+    pictures, captions = run.scores["pictures"], run.scores["judged"]["base"]
+    return [probe_info(probe, pictures[probe.name], judged=probe.name in captions) for probe in run.benchmark.probes]
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -86,6 +109,23 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
         judged=judged_of(run, name),
         condition=run.scores["condition"].get(name),
     )
+
+
+def data_lost(run: Run) -> str:
+    """A sentence on data of a run that could not be read again; empty where all could."""
+    if not run.lost:
+        return ""
+    more = f" and {len(run.lost) - 1} more" if len(run.lost) > 1 else ""
+    return f"The questions are those of the records, as data could not be read again ({run.lost[0]}{more})."
+
+
+def gold_result(run: Run) -> dict[str, ModelResult]:
+    """Gold by its name, of a run that has it."""
+    if GOLD not in run.scores["models"]:
+        return {}
+    scores = scores_of(right_answers(run, GOLD))
+    checks, judged = checks_of(run, GOLD), judged_of(run, GOLD)
+    return {GOLD: ModelResult(label="gold", role="gold", scores=scores, hallucination=checks, judged=judged)}
 
 
 def scores_of(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
@@ -124,9 +164,17 @@ def densities(runs: Mapping[str, Run]) -> dict[str, dict[str, Density]]:
 
 
 def probe_info(
-    probe: Probe, overlap: Mapping[str, int], chance: float | None = None, label: str = "", description: str = ""
+    probe: Probe,
+    overlap: Mapping[str, int],
+    chance: float | None = None,
+    label: str = "",
+    description: str = "",
+    judged: bool | None = None,
 ) -> ProbeInfo:
-    """What a probe is for, and how many of its pictures were trained on, as `unsee.compared` has it."""
+    """What a probe is for, and how many of its pictures were trained on, as `unsee.compared` has it.
+
+    Whether it is one of captions with judged phrases is seen from its rows, unless `judged` says it.
+    """
     return ProbeInfo(
         name=probe.name,
         label=label,
@@ -136,15 +184,18 @@ def probe_info(
         pictures=overlap["pictures"],
         pictures_trained_on=overlap["trained_on"],
         chance=chance,
-        judged=is_judged(probe.examples),
+        judged=is_judged(probe.examples) if judged is None else judged,
     )
 
 
-def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
-    """Every question and what each model said to it; `illustrated` adds photographs."""
+def answers(probes: Sequence[Probe], records: Records, judged: Container[str] | None = None) -> list[Answer]:
+    """Every question and what each model said to it; `illustrated` adds photographs.
+
+    Which probes are captions with judged phrases is seen from their rows, unless `judged` names them.
+    """
     found = []
     for probe in probes:
-        captions = is_judged(probe.examples)
+        captions = is_judged(probe.examples) if judged is None else probe.name in judged
         for index, example in enumerate(probe.examples):
             rows = {model: asked[probe.name][index] for model, asked in records.items() if probe.name in asked}
             found.append(
@@ -160,31 +211,25 @@ def answers(probes: Sequence[Probe], records: Records) -> list[Answer]:
     return found
 
 
-def illustrated(report: Report, probes: Sequence[Probe]) -> Report:
+def illustrated(report: Report, probes: Sequence[Probe], album: Album | None = None) -> Report:
     """A report with the photographs of those answers that its page shows; a run may have thousands of others.
 
     Args:
         report: whose answers are those of `answers`, in their order.
         probes: that it was asked.
+        album: which makes the thumbnails, and has made those that the report has already.
     """
+    album = album or Album()
     shown = {
         id(answer) for answer in [*arranged.shown(report), *(one for group in dozen(report) for one in group.answers)]
     }
     asked = [example for probe in probes for example in probe.examples]
-    photos: dict[Any, str] = {}
     found = [
-        answer.model_copy(update={"photo": _photo(example, photos)}) if id(answer) in shown else answer
+        answer.model_copy(update={"photo": album(example.image)}) if id(answer) in shown else answer
         for answer, example in zip(report.answers, asked, strict=True)
     ]
-    return report.model_copy(update={"answers": found})
-
-
-def _photo(example: Example, photos: dict[Any, str]) -> str | None:
-    if example.image is None:
-        return None
-    if example.image not in photos:
-        photos[example.image] = photo_data_uri(example.image)
-    return photos[example.image]
+    notes = [*report.notes, album.notice] if album.notice else report.notes
+    return report.model_copy(update={"answers": found, "notes": notes})
 
 
 def environment() -> dict[str, str]:

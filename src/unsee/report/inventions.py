@@ -12,7 +12,7 @@ from unsee.metrics.pope import tolerant_answer
 from unsee.records import Record
 from unsee.report.contents import Invention, Marked
 from unsee.report.hallucination import pieces
-from unsee.report.photo import photo_data_uri
+from unsee.report.photo import Album
 
 EACH = 2  # answers of each model on each probe
 LONGEST = 500  # characters of an answer that are shown
@@ -21,7 +21,10 @@ Asked = Mapping[str, Sequence[Record]]  # model -> records of one probe
 
 
 def inventions(
-    probes: Sequence[Probe], records: Mapping[str, Asked], lexicon: Sequence[str] | None = None
+    probes: Sequence[Probe],
+    records: Mapping[str, Asked],
+    lexicon: Sequence[str] | None = None,
+    album: Album | None = None,
 ) -> list[Invention]:
     """Answers of each unlearned model that name what is not there, where that of the base does not.
 
@@ -29,16 +32,20 @@ def inventions(
         probes: what was asked.
         records: by model and probe; the models "base" and, where there is one, "gold" are shown beside the others.
         lexicon: word lists, as `unsee.hallucination_check.lexicon_of` takes them.
+        album: which makes the thumbnails; a fresh one if none is given.
     """
     found: list[Invention] = []
+    album = album or Album()
     for probe in probes:
         asked = {model: of_model[probe.name] for model, of_model in records.items() if probe.name in of_model}
         for model in [name for name in asked if name not in ("base", "gold") and "base" in asked]:
-            found += islice(_newly_invented(probe, model, asked, lexicon), EACH)
+            found += islice(_newly_invented(probe, model, asked, lexicon, album), EACH)
     return found
 
 
-def _newly_invented(probe: Probe, model: str, asked: Asked, lists: Sequence[str] | None) -> Iterator[Invention]:
+def _newly_invented(
+    probe: Probe, model: str, asked: Asked, lists: Sequence[str] | None, album: Album
+) -> Iterator[Invention]:
     records = asked[model]
     yes_no = is_yes_no([record.expected for record in records])
     lexicon = None if yes_no else lexicon_of([record.objects or () for record in records], lists)[0]
@@ -50,7 +57,7 @@ def _newly_invented(probe: Probe, model: str, asked: Asked, lists: Sequence[str]
             example = probe.examples[index]
             yield Invention(
                 probe=probe.name,
-                photo=None if example.image is None else photo_data_uri(example.image),
+                photo=album(example.image),
                 question=example.question,
                 truth=record.expected if yes_no else ", ".join(record.objects or ()) or "nothing of the lexicon",
                 said=said,

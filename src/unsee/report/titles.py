@@ -44,7 +44,7 @@ def forgotten(rows: Sequence[Example], source: str) -> str:
     names = list(dict.fromkeys(row.subject for row in rows if row.subject is not None))
     unnamed = sum(row.subject is None for row in rows)
     if not names:
-        return f"{counted(unnamed, 'row')} of {isolated(short(Path(source).name, 60))}"
+        return f"{counted(unnamed, 'row') if rows else 'the rows'} of {isolated(short(Path(source).name, 60))}"
     shown = names if len(names) <= MOST_NAMES else names[: MOST_NAMES - 1]
     said = [isolated(short(name, 40)) for name in shown]
     if len(shown) < len(names):

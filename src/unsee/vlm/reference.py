@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +206,24 @@ def starts_at_base(model: nn.Module) -> bool:
 
 def weights_digest(model: nn.Module) -> str:
     """SHA-256 over names and values of all weights of a model."""
+    return _digest(innermost(model).state_dict())
+
+
+def start_digest(model: nn.Module) -> str:
+    """SHA-256 over the weights of a model before it is trained, of which an adapter that adds nothing is no part.
+
+    The same checkpoint has the same digest whole and under a fresh adapter, whatever its rank and its seed.
+    """
+    weights = innermost(model).state_dict()
+    adapters = [name for name in weights if ".lora_" in name]
+    if not any(weights[name].any() for name in adapters if ".lora_B" in name):
+        weights = {name.replace(".base_layer", ""): weights[name] for name in weights.keys() - set(adapters)}
+    return _digest(weights)
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
-    for name, value in sorted(innermost(model).state_dict().items()):
+    for name, value in sorted(weights.items()):
         digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -1,0 +1,53 @@
+"""Gold for a run that is finished already: its records and scores come beside those of base and the method."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from unsee.compared import BASE, compared
+from unsee.errors import InputError
+from unsee.files import write_json
+from unsee.gold import GOLD, check_gold_model, check_gold_records, gold_records, is_asked_anew
+from unsee.lock import locked
+from unsee.run import Run
+
+
+def with_gold(run: Run, gold: str) -> Run:
+    """Measure gold on the probes of a finished run, or read its records, and keep both in the run's folder.
+
+    Args:
+        run: as `unsee.run.open_run` gives it; a gold that it has makes room for another one.
+        gold: folder or hub id of a model, or folder of records.
+
+    Raises:
+        InputError: gold cannot be read or asked, its records are of other rows, the data of the run have gone and are
+            needed, or another process is at work in the folder.
+    """
+    settings = run.settings.model_copy(update={"gold": gold}).resolved()
+    with locked(run.folder):
+        names = [probe.name for probe in run.benchmark.probes]
+        if run.lost and (run.scores["judged"][BASE] or is_asked_anew(run.folder, settings, names)):
+            raise InputError(f"gold: needs the data of the run, and {run.lost[0]}")
+        check_gold_model(run.folder, settings, run.benchmark)
+        check_gold_records(settings, run.benchmark.probes)
+        found = gold_records(run.folder, settings, run.benchmark.probes)
+        records = {BASE: run.records[BASE], GOLD: found}
+        # How many pictures were trained on is known, and does not depend on gold: no picture is read for it.
+        probes = [
+            replace(probe, examples=[replace(row, image=None) for row in probe.examples])
+            for probe in run.benchmark.probes
+        ]
+        benchmark = replace(run.benchmark, forget=(), retain=(), probes=probes)
+        of_gold = compared(benchmark, records, {}, settings.seed, settings.lexicon)
+        scores: dict[str, Any] = {**run.scores}
+        for key in ("models", "hallucination", "judged", "condition"):
+            scores[key] = _beside(scores[key], of_gold[key].get(GOLD, {}))
+        write_json(run.folder / "scores.json", scores)
+    return replace(run, settings=settings, records=_beside(run.records, found), scores=scores)
+
+
+def _beside(of_models: dict[str, Any], of_gold: Any) -> dict[str, Any]:
+    """What belongs to each model, gold's behind base's and before those of methods."""
+    first = {BASE: of_models[BASE]} if BASE in of_models else {}
+    return {**first, GOLD: of_gold, **{name: one for name, one in of_models.items() if name not in (BASE, GOLD)}}

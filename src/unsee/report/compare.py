@@ -1,0 +1,163 @@
+"""Several runs side by side: one base, one gold, the same probes, and a row for each run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unsee.compared import BASE
+from unsee.errors import InputError
+from unsee.folder import measured_in
+from unsee.gold import GOLD
+from unsee.report.assemble import models_of, probes_of
+from unsee.report.contents import CaptionCheck, ModelResult, ProbeInfo, Report
+from unsee.report.verdict import Verdict, verdict
+from unsee.report.view import VERDICT_SIGNS
+from unsee.run import Run, open_run
+
+Role = str  # what a probe is for, in words
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of one model: a share from 0 to 1, with its 95 % interval where it has one."""
+
+    probe: str
+    metric: str  # accuracy; chair_s_matched, false_yes; judged_invented_said, judged_real_said
+    score: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model."""
+
+    name: str
+    cells: list[Cell]
+    verdict: str = ""  # in a few words; empty for base and gold
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A table of models that started from one base and were asked the same."""
+
+    rows: list[Row]  # base, gold if there is one, then the runs in their order
+    roles: dict[str, Role]  # by probe
+
+
+def compare(folders: Sequence[Path]) -> Comparison:
+    """Put finished runs side by side.
+
+    Args:
+        folders: of the runs; the same one twice counts once.
+
+    Raises:
+        InputError: one holds no finished run, or they differ in what they start from, are asked, or count as gold.
+    """
+    folders = list({folder.resolve(): folder for folder in folders}.values())
+    runs = [open_run(folder) for folder in folders]
+    for run in runs[1:]:
+        _check_same(runs[0], run)
+    golds = [run for run in runs if GOLD in run.records]
+    for run in golds[1:]:
+        _check_gold(golds[0], run)
+    base, probes = models_of(runs[0])[BASE], probes_of(runs[0])
+    gold = {GOLD: models_of(golds[0])[GOLD]} if golds else {}
+    rows = [Row(name, _cells(model, probes)) for name, model in {BASE: base, **gold}.items()]
+    for name, run in _named(runs).items():
+        method, found = run.settings.method, models_of(run)
+        page = Report(title=name, models={BASE: found[BASE], **gold, method: found[method]}, probes=probes_of(run))
+        rows.append(Row(name, _cells(found[method], probes), _words(verdict(page, method))))
+    return Comparison(rows, {probe.name: _role(probe) for probe in probes})
+
+
+def _role(probe: ProbeInfo) -> Role:
+    return "not known" if probe.forget is None else "to be forgotten" if probe.forget else "to be kept"
+
+
+def _check_same(first: Run, other: Run) -> None:
+    """InputError for runs whose numbers cannot stand in one table."""
+    ours, theirs = measured_in(first.folder), measured_in(other.folder)
+    pair = f"{first.folder} and {other.folder}"
+    if ours.model != theirs.model:
+        raise InputError(f"{pair} start from different models; a table has one base")
+    if name := next((name for name in ours.probes.keys() ^ theirs.probes.keys()), None):
+        raise InputError(f"{pair}: probe {name} was asked in one of them only; a table has the same probes")
+    if name := next((name for name in ours.probes if ours.probes[name] != theirs.probes[name]), None):
+        raise InputError(f"{pair}: probe {name} has other rows in each; a table has the same probes")
+    for key, value in ours.settings.items():
+        if theirs.settings[key] != value:
+            raise InputError(f"{pair}: {key} is {value} in one and {theirs.settings[key]} in the other")
+    roles = zip(probes_of(first), probes_of(other), strict=True)
+    if probe := next((one for one, two in roles if one.forget != two.forget), None):
+        raise InputError(f"{pair}: probe {probe.name} is {_role(probe)} in the first alone; say it with --keep-probe")
+
+
+def _check_gold(first: Run, other: Run) -> None:
+    said = [{name: [row.said for row in rows] for name, rows in run.records[GOLD].items()} for run in (first, other)]
+    if said[0] != said[1]:
+        raise InputError(
+            f"{first.folder} and {other.folder} have different golds; unsee report RUN --gold GOLD gives each the same"
+        )
+
+
+def _named(runs: Sequence[Run]) -> dict[str, Run]:
+    """Runs by names that tell them apart: the method, and where several have it the end of the folder's path too."""
+    methods = [run.settings.method for run in runs]
+    places = [run.folder.resolve() for run in runs]
+    depth = 1
+    while len({place.parts[-depth:] for place in places}) < len(places):
+        depth += 1
+    return {
+        method if methods.count(method) == 1 else f"{method} ({'/'.join(place.parts[-depth:])})": run
+        for method, place, run in zip(methods, places, runs, strict=True)
+    }
+
+
+def _words(found: Verdict) -> str:
+    """A verdict as the page marks it, in a few words."""
+    states = (found.condition or found.forgetting, found.keeping, found.inventing, found.judging)
+    said = [VERDICT_SIGNS[state][2] for state in states if state in VERDICT_SIGNS]
+    return "; ".join(said) or "not measured"
+
+
+def _cells(model: ModelResult, probes: Sequence[ProbeInfo]) -> list[Cell]:
+    return [cell for probe in probes for cell in (*_answered(model, probe), *_invented(model, probe))]
+
+
+def _answered(model: ModelResult, probe: ProbeInfo) -> list[Cell]:
+    """The share of right answers; of captions with judged phrases, what of these is still said."""
+    if (check := model.judged.get(probe.name)) is not None:
+        tallies = {"judged_invented_said": check.invented, "judged_real_said": check.real}
+        return [
+            Cell(probe.name, name, one.said / one.judged if one.judged else None, None, None, one.judged)
+            for name, one in tallies.items()
+        ]
+    score = model.scores.get(probe.name)
+    if score is None:
+        return []
+    found = score.counted(probe.forget)
+    return [Cell(probe.name, "accuracy", found.score, found.low, found.high, found.n)]
+
+
+def _invented(model: ModelResult, probe: ProbeInfo) -> list[Cell]:
+    """The share of captions, or of questions to be answered by no, in which something is invented."""
+    check = model.hallucination.get(probe.name)
+    if check is None:
+        return []
+    if isinstance(check, CaptionCheck):
+        return [Cell(probe.name, "chair_s_matched", check.chair_s_matched, None, None, check.captions)]
+    return [Cell(probe.name, "false_yes", check.false_yes, None, None, check.questions)]
+
+
+def columns(found: Comparison) -> list[tuple[str, str]]:
+    """Probe and metric of each column, in order."""
+    return list(dict.fromkeys((cell.probe, cell.metric) for row in found.rows for cell in row.cells))
+
+
+def cells_of(row: Row) -> Mapping[tuple[str, str], Cell]:
+    """The cells of a row by probe and metric."""
+    return {(cell.probe, cell.metric): cell for cell in row.cells}
