@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.data.conftest import refused
+from unsee import files
 from unsee.errors import InputError
 from unsee.files import (
     MAX_LINE,
@@ -107,3 +108,10 @@ def test_a_line_of_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytest.M
 def test_a_key_twice_in_a_row_is_named_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a": 1}\n{"a": 1, "a": 2}\n')
     assert "a.jsonl, line 2: 'a' twice in one object; keep one" in refused(read_jsonl, tmp_path / "a.jsonl")
+
+
+def test_json_lines_of_too_many_lines_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\n" * 40)
+    assert read_jsonl(tmp_path / "a.jsonl") == []
+    monkeypatch.setattr(files, "MAX_LINES", 10)
+    assert "a.jsonl: more than 10 lines; split the file" in refused(read_jsonl, tmp_path / "a.jsonl")

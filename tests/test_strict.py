@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.data.conftest import refused
+from unsee import strict
 from unsee.strict import MAX_YAML, dump_yaml, parse_json, parse_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -92,6 +94,21 @@ def test_what_is_written_is_read_back_by_this_reader_and_by_others(value: Any) -
     text = dump_yaml({"value": value})
     assert parse_yaml(text, "run.yaml") == {"value": value}
     assert yaml.safe_load(text) == {"value": value}
+
+
+@pytest.mark.parametrize("text", ["[" + "{}," * 60 + "{}]", "[" + "1," * 110 + "1]", '{"a": ' * 55, "[[1]," * 60])
+def test_json_of_too_many_values_is_refused_before_it_is_parsed(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    parse_json("[" + "1," * 110 + "1]", "rows.json")
+    monkeypatch.setattr(strict, "MAX_MARKS", 100)
+    monkeypatch.setattr(json, "loads", lambda *_, **__: pytest.fail("it was parsed"))
+    said = refused(parse_json, text, "rows.json")
+    assert said == "rows.json: more than 100 commas, colons and brackets; split it into several files"
+
+
+def test_commas_within_words_are_no_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict, "MAX_MARKS", 100)
+    words = [", ,:[{" * 99, '",' * 300, "\\" * 50 + '",', "line\n,"]
+    assert parse_json(json.dumps(words), "rows.json") == words
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from unsee.strict import parse_json
 
 MAX_FILE = 2**30  # bytes of a text; pictures are files beside it
 MAX_LINE = 2**24  # bytes of a row in JSON Lines
+MAX_LINES = 10_000_000
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Line breaks to str.splitlines and to some editors, yet legal inside a JSON string: written as escapes.
@@ -79,7 +80,10 @@ def numbered_jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         InputError: if the file cannot be read, or a line is not a JSON object; the message names the line.
     """
     # Every kind of line end: JSON has none within a string. U+2028 is a letter like others.
-    for number, line in enumerate(re.split(rb"\r\n|\n|\r", _read(path)), start=1):
+    content = _read(path)
+    if content.count(b"\n") + content.count(b"\r") > 2 * MAX_LINES:  # of "\r\n" both
+        raise InputError(f"{path}: more than {MAX_LINES:,} lines; split the file")
+    for number, line in enumerate(re.split(rb"\r\n|\n|\r", content), start=1):
         text = line.removeprefix(_BYTE_ORDER_MARK)  # also behind the first line, where files were joined
         if text.strip():
             yield number, _row(text, f"{path}, line {number}")

@@ -20,9 +20,11 @@ import yaml
 from unsee.errors import InputError
 
 MAX_YAML = 500_000  # characters: settings and descriptions have hundreds
+MAX_MARKS = 10_000_000  # commas, colons and opening brackets of a JSON text, of which every value has one or more
 MAX_DEPTH = 64  # levels; nothing that is read here has more than ten
 MAX_NODES = 100_000  # values in a YAML text with all aliases followed
 _SHOWN = 60
+_MARK_OR_WORDS = re.compile(r'([,:\[{])|"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _LARGE = re.compile(r"[0-9]{300}|[eE]\+?[0-9]{3}")
 _CORE = (*(f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "str", "seq", "map")), None)
 
@@ -38,8 +40,9 @@ def parse_json(text: str, where: str, hint: str = "", one_line: bool = False) ->
 
     Raises:
         InputError: broken JSON, a key twice in one object, NaN or an infinity, a number beyond all bounds, or a text
-            that is nested too deep.
+            that is nested too deep or may hold more values than fit into memory.
     """
+    _check_size(text, where)
     # Looked at one by one, numbers take five times as long; only these can be too large.
     numbers: dict[str, Any] = {"parse_float": _number, "parse_int": _integer} if _LARGE.search(text) else {}
     try:
@@ -51,6 +54,22 @@ def parse_json(text: str, where: str, hint: str = "", one_line: bool = False) ->
         raise InputError(f"{where}: {error}") from None
     except (ValueError, RecursionError) as error:  # numbers of 5,000 digits, lists a thousand deep
         raise InputError(f"{where}: JSON that cannot be read ({error})") from error
+
+
+def _check_size(text: str, where: str) -> None:
+    """InputError for a text that may hold too many values: the two letters of `{}` become thirty times as many bytes.
+
+    Counted without parsing: first with those of words, which takes no time; only where these are too many, without.
+    """
+    if sum(map(text.count, ",:[{")) <= MAX_MARKS:
+        return
+    found = 0
+    for one in _MARK_OR_WORDS.finditer(text):
+        found += one.lastindex is not None
+        if found > MAX_MARKS:
+            raise InputError(
+                f"{where}: more than {MAX_MARKS:,} commas, colons and brackets; split it into several files"
+            )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
