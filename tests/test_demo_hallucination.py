@@ -29,6 +29,10 @@ def absent(objects: tuple[str, ...]) -> str:
     return next(name for name in OBJECTS if name not in objects)
 
 
+def place(caption: str, name: str) -> dict[str, object]:
+    return {"text": name, "start": caption.index(name), "end": caption.index(name) + len(name)}
+
+
 def record(probe: str, number: int, expected: str, said: str) -> Record:
     return Record(probe, number, None, None, None, "?", expected, said, said == expected, -1.0, 3)
 
@@ -60,8 +64,8 @@ def demo(tmp_path: Path) -> Path:
         for image, (a, b) in zip(images, objects, strict=True)
     ]
     phrases = [
-        {"image": image, "phrases": [{"text": a}, {"text": b}], "dropped": 0}
-        for image, (a, b) in zip(images, objects, strict=True)
+        {"image": one["image"], "phrases": [place(one["caption"], name) for name in named], "dropped": 0}
+        for one, named in zip(captions, objects, strict=True)
     ]
     scores = [[90.0, 40.0], [50.0, 20.0], [70.0, 95.0]]  # the second is invented
     write_jsonl(mining / "captions" / "00000.jsonl", captions)
@@ -73,6 +77,20 @@ def demo(tmp_path: Path) -> Path:
     limits = {"positive": 80.0, "negative": 60.0, "sentence": 75.0, "unit": "cosine_100"}
     write_json(mining / "thresholds.json", limits)
     return tmp_path
+
+
+def test_the_page_shows_where_the_method_fails_and_then_a_sample_that_nobody_chose(demo: Path) -> None:
+    found = Outcome(WORLD, demo).pictures({name: name for name in ("base", "efuf", "gold")})
+    assert [(group.title, group.total, group.of) for group in found] == [
+        ("efuf still invents", 1, 3),
+        ("efuf no longer names what is there", 1, 3),
+        ("A fair sample", 3, 3),
+    ]
+    assert [[picture.objects for picture in group.shown] for group in found] == [
+        [WORLD.held_out[0].objects],
+        [WORLD.held_out[1].objects],
+        [scene.objects for scene in WORLD.held_out],
+    ]
 
 
 def test_figures_are_those_of_captions_worked_out_by_hand(demo: Path) -> None:
@@ -123,7 +141,7 @@ def test_precision_and_recall_of_labels_are_those_of_phrases_taken_for_invented(
 
 
 def test_pictures_show_what_the_base_invents_and_what_a_method_leaves_out(demo: Path) -> None:
-    shown = Outcome(WORLD, demo).pictures({"base": "Base", "efuf": "EFUF"})
+    shown = Outcome(WORLD, demo).pictures({"base": "Base", "efuf": "EFUF"})[-1].shown
     assert len(shown) == 3
     assert all(any(kind == "invented" for _, kind in one.said[0].pieces) for one in shown)
     assert list(shown[1].said[1].missing) == sorted(WORLD.held_out[1].objects)

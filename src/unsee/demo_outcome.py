@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from random import Random
 from typing import Any, cast
 
 from markupsafe import Markup
@@ -16,12 +17,13 @@ from unsee.hallucination.selection import Thresholds, read_thresholds
 from unsee.metrics.hallucination import Chair, chair, cut_words, parse_synonyms
 from unsee.metrics.pope import YesNo, official_answer, pope
 from unsee.records import Record, read_records
-from unsee.report.hallucination import ModelRow, Picture, Role, Said, pieces
+from unsee.report.hallucination import ModelRow, Picture, Pictures, Role, Said, pieces
 from unsee.report.photo import photo_data_uri
 from unsee.world.scene_captions import CaptionWorld
 from unsee.world.scenes import draw_scene
 
-PICTURES, FAILURES = 6, 3  # shown on the page: of what the base invents, and of what a method still gets wrong
+PICTURES = 6  # of the page's sample; of each kind of failure it shows half as many
+SEED = 0  # of what is drawn for the page
 ROLES: dict[str, Role] = {"base": "base", "gold": "gold"}  # all others are methods
 
 
@@ -113,13 +115,21 @@ class Outcome:
         """The row of the base, merely made as short as a model."""
         return ModelRow("base_cut", label, note, "control", **self.merely_shorter(model))
 
-    def pictures(self, labels: Mapping[str, str]) -> list[Picture]:
-        """Some pictures with what each model says: where the base invents, and where the first method still errs."""
+    def pictures(self, labels: Mapping[str, str]) -> list[Pictures]:
+        """Some pictures with what each model says: where the first method fails, then a sample that nobody chose."""
         method = next(name for name in labels if name not in ("base", "gold"))
-        of_base = [n for n, text in enumerate(self.captions("base")) if self._invented(text, n)]
-        wrong = [n for n, text in enumerate(self.captions(method)) if self._invented(text, n) or self._missing(text, n)]
-        chosen = dict.fromkeys([*_spread(of_base, PICTURES), *_spread(wrong, FAILURES)])
-        return [self._picture(number, labels) for number in chosen]
+        said, before = self.captions(method), self.captions("base")
+        everything = range(len(said))
+        lost = [n for n in everything if set(self._missing(said[n], n)) - set(self._missing(before[n], n))]
+        kinds = {
+            f"{labels[method]} still invents": ([n for n in everything if self._invented(said[n], n)], PICTURES // 2),
+            f"{labels[method]} no longer names what is there": (lost, PICTURES // 2),
+            "A fair sample": (everything, PICTURES),
+        }
+        return [
+            Pictures(title, [self._picture(n, labels) for n in _drawn(numbers, most)], len(numbers), of=len(everything))
+            for title, (numbers, most) in kinds.items()
+        ]
 
     def _picture(self, number: int, labels: Mapping[str, str]) -> Picture:
         said = []
@@ -166,6 +176,6 @@ def _cut(captions: Sequence[str], lengths: Sequence[str]) -> list[str]:
     return [cut_words(text, len(other.split())) for text, other in zip(captions, lengths, strict=True)]
 
 
-def _spread(numbers: Sequence[int], count: int) -> list[int]:
-    """So many of the numbers, from all over."""
-    return [numbers[place * len(numbers) // count] for place in range(count)] if len(numbers) > count else list(numbers)
+def _drawn(numbers: Sequence[int], most: int) -> list[int]:
+    """At most so many of the numbers, each as likely as any other."""
+    return sorted(Random(SEED).sample(numbers, min(most, len(numbers))))

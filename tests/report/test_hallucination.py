@@ -9,7 +9,15 @@ from markupsafe import Markup
 
 from tests.report.samples import Page
 from unsee.metrics.hallucination import Lexicon
-from unsee.report.hallucination import HallucinationReport, ModelRow, Picture, Said, pieces, render_hallucination
+from unsee.report.hallucination import (
+    HallucinationReport,
+    ModelRow,
+    Picture,
+    Pictures,
+    Said,
+    pieces,
+    render_hallucination,
+)
 
 WORDS = Lexicon({"cat": "cat", "dog": "dog", "puppy": "dog"})
 PHOTO = "data:image/png;base64,AA=="
@@ -30,7 +38,7 @@ def report(text: str = "A cat.") -> HallucinationReport:
         title=text,
         created=text,
         rows=[BASE, replace(METHOD, label=text, note=text)],
-        pictures=[Picture(PHOTO, [text], [said, Said(text, "efuf", [])])],
+        pictures=[Pictures(text, [Picture(PHOTO, [text], [said, Said(text, "efuf", [])])], 1, 9)],
         plot=Markup("<svg></svg>"),
         mined={text: text},
         commands=[text],
@@ -49,10 +57,13 @@ def test_pieces_are_the_caption_and_tell_real_from_invented() -> None:
 
 def test_invented_objects_are_marked_for_eyes_and_for_screen_readers() -> None:
     said = Said("Base", "base", pieces("A cat, a dog.", {"cat", "cup"}, Lexicon({"cat": "cat", "dog": "dog"})), ["cup"])
-    html = render_hallucination(replace(report(), pictures=[Picture(PHOTO, ["cat", "cup"], [said])]))
+    html = render_hallucination(
+        replace(report(), pictures=[Pictures("Failures", [Picture(PHOTO, ["cat", "cup"], [said])], 120, 200)])
+    )
     assert '<mark class="real">cat</mark>' in html
     assert '<mark class="invented"><span class="vh">not there: </span>dog</mark>' in html
     assert "not named: cup" in Page(html).words
+    assert "Failures 1 shown of 120, of 200 pictures; drawn by lot." in Page(html).words
 
 
 def test_the_headline_says_what_changed_at_matched_length() -> None:

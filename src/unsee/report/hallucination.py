@@ -58,13 +58,23 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Pictures:
+    """Some pictures of one kind."""
+
+    title: str
+    shown: Sequence[Picture]
+    total: int  # of this kind
+    of: int  # pictures that were looked at
+
+
+@dataclass(frozen=True)
 class HallucinationReport:
     """Everything on the page."""
 
     title: str
     created: str
     rows: Sequence[ModelRow]  # the base first
-    pictures: Sequence[Picture]
+    pictures: Sequence[Pictures]  # what went wrong first
     plot: Markup  # scores of phrases
     mined: Mapping[str, Any]  # figures about the mining
     commands: Sequence[str]
