@@ -88,9 +88,9 @@ def test_choices_that_cannot_be_asked_are_refused() -> None:
 
 def test_candidates_come_back_from_disk_as_they_were(tmp_path: Path) -> None:
     rich = replace(
-        PLAIN, paraphrased_log_probs=(-0.1 - 2**-40,), paraphrased_tokens=(3,), perturbed_log_probs=(-3.0, -4.0),
-        perturbed_tokens=(2, 2), choices=CITIES, choice_log_probs=(-1.0, -2.0, -3.0), choice_tokens=(1, 2, 3),
-        chosen="",
+        PLAIN, index=1, paraphrased_log_probs=(-0.1 - 2**-40,), paraphrased_tokens=(3,),
+        perturbed_log_probs=(-3.0, -4.0), perturbed_tokens=(2, 2), choices=CITIES,
+        choice_log_probs=(-1.0, -2.0, -3.0), choice_tokens=(1, 2, 3), chosen="",
     )  # fmt: skip
     write_jsonl(tmp_path / "p.jsonl", [PLAIN.row(), rich.row()])
     assert read_records(tmp_path / "p.jsonl") == [PLAIN, rich]

@@ -36,7 +36,7 @@ def test_a_run_without_steps_is_whole(stranger: Stranger, tmp_path: Path) -> Non
 
 def test_what_is_saved_is_what_was_finished(stranger: Stranger, tmp_path: Path) -> None:
     """Negated by nothing, the saved weights are the starting ones again, while the checkpoints have moved."""
-    run(stranger, tmp_path / "out", "sku", "--set", "scale=0")
+    run(stranger, tmp_path / "out", "sku", "--set", "scale=0", "--set", "keep_checkpoints=true")
     before = load_file(stranger / "llava" / "model.safetensors")
     after = load_file(tmp_path / "out" / "model" / "model.safetensors")
     assert all(torch.equal(after[name], before[name]) for name in before)

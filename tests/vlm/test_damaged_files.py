@@ -142,7 +142,7 @@ MODEL: dict[str, tuple[Spoil, str]] = {
     "no heads": (config("text_config.num_attention_heads", 0), r"text_config\.num_attention_heads is 0"),
     "no heads in the tower": (config("vision_config.num_attention_heads", 0), r"num_attention_heads is 0"),
     "layers below none": (config("text_config.num_hidden_layers", -1), r"num_hidden_layers is -1"),
-    "a million layers": (config("text_config.num_hidden_layers", 10**6), r"num_hidden_layers is 1000000, and the wei"),
+    "a million layers": (config("text_config.num_hidden_layers", 10**6), r"num_hidden_layers is 1000000, which is be"),
     "a million layers in the tower": (config("vision_config.num_hidden_layers", 10**6), r"vision_config\.num_hid"),
     "a billion wide": (config("text_config.hidden_size", 10**9), r"hidden_size is 1000000000, and the weights are"),
     "a larger model": (config("text_config.vocab_size", 10**4), r"files hold no more than 97,024; take both"),

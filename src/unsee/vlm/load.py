@@ -108,15 +108,15 @@ def load(
     if device is None:
         device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
     found = _find(str(source))
+    stated = read_object(found.base_folder / "config.json")
+    rounded = check_rounded(stated, found.base, quantize)
     config = configuration(found.base_folder, found.base, trust_remote_code)  # what it is, before what it weighs
     if found.is_adapter:
         find_weights(found.name, found.folder, WEIGHTS)
         check_stored(found.folder)
     find_weights(found.base, found.base_folder, "model")
     weights = stored_weights(found.base_folder)
-    stated = read_object(found.base_folder / "config.json")
     check_sizes(stated, found.base_folder / "config.json", weights)
-    rounded = check_rounded(stated, found.base, quantize)
     if (rounded or quantize) and lora is None and parts and not found.is_adapter:
         how = f"quantize={quantize}" if quantize else f"{found.base} comes rounded"
         raise InputError(f"{how}: rounded weights cannot be trained; add lora, as in --lora 16")
