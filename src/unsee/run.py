@@ -15,6 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from transformers import set_seed
 
 from unsee import processes, progress
+from unsee.advice import advise
 from unsee.atomic import whole_folder
 from unsee.compared import COMPARED, compared
 from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
@@ -44,7 +46,8 @@ from unsee.parts import PARTS
 from unsee.recalled import recall
 from unsee.records import Record, read_records
 from unsee.report.contents import Check, Condition, JudgedCheck, Score
-from unsee.settings import Settings, parse, read_yaml
+from unsee.settings import EPOCHS, LEAST_STEPS, Settings, parse, read_yaml
+from unsee.span_likelihood import moved_spans, span_likelihood
 from unsee.taken_over import read_mark
 from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.typed import read_typed
@@ -89,6 +92,7 @@ class Scores(Facts):
     seconds: dict[str, float]
     trained_on: list[str]
     unreadable: dict[str, list[dict[str, Any]]] = {}
+    advice: list[str] = []
 
     @field_validator("models")
     @classmethod
@@ -169,6 +173,7 @@ def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Reco
         "seconds": clock.seconds,
         **facts,
     }
+    scores["advice"] = advise(scores, settings)
     processes.once(lambda: write_json(folder / "scores.json", scores))
     return Run(folder, settings, benchmark, found, scores)
 
@@ -324,6 +329,8 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     last, start = latest_checkpoint(checkpoints), Start.of(loaded.model)
     method = build(settings.method, settings.hyper_parameters)
     watch = _watch(settings, benchmark, loaded, spans=method.needs.spans)
+    likely = partial(span_likelihood, loaded, benchmark.forget, settings.eval_batch_size)
+    before = likely() if method.needs.spans else None
     trainer = UnlearnTrainer(
         loaded,
         config(settings, checkpoints),
@@ -347,6 +354,8 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
         "unread": sorted(loaded.unread),
         "moved": start.moved(loaded.model),
     }
+    if before:
+        facts["spans"] = moved_spans(len(benchmark.forget), before, likely())
     if watch:
         facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
     elif settings.guard:
@@ -372,7 +381,8 @@ def config(settings: Settings, folder: Path) -> UnlearnConfig:
     return UnlearnConfig(
         output_dir=str(folder),
         learning_rate=settings.learning_rate,
-        num_train_epochs=settings.epochs,
+        num_train_epochs=settings.epochs or EPOCHS,
+        least_steps=0 if settings.epochs else LEAST_STEPS,
         max_steps=settings.max_steps or -1,
         per_device_train_batch_size=settings.batch_size,
         per_device_eval_batch_size=settings.eval_batch_size,
@@ -451,6 +461,7 @@ def open_run(folder: Path) -> Run:
     if not scores.keys() >= COMPARED:  # of a run from before all of it was looked at
         benchmark = without(load_benchmark(settings, check_images=False), scores.get("unreadable", {}))
         scores |= compared(benchmark, records, {}, settings.seed, settings.lexicon)
+    scores.setdefault("advice", advise(scores, settings))
     benchmark, lost = recall(settings, scores, records["base"])
     return Run(folder, settings, benchmark, records, scores, lost)
 

@@ -14,7 +14,16 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from unsee import limits
 from unsee.data.example import Role
@@ -33,12 +42,20 @@ Rows = Annotated[int, Field(ge=1, le=limits.ROWS)]  # per forward pass
 Text = Annotated[str, Field(min_length=1)]
 
 DEFAULT_METHOD = "npo"
+WHOLE_RATE = 1e-5  # learning rate where the weights themselves move
+LORA_RATE = 1e-4  # and where adapters do, which start at nothing and have few directions
+EPOCHS = 5.0  # passes over the forget rows, where nobody said
+LEAST_STEPS = 50  # or so many optimizer steps, where that is more: of twenty rows, five passes are thirteen
 SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
 PROBES = ("forget_probes", "keep_probes", "probes")  # settings that name sources by the name of their probe
 SOURCES = ("model", "forget", "retain", "preserve", "gold")  # settings that name a path or a hub id
 _PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?(#[\w.-]+)?")
 _DATA_FILE = re.compile(r".*\.(jsonl|json|parquet)(#.*)?", re.IGNORECASE)
+
+
+def _rate(value: float) -> str:
+    return f"{value:.0e}".replace("e-0", "e-")
 
 
 def _number_or_word(value: Any) -> Any:
@@ -169,9 +186,13 @@ class Settings(BaseModel):
     guard: Annotated[Guard | None, BeforeValidator(_guard)] = Field(
         None, description="stop, and keep the last good state, when what is to stay becomes this much less likely"
     )
-    learning_rate: Positive = Field(1e-5, description="of AdamW")
-    epochs: Annotated[FiniteFloat, Field(gt=0, le=limits.EPOCHS)] = Field(
-        5.0, description="passes over the forget rows"
+    learning_rate: Positive = Field(
+        WHOLE_RATE, description=f"of AdamW; with lora {_rate(LORA_RATE)}, if it is not given"
+    )
+    epochs: Annotated[FiniteFloat, Field(gt=0, le=limits.EPOCHS)] | None = Field(
+        None,
+        description=f"passes over the forget rows; if neither this nor max_steps is given, {EPOCHS:g} or as many as "
+        f"make {LEAST_STEPS} steps",
     )
     max_steps: Count | None = Field(None, description="optimizer steps; overrides epochs")
     batch_size: Rows = Field(8, description="forget rows (and as many retain rows) a forward pass")
@@ -226,6 +247,14 @@ class Settings(BaseModel):
                 "out": str(Path(self.out).expanduser()),
             }
         )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _rate_of_what_moves(cls, values: Any) -> Any:
+        """Adapters take a larger rate than weights."""
+        if isinstance(values, dict) and values.get("lora") is not None and values.get("learning_rate") is None:
+            return {**values, "learning_rate": LORA_RATE}
+        return values
 
     @property
     def every_probe(self) -> dict[str, tuple[str, Role | None]]:

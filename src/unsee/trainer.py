@@ -83,6 +83,7 @@ class UnlearnConfig(TrainingArguments):
 
     learning_rate: float = field(default=1e-5, metadata={"help": "Initial learning rate of AdamW."})
     num_train_epochs: float = field(default=5.0, metadata={"help": "Passes over the forget set."})
+    least_steps: int = field(default=0, metadata={"help": "Optimizer steps at least, where epochs make fewer."})
     lr_scheduler_type: str = field(default="constant", metadata={"help": "Learning rate schedule."})
     weight_decay: float = field(default=0.0, metadata={"help": "0: decay would move weights that a mask protects."})
     logging_steps: float = field(default=1, metadata={"help": "Log the terms of the objective every so many steps."})
@@ -168,7 +169,8 @@ class UnlearnTrainer(Trainer):
         _use_one_gpu(args)
         self.effective_batch = effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
         if args.max_steps <= 0:
-            args.max_steps = math.ceil(args.num_train_epochs * len(forget) / effective)
+            steps = math.ceil(args.num_train_epochs * len(forget) / effective)
+            args.max_steps = max(steps, args.least_steps)
         self.pairing = Pairing(
             len(forget) if method.needs.forget else 0, len(retain) if needs_of(method).retain else 0, args.seed
         )

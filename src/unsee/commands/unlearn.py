@@ -226,6 +226,8 @@ def _show(found: dict[str, Any]) -> None:
         shown.print(UNWATCHED)
     if "verdict" in found:
         shown.print(found["verdict"])
+    for one in found["advice"]:
+        shown.print(printable(one))
     places(shown, **{name: found[name] for name in ("model", "report") if name in found})
 
 

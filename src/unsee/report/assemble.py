@@ -53,6 +53,7 @@ def run_report(run: Run, album: Album | None = None) -> Report:
         settings=run.settings.model_dump(mode="json"),
         environment=environment(),
         command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
+        advice=run.scores["advice"],
         notes=[*([UNWATCHED] if run.scores.get("watched") == [] else []), *filter(None, [data_lost(run)])],
     )
     return illustrated(page, run.benchmark.probes, album)

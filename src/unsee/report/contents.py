@@ -276,6 +276,7 @@ class Report(_Content):
     settings: dict[str, Any] = {}
     environment: dict[str, str] = {}
     command: str = ""  # what to type to make this page again
+    advice: list[str] = []  # what to try next, in full sentences
     notes: list[str] = []  # further limits, in full sentences
 
     @model_validator(mode="after")

@@ -1,0 +1,212 @@
+"""What to try next, from what a run has shown: pure functions of its scores and its settings.
+
+Two ways to miss have remedies that figures tell. Where hardly anything was forgotten, the weights went too short a way:
+a larger rate, more steps, more parts. Where what should stay was lost, they went too far, or the objective has no
+floor: a smaller rate, a ceiling, a guard, a bounded method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from unsee.criteria import FORGET_MARGIN, keeping
+from unsee.hallucination.advice import of_spans
+from unsee.methods import find
+from unsee.parts import PARTS
+from unsee.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
+
+FASTER = 10.0  # the highest rate that is proposed, over the default
+SLOWER = 3.0  # by how much a rate is divided that went too far
+MOST_STEPS = 200  # up to which more steps are proposed at once
+PARTLY = 0.25  # of what was right before; what is left beyond that may be worth a few more steps
+UNBOUNDED = ("grad_ascent", "grad_diff", "kl", "llmu", "mmunlearner")  # ascent, unless they have a ceiling
+NARROW = 0.1  # a mask that lets through a smaller share of the weights may well be why nothing moved
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What became of one probe: shares of right answers and the mean probability of the expected one."""
+
+    name: str
+    before: float
+    after: float
+    likely_before: float | None
+    likely_after: float | None
+    high: float | None  # upper bound of the change
+
+    @property
+    def numbers(self) -> str:
+        """As in "forget: 100 % to 98 % right, mean probability of the answers 0.981 to 0.954"."""
+        said = f"{self.name}: {100 * self.before:.0f} % to {100 * self.after:.0f} % right"
+        if self.likely_before is None or self.likely_after is None or math.isnan(self.likely_after):
+            return said
+        return f"{said}, mean probability of the answers {self.likely_before:.3f} to {self.likely_after:.3f}"
+
+
+def advise(scores: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Sentences on what to change, with the figures that speak for it; none where a run went well.
+
+    Args:
+        scores: content of a run's `scores.json`, without advice.
+        settings: of the run.
+    """
+    if not find(settings.method).needs.forget:
+        return []  # a control
+    held, partly, lost = *_kept_on(scores, settings), _lost(scores, settings)
+    gone = bool(lost or scores["condition"].get(settings.method))
+    if gone and held and _unmoved(scores, settings) is None:
+        return [_both(held, lost, settings)]
+    said = [_slower(scores, lost, settings)] if lost else []
+    said += [_farther(scores, held, settings)] if held else []
+    said += [_somewhat_farther(scores, partly, settings)] if partly and not (held or gone) else []
+    return [*said, *of_spans(scores, settings.learning_rate)]
+
+
+def _probed(scores: Mapping[str, Any], settings: Settings, role: str) -> Iterator[Probed]:
+    """What became of the probes with a role, as the rule counts them; see `unsee.criteria`."""
+    base, method = (scores["models"][name] for name in ("base", settings.method))
+    shares, change = ("score", "known_change") if role == "forget" else ("ungated", "change")
+    for name, now in method.items():
+        before = base[name]
+        if scores["roles"].get(name) == role and name not in scores["judged"].get("base", {}):
+            if not (_is_number(now.get(shares)) and _is_number(before.get(shares))):
+                continue
+            likely = [one.get("mean_answer_probability") for one in (before, now)]
+            yield Probed(name, before[shares], now[shares], likely[0], likely[1], now.get(f"{change}_high"))
+
+
+def _kept_on(scores: Mapping[str, Any], settings: Settings) -> tuple[list[Probed], list[Probed]]:
+    """What was to go, was known and hardly fell; and what fell, but not far."""
+    known = [one for one in _probed(scores, settings, "forget") if one.before > FORGET_MARGIN]
+    held = [one for one in known if one.before - one.after <= FORGET_MARGIN]
+    return held, [one for one in known if one not in held and one.after > PARTLY * one.before]
+
+
+def _lost(scores: Mapping[str, Any], settings: Settings) -> list[Probed]:
+    """What was to stay and is lost, the worst first."""
+    found = _probed(scores, settings, "keep")
+    lost = [one for one in found if keeping(one.after, one.before, one.high) in ("lost some", "collapsed")]
+    return sorted(lost, key=lambda one: one.after - one.before)
+
+
+def _unmoved(scores: Mapping[str, Any], settings: Settings) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = scores["condition"].get(settings.method)
+    return found if found is not None and found["kind"] == "unmoved" else None
+
+
+def _farther(scores: Mapping[str, Any], held: Sequence[Probed], settings: Settings) -> str:
+    """For a model that hardly moved."""
+    probes = "; ".join(one.numbers for one in held)
+    if stopped := scores.get("stopped"):
+        return (
+            f"Hardly forgot ({probes}): the guard stopped at step {stopped['step']}, before that. Try a smaller step, "
+            f"{_set('learning_rate', settings.learning_rate / SLOWER)}, or a method whose pull fades, such as npo."
+        )
+    steps = int(scores["steps"])
+    ways = [*_more_rate(settings), *_more_steps(steps), *_more_parts(settings), *_wider_mask(scores, settings)]
+    return f"Hardly forgot ({probes}) in {_travelled(scores, settings)}. Try {_in_turn(ways)}."
+
+
+def _somewhat_farther(scores: Mapping[str, Any], partly: Sequence[Probed], settings: Settings) -> str:
+    """For a model that is on its way."""
+    probes = "; ".join(one.numbers for one in partly)
+    return (
+        f"A part is still there ({probes}) after {_travelled(scores, settings)}. If a model that never knew it would "
+        f"do worse, try --set max_steps={math.ceil(1.5 * int(scores['steps']))}."
+    )
+
+
+def _travelled(scores: Mapping[str, Any], settings: Settings) -> str:
+    """How many steps at which rate, how far the weights went and the forget loss with them."""
+    steps = int(scores["steps"])
+    said = f"{steps} steps at learning_rate {_number(settings.learning_rate)}"
+    if moved := scores.get("moved"):
+        said += f", which moved the weights by {100 * moved['length']:.2g} % of their size"
+    losses = [point["forget"] for point in scores["curve"] if point.get("forget") is not None]
+    if len(losses) > 1:
+        a_step = (losses[-1] - losses[0]) / (len(losses) - 1)
+        said += f" and the forget loss from {losses[0]:.4g} to {losses[-1]:.4g} ({a_step:+.1g} a step)"
+    return said
+
+
+def _more_rate(settings: Settings) -> list[str]:
+    highest = FASTER * (LORA_RATE if settings.lora else WHOLE_RATE)
+    rate = min(10 * settings.learning_rate, highest)
+    return [_set("learning_rate", rate)] if rate > 1.5 * settings.learning_rate else []
+
+
+def _more_steps(steps: int) -> list[str]:
+    wanted = max(LEAST_STEPS, min(4 * steps, MOST_STEPS), 2 * steps)
+    return [f"--set max_steps={wanted}"]
+
+
+def _more_parts(settings: Settings) -> list[str]:
+    if find(settings.method).needs.spans or set(settings.parts) == set(PARTS):
+        return []
+    return [f"--parts {','.join(PARTS)} (now {', '.join(settings.parts)} alone)"]
+
+
+def _wider_mask(scores: Mapping[str, Any], settings: Settings) -> list[str]:
+    """Where a saliency mask lets hardly anything through."""
+    shares = [part["passing"] for part in scores["saliency"].values() if part["passing"] is not None]
+    if not shares or max(shares) >= NARROW:
+        return []
+    gamma = "gate.gamma" if settings.gate else "gamma"
+    return [f"--set {gamma}=0.5 (the mask lets at most {100 * max(shares):.1g} % of a part's weights move)"]
+
+
+def _slower(scores: Mapping[str, Any], lost: Sequence[Probed], settings: Settings) -> str:
+    """For a model that went too far."""
+    probes = "; ".join(one.numbers for one in lost)
+    steps = int(scores["steps"])
+    ways = [_set("learning_rate", settings.learning_rate / SLOWER)]
+    if steps > 1:
+        ways.append(f"--set max_steps={max(1, steps // 2)}")
+    ways += _bounds(settings)
+    return f"What should stay was lost ({probes}) in {_travelled(scores, settings)}. Try {_in_turn(ways)}."
+
+
+def _bounds(settings: Settings) -> list[str]:
+    """What would give the objective a floor that it has not."""
+    found = []
+    if settings.hyper_parameters.get("ceiling") == 0:
+        found.append("--set ceiling=1, which lets go of an answer that is unlikely enough")
+    if settings.guard is None and settings.retain:
+        found.append("--set guard=1, which stops in time")
+    if settings.method in UNBOUNDED and not settings.hyper_parameters.get("ceiling"):
+        found.append(f"--method npo, whose pull fades where that of {settings.method} grows")
+    return found
+
+
+def _both(held: Sequence[Probed], lost: Sequence[Probed], settings: Settings) -> str:
+    """For a model that lost the one and not the other: neither a larger nor a smaller step helps."""
+    kept_on, fell = ("; ".join(one.numbers for one in some) for some in (held, lost))
+    fell = f" ({fell})" if fell else ""
+    ways = ["other --parts", "retain rows that are more like the forget rows", "--set gate=saliency"]
+    ways += [f"--method {'gated_npo' if settings.method == 'npo' else 'npo'}"]
+    return (
+        f"What should stay fell before what should go did{fell}, which hardly fell ({kept_on}): a larger or a smaller "
+        f"learning_rate alone will not mend that. Try {_in_turn(ways)}."
+    )
+
+
+def _is_number(value: float | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _set(key: str, value: float) -> str:
+    return f"--set {key}={_number(value)}"
+
+
+def _number(value: float) -> str:
+    """A rate with one or two digits, as people write it: 1e-4, 3e-6."""
+    mantissa, exponent = f"{value:.1e}".split("e")
+    return f"{mantissa.removesuffix('.0')}e{int(exponent)}"
+
+
+def _in_turn(ways: Sequence[str]) -> str:
+    """A, then B, then C."""
+    return "; then ".join(ways)
