@@ -156,6 +156,7 @@ def full(text: str = "") -> Report:
             question=f"question{x}",
             truth=f"truth{x}",
             said={base: [], two: [Marked(text=f"said{x}"), Marked(text=f"invented{x}", kind="invented")]},
+            of=31,
         )
         for probe in (forget, retain)
     ]

@@ -78,6 +78,7 @@ def test_a_report_that_did_not_check_says_so_and_how_to() -> None:
 def test_the_page_marks_what_is_invented_and_flags_who_does() -> None:
     html = render(full())
     assert html.count('<mark class="invented"') == 2
+    assert "One of 31 such answers of Two" in Page(html).words
     assert Page(html).words.count("▲ more than base") == 2  # of the method "two", on both probes
     assert "base 10.0 %: +50.0 (+45.0 to +55.0)" in plain(Page(html).words)
 
@@ -93,7 +94,9 @@ def test_examples_are_answers_that_invent_where_base_does_not() -> None:
     assert not inventions([probe], records)  # base says so too
     records["base"] = {"p": [record("a dog", objects=("dog",))] * 6}
     found = inventions([probe], records)
-    assert len(found) == EACH
+    assert (len(found), found[0].of) == (EACH, 6)
+    questions = [Example(str(n), "x", image=picture(), objects=("dog",)) for n in range(6)]
+    assert [one.question for one in inventions([Probe("p", questions)], records)] != ["0", "1"]  # drawn, not the first
     assert (found[0].truth, list(found[0].said)) == ("dog", ["base", "gold", "m"])
     assert [(piece.text, piece.kind) for piece in found[0].said["m"]] == [("a ", ""), ("cat", "invented")]
 

@@ -247,6 +247,7 @@ class Invention(_Content):
     question: str
     truth: str  # what is there, or what the right answer is
     said: dict[str, list[Marked]]  # model -> its words in pieces; base and gold are there to compare
+    of: int = 1  # answers like this, of this model on this probe
 
 
 class Density(_Content):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from random import Random
 
 from unsee.data import Probe
 from unsee.hallucination_check import is_yes_no, lexicon_of, objects_of, yes_or_no
@@ -13,11 +13,13 @@ from unsee.records import Record
 from unsee.report.contents import Invention, Marked
 from unsee.report.hallucination import pieces
 from unsee.report.photo import Album
+from unsee.report.sample import SEED
 
 EACH = 2  # answers of each model on each probe
 LONGEST = 500  # characters of an answer that are shown
 
 Asked = Mapping[str, Sequence[Record]]  # model -> records of one probe
+Said = dict[str, list[Marked]]  # model -> an answer in pieces
 
 
 def inventions(
@@ -39,29 +41,38 @@ def inventions(
     for probe in probes:
         asked = {model: of_model[probe.name] for model, of_model in records.items() if probe.name in of_model}
         for model in [name for name in asked if name not in ("base", "gold") and "base" in asked]:
-            found += islice(_newly_invented(probe, model, asked, lexicon, album), EACH)
+            found += _drawn(probe, asked, _newly_invented(model, asked, lexicon), album)
     return found
 
 
-def _newly_invented(
-    probe: Probe, model: str, asked: Asked, lists: Sequence[str] | None, album: Album
-) -> Iterator[Invention]:
+def _drawn(probe: Probe, asked: Asked, found: Mapping[int, Said], album: Album) -> Iterator[Invention]:
+    """Some of the answers, each as likely as any other."""
+    for index in sorted(Random(SEED).sample(list(found), min(EACH, len(found)))):
+        example, record = probe.examples[index], asked["base"][index]
+        yes_no = is_yes_no([one.expected for one in asked["base"]])
+        yield Invention(
+            probe=probe.name,
+            photo=album(example.image),
+            question=example.question,
+            truth=record.expected if yes_no else ", ".join(record.objects or ()) or "nothing of the lexicon",
+            said=found[index],
+            of=len(found),
+        )
+
+
+def _newly_invented(model: str, asked: Asked, lists: Sequence[str] | None) -> dict[int, Said]:
+    """By row, what base, gold and the model said, where the model invents and base does not."""
     records = asked[model]
     yes_no = is_yes_no([record.expected for record in records])
     lexicon = None if yes_no else lexicon_of([record.objects or () for record in records], lists)[0]
+    found: dict[int, Said] = {}
     for index, record in enumerate(records):
         if not yes_no and record.objects is None:
             continue
         said = {name: _marked(asked[name][index], lexicon) for name in ("base", "gold", model) if name in asked}
         if _invents(said[model]) and not _invents(said["base"]):
-            example = probe.examples[index]
-            yield Invention(
-                probe=probe.name,
-                photo=album(example.image),
-                question=example.question,
-                truth=record.expected if yes_no else ", ".join(record.objects or ()) or "nothing of the lexicon",
-                said=said,
-            )
+            found[index] = said
+    return found
 
 
 def _marked(record: Record, lexicon: Lexicon | None) -> list[Marked]:
