@@ -18,7 +18,7 @@ from unsee.data.pairing import Mismatched
 from unsee.errors import InputError
 from unsee.hallucination.object_arrays import read_ragged
 from unsee.records import Record
-from unsee.report import Report, assemble
+from unsee.report import Report, assemble, photo
 from unsee.report.answers import MOST_PER_PROBE
 from unsee.report.contents import ModelResult, ProbeInfo
 
@@ -89,7 +89,7 @@ def test_a_list_that_holds_itself_is_refused_and_one_named_twice_is_read(tmp_pat
 
 def test_the_page_makes_thumbnails_of_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bytes] = []
-    monkeypatch.setattr(assemble, "photo_data_uri", lambda image: made.append(image) or "data:image/png;base64,AAAA")
+    monkeypatch.setattr(photo, "photo_data_uri", lambda image: made.append(image) or "data:image/png;base64,AAAA")
     rows = [Example(f"Who is {n}?", "Ada", str(n).encode(), subject=f"s{n % 7}") for n in range(500)]
     probe = Probe("forget_vqa", rows, role="forget")
     records = {
