@@ -328,7 +328,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     checkpoints.mkdir(parents=True, exist_ok=True)
     last, start = latest_checkpoint(checkpoints), Start.of(loaded.model)
     method = build(settings.method, settings.hyper_parameters)
-    watch = _watch(settings, benchmark, loaded, spans=method.needs.spans)
+    watch = watch_of(settings, benchmark, loaded, spans=method.needs.spans)
     likely = partial(span_likelihood, loaded, benchmark.forget, settings.eval_batch_size)
     before = likely() if method.needs.spans else None
     trainer = UnlearnTrainer(
@@ -367,7 +367,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     trainer.accelerator.wait_for_everyone()
 
 
-def _watch(settings: Settings, benchmark: Benchmark, loaded: LoadedModel, spans: bool) -> Watch | None:
+def watch_of(settings: Settings, benchmark: Benchmark, loaded: LoadedModel, spans: bool) -> Watch | None:
     """The guard of a run, where it has one and there is something to watch."""
     guard = settings.guard
     examples = watched(spans, benchmark.forget, benchmark.retain, guard.rows) if guard else []

@@ -186,7 +186,7 @@ def _row(name: str, budget: int) -> Row:
     rates = LORA_RATES if variant.lora else RATES
     made = [_configuration(variant, rate, choice) for rate, choice in product(rates, variant.choices)]
     kind: Kind = "variant" if name in VARIANTS else "control" if name in _CONTROLS else "method"
-    return Row(name, variant.method, kind, tuple(_from_the_middle(made)[:budget]))
+    return Row(name, variant.method, kind, tuple(from_the_middle(made)[:budget]))
 
 
 def _configuration(variant: _Variant, rate: float, choice: Choice) -> Configuration:
@@ -208,7 +208,7 @@ def grid_of(method: str) -> tuple[Choice, ...]:
     return _WEIGHTS if "forget_weight" in known else _STEPS
 
 
-def _from_the_middle(made: Sequence[Configuration]) -> list[Configuration]:
+def from_the_middle(made: Sequence[Configuration]) -> list[Configuration]:
     """Nine in the order of their distance from the fifth."""
     middle = len(made) // 2
     far: Callable[[int], int] = lambda place: abs(place // 3 - middle // 3) + abs(place % 3 - middle % 3)  # noqa: E731

@@ -12,7 +12,7 @@ to the smaller learning rate.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
 from unsee.bench.grids import Configuration
@@ -25,7 +25,11 @@ Scores = Mapping[str, float]  # probe -> share of right answers, as `unsee.crite
 
 def distance(scores: Scores, base: Scores, gold: Scores, request: str) -> float:
     """How far a model is from gold: 0 is gold's forgetting with nothing lost, 1 the opposite in everything."""
-    targets = FORGET_PROBES[request]
+    return distance_to(scores, base, gold, FORGET_PROBES[request])
+
+
+def distance_to(scores: Scores, base: Scores, gold: Scores, targets: Collection[str]) -> float:
+    """The same with the names of the probes that are to go."""
     gaps = [abs(scores[probe] - gold[probe]) for probe in targets]
     losses = [max(0.0, min(gold[p], base[p]) - scores[p]) for p in scores if p not in targets]
     return 0.5 * fmean(gaps) + 0.5 * (fmean(losses) if losses else 0.0)

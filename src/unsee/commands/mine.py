@@ -215,5 +215,7 @@ def _show(found: Mapping[str, Any], out: Path) -> None:
         made.add_row("captions cut off (--max-new-tokens)", str(found["truncated"]))
     to = console()
     to.print(made)
+    if found["advice"]:
+        to.print(printable(found["advice"]))
     more = {"skipped": out / "skipped.jsonl"} if found["skipped"] else {}
     places(to, spans=out / "spans.jsonl", **more)

@@ -60,6 +60,8 @@ def calibrate(
             said = {"share": "share asked for"}.get(name, name.replace("_", " "))  # others say what is reached
             made.add_row(said, f"{value:.4g}")
     console().print(made)
+    if found["advice"]:
+        console().print(printable(found["advice"]))
     places(console(), thresholds=found["thresholds"], plot=found["plot"])
 
 
@@ -79,6 +81,7 @@ def calibrated(
     """
     from unsee.files import write_text
     from unsee.hallucination import calibration
+    from unsee.hallucination.advice import few_spans
     from unsee.hallucination.histogram import page
     from unsee.hallucination.selection import write_thresholds
 
@@ -99,7 +102,10 @@ def calibrated(
     plot = path.with_suffix(".html")
     write_thresholds(path, made, **how, **facts)
     write_text(plot, page(shown, made, facts))
-    return {**asdict(made), **how, **facts, "thresholds": str(path), "plot": str(plot)}
+    scores = scored.scores()
+    below = sum(made.role(score) == "negative" for score in scores)
+    advice = few_spans(below, len(scored.captions), scores, made)
+    return {**asdict(made), **how, **facts, "advice": advice, "thresholds": str(path), "plot": str(plot)}
 
 
 def import_released(

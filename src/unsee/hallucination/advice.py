@@ -59,12 +59,12 @@ def of_spans(scores: Mapping[str, Any], learning_rate: float) -> list[str]:
         return ["No span is judged invented, so nothing was lowered. " + _MORE]
     fall = lowered["before"] - lowered["after"]
     if fall > HARDLY:
-        return []
+        few = _are_few(lowered, spans)
+        return [f"Few spans were to be lowered: {_counted(lowered, spans)}. {_MORE}"] if few else []
     moved = f"{lowered['before']:.3f} to {lowered['after']:.3f} nats a token"
-    share = f"{100 * lowered['tokens'] / spans['tokens']:.1f} % of their tokens"
     return [
         f"Invented phrases hardly became less likely ({moved}) in {scores['steps']} steps at learning_rate "
-        f"{learning_rate:g}: {lowered['spans']} spans in {spans['captions']} captions, {share}. {_why(lowered, spans)}"
+        f"{learning_rate:g}: they are {_counted(lowered, spans)}. {_why(lowered, spans)}"
     ]
 
 
@@ -75,6 +75,15 @@ _MORE = (
 
 
 def _why(lowered: Mapping[str, Any], spans: Mapping[str, Any]) -> str:
-    few = lowered["spans"] < FEW_SPANS or lowered["spans"] < FEW_SHARE * spans["captions"]
     farther = "A larger learning_rate, more max_steps, a larger negative_weight, or more --parts would lower them more."
-    return f"{_MORE} {farther}" if few else farther
+    return f"{_MORE} {farther}" if _are_few(lowered, spans) else farther
+
+
+def _are_few(lowered: Mapping[str, Any], spans: Mapping[str, Any]) -> bool:
+    return bool(lowered["spans"] < FEW_SPANS or lowered["spans"] < FEW_SHARE * spans["captions"])
+
+
+def _counted(lowered: Mapping[str, Any], spans: Mapping[str, Any]) -> str:
+    """How many spans there are to be lowered, and what they are of."""
+    share = f"{100 * lowered['tokens'] / spans['tokens']:.1f} % of their tokens"
+    return f"{lowered['spans']} invented spans in {spans['captions']} captions, {share}"

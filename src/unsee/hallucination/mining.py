@@ -21,6 +21,7 @@ from typing import Any
 from unsee.data.pictures import reason
 from unsee.errors import InputError
 from unsee.files import write_json, write_jsonl
+from unsee.hallucination.advice import few_spans
 from unsee.hallucination.captioning import Captioning
 from unsee.hallucination.captions import passed_over, pictures_in, read_captions
 from unsee.hallucination.extraction import Extracting
@@ -92,6 +93,7 @@ class _Run:
         thresholds = first.thresholds(mining.thresholds, "--thresholds")
         others = second.thresholds(mining.second_thresholds, "--second-thresholds") if second else None
         skipped: list[Row] = []
+        every: list[float] = []  # score of a phrase
         rows: list[CaptionRow] = []
         seconds = iter(self._relevance2) if second else None
         stages = zip(self._captions, self._phrases, self._relevance, strict=True)
@@ -107,6 +109,7 @@ class _Run:
             counts["truncated"] += bool(said.get("truncated"))
             told = _scored(named["phrases"], scored["scores"], again["scores"] if again else scored["scores"])
             phrases, scores = [phrase for phrase, _, _ in told], [score for _, score, _ in told]
+            every += scores
             roles = [thresholds.role(score) for score in scores]
             if others:
                 roles = agreed(roles, [None if score is None else others.role(score) for _, _, score in told])
@@ -133,6 +136,7 @@ class _Run:
             "rows": len(rows),
             "thresholds": asdict(thresholds),
             "second_thresholds": asdict(others) if others else None,
+            "advice": few_spans(counts["negative"], len(self._sources) - len(skipped), every, thresholds),
             "conflict": mining.conflict,
             "aggregator": mining.aggregator,
         }
