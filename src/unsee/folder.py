@@ -116,13 +116,7 @@ def start_folder(
     What another run left that failed, or is to be overwritten, is taken away. Records of the base that this run would
     make again stay when the other one failed.
     """
-    hashes = {
-        "model": start_digest(loaded.model),
-        "forget": digest(benchmark.forget),
-        "retain": digest(benchmark.retain),
-        "preserve": digest(benchmark.preserve),
-        "probes": {probe.name: digest(probe.examples) for probe in benchmark.probes},
-    }
+    hashes = hashes_of(benchmark, loaded)
     kept = _kept(settings)
     if (folder / "run.yaml").is_file():
         if overwrite:
@@ -137,6 +131,17 @@ def start_folder(
     content = {"settings": kept, "versions": versions, "hashes": hashes}
     write_text(folder / "run.yaml", dump_yaml(content))
     (folder / FAILED).unlink(missing_ok=True)  # last: whoever is killed before starts with the same again
+
+
+def hashes_of(benchmark: Benchmark, loaded: LoadedModel) -> dict[str, Any]:
+    """Digests of the model and the data of a run, as `run.yaml` holds them."""
+    return {
+        "model": start_digest(loaded.model),
+        "forget": digest(benchmark.forget),
+        "retain": digest(benchmark.retain),
+        "preserve": digest(benchmark.preserve),
+        "probes": {probe.name: digest(probe.examples) for probe in benchmark.probes},
+    }
 
 
 @dataclass(frozen=True)

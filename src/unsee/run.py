@@ -11,7 +11,6 @@ import gc
 import hashlib
 import json
 import os
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from transformers import set_seed
 from unsee import processes, progress
 from unsee.advice import advise
 from unsee.atomic import whole_folder
+from unsee.base_once import check_base_records, has_base, take_over, taken_over
 from unsee.compared import COMPARED, compared
 from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
 from unsee.data.example import Role
@@ -119,13 +119,16 @@ class Run:
         return self.folder / "model"
 
 
-def unlearn(settings: Settings, base_records: Path | None = None, overwrite: bool = False) -> Run:
+def unlearn(
+    settings: Settings, base_records: Path | None = None, overwrite: bool = False, share_base: bool = True
+) -> Run:
     """Carry out a run, or finish one that was interrupted.
 
     Args:
         settings: as `unsee.settings.parse` gives them.
-        base_records: records of the same base on the same probes by an earlier run, to save measuring again.
+        base_records: a run on the same base and probes, or its records, to save measuring again.
         overwrite: start anew, whatever run the folder holds.
+        share_base: take over what a run beside this one has measured of the same base; see `unsee.base_once`.
 
     Raises:
         InputError: when anything that was given is wrong, and nothing has been written then; or another process is at
@@ -140,9 +143,11 @@ def unlearn(settings: Settings, base_records: Path | None = None, overwrite: boo
         # The pictures of a run that goes on were looked at when it began, and are the same by their digests.
         goes_on = not overwrite and is_begun(folder)
         benchmark = load_benchmark(settings, check_images=not goes_on)
-        loaded, readable = _start(folder, settings, benchmark, overwrite)
+        loaded, readable = _start(folder, settings, benchmark, overwrite, base_records)
+        if base_records is not None or share_base:
+            processes.once(lambda: take_over(folder, base_records, readable.probes))
         clock = Clock(folder / "checkpoints" / "seconds.json")
-        base = _base_to_model(folder, settings, readable, loaded, base_records, clock)
+        base = _base_to_model(folder, settings, readable, loaded, clock)
         del loaded  # its memory is free again
         if not settings.keep_checkpoints:
             processes.once(lambda: drop_checkpoints(folder))
@@ -170,6 +175,7 @@ def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Reco
         **compared(benchmark, found, {name: facts.get("moved")}, settings.seed, settings.lexicon),
         "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
         "unreadable": unreadable,
+        "taken_over": taken_over(folder),
         "seconds": clock.seconds,
         **facts,
     }
@@ -252,7 +258,9 @@ def load_model(settings: Settings) -> LoadedModel:
     return loaded
 
 
-def _start(folder: Path, settings: Settings, benchmark: Benchmark, overwrite: bool) -> tuple[LoadedModel, Benchmark]:
+def _start(
+    folder: Path, settings: Settings, benchmark: Benchmark, overwrite: bool, base_records: Path | None
+) -> tuple[LoadedModel, Benchmark]:
     """Check everything that was given; then, and not before, write to the folder. The model, and what it can read."""
     check_gold_model(folder, settings, benchmark)
     gc.collect()  # gold's memory is free before the model is loaded
@@ -267,6 +275,9 @@ def _start(folder: Path, settings: Settings, benchmark: Benchmark, overwrite: bo
         check_probe(loaded.encoder, probe, named, settings.max_new_tokens, rows)
     benchmark = without(benchmark, unreadable)
     check_gold_records(settings, benchmark.probes)
+    goes_on = not overwrite and is_begun(folder) and has_base(folder, benchmark.probes)
+    if base_records is not None and not goes_on:
+        check_base_records(base_records, settings, benchmark, loaded)
     processes.wait()  # until all have seen the folder as it was
     processes.once(lambda: start_folder(folder, settings, benchmark, loaded, overwrite))
     return loaded, benchmark
@@ -277,13 +288,9 @@ def _base_to_model(
     settings: Settings,
     benchmark: Benchmark,
     loaded: LoadedModel,
-    base_records: Path | None,
     clock: Clock,
 ) -> Records:
     """Measure the model and train it."""
-    records = folder / "records" / "base"
-    if base_records is not None:
-        processes.once(lambda: _take_over(base_records, records))
     try:
         base: Records = clock("measure base", lambda: _measure(folder, settings, benchmark, loaded, "base"))
         if not processes.agreed((folder / "model").is_dir()):
@@ -303,14 +310,6 @@ def _base_to_model(
             "eval_batch_size, or --lora"
         ) from error
     return base
-
-
-def _take_over(base_records: Path, records: Path) -> None:
-    """Copy the records of an earlier run, unless this one has its own."""
-    if records.is_dir():
-        return
-    with whole_folder(records) as temporary:
-        shutil.copytree(base_records, temporary, dirs_exist_ok=True)
 
 
 def _measure(folder: Path, settings: Settings, benchmark: Benchmark, loaded: LoadedModel, name: str) -> Records:

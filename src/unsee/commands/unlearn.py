@@ -109,6 +109,18 @@ def unlearn(
     trust_remote_code: Annotated[
         bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
     ] = False,
+    base_records: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Run that has measured the same model on the same probes.", show_default="runs beside"
+        ),
+    ] = None,
+    share_base: Annotated[
+        bool,
+        typer.Option(
+            "--share-base/--no-share-base", help="Take over what a run beside --out has measured of the same model."
+        ),
+    ] = True,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Start anew, whatever run the folder of --out holds.")
     ] = False,
@@ -138,7 +150,7 @@ def unlearn(
     }
     settings = merged_settings(settings_file, flags, assignments or [])
     processes.tell_of_spare_devices()
-    found = carry_out(settings, write_page, overwrite)
+    found = carry_out(settings, write_page, overwrite, base_records, share_base)
     if not processes.is_main():
         return
     if as_json:
@@ -185,11 +197,17 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
     return parse(values, str(file) if file else "settings")
 
 
-def carry_out(settings: Any, write_page: bool, overwrite: bool = False) -> dict[str, Any]:
+def carry_out(
+    settings: Any,
+    write_page: bool,
+    overwrite: bool = False,
+    base_records: Path | None = None,
+    share_base: bool = True,
+) -> dict[str, Any]:
     """Do the run and write its page; what `unsee unlearn --json` prints."""
     from unsee.run import unlearn as start
 
-    run = start(settings, overwrite=overwrite)
+    run = start(settings, base_records, overwrite, share_base)
     found = {"run": str(run.folder), "model": str(run.model), **run.scores}
     if write_page and processes.is_main():
         found |= draw(run, run.folder / "report.html")
@@ -197,6 +215,7 @@ def carry_out(settings: Any, write_page: bool, overwrite: bool = False) -> dict[
 
 
 def _show(found: dict[str, Any]) -> None:
+    from unsee.base_once import notice as shared
     from unsee.left_out import notice
     from unsee.watch import UNWATCHED
 
@@ -208,6 +227,8 @@ def _show(found: dict[str, Any]) -> None:
         )
     if seen := [f"{name} ({one['trained_on']} of {one['pictures']})" for name, one in _seen(found)]:
         shown.print(f"Pictures that were trained on, under other questions: {printable(', '.join(seen))}.")
+    if taken_over := shared(found["taken_over"]):
+        shown.print(printable(taken_over))
     if unreadable := notice(found["unreadable"]):
         shown.print(printable(unreadable))
     if unread := found.get("unread"):
