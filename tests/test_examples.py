@@ -1,0 +1,44 @@
+"""The example scripts do what they say, from an empty folder."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unsee.files import read_json
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_every_command_of_the_first_hour_is_in_the_readme() -> None:
+    script = (ROOT / "examples" / "first_hour.sh").read_text()
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    commands = set(re.findall(r"^ *(unsee \w+(?: retain)?)", script, re.MULTILINE))
+    assert commands == {"unsee data retain", "unsee unlearn", "unsee compare"}
+    for command in commands:
+        assert command in readme
+    for option in set(re.findall(r"--(?!out|model|forget|retain|no-)[a-z-]+", script)) - {"--max-new-tokens"}:
+        assert option in readme, option
+
+
+@pytest.mark.slow
+def test_the_first_hour_ends_with_a_model_that_forgot_and_a_page_that_says_so(tmp_path: Path) -> None:
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", str(ROOT / "examples" / "first_hour.sh")],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    for run, probes in (("npo", ["new_photos"]), ("second", ["new_photos", "the_first"])):
+        models = read_json(tmp_path / "runs" / run / "scores.json")["models"]
+        for probe in probes:
+            assert models["npo"][probe]["score"] <= 0.1, (run, probe)
+        assert models["npo"]["others"]["score"] >= 0.7, run
+        assert "fell from 100" in (tmp_path / "runs" / run / "report.html").read_text()
+    assert re.search(r"^\|.*npo", done.stdout, re.MULTILINE)
+    assert re.search(r"^\|.*simnpo", done.stdout, re.MULTILINE)
