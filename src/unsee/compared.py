@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from unsee.after import Earlier, came_back
 from unsee.condition import condition
 from unsee.data.example import Benchmark
 from unsee.data.overlap import picture_overlap
@@ -24,6 +25,7 @@ def compared(
     moved: Mapping[str, Mapping[str, Any] | None],
     seed: int = 0,
     lexicon: Sequence[str] | None = None,
+    earlier: Earlier | None = None,
 ) -> dict[str, Any]:
     """What `scores.json` and `summary.json` hold of several models.
 
@@ -34,17 +36,23 @@ def compared(
             where that is not known.
         seed: of the bootstraps.
         lexicon: word lists, for the check of captions.
+        earlier: what an earlier request removed, whose probes are among those of the benchmark.
 
     Returns:
         `models`: scores by model and probe. `hallucination` and `judged`: likewise, of the probes that have them.
         `roles`: what each probe is for, or None. `pictures`: of each probe the rows with a picture, and those with one
         that was trained on. `condition`: by model, what makes its scores say nothing about forgetting, or None.
+        `after`: by model and probe, what of an earlier request it says again.
     """
     base, training = records[BASE], (benchmark.forget, benchmark.retain)
+    again = {model: came_back(earlier, asked) for model, asked in records.items() if earlier and model != BASE}
+    known_by = earlier.base if earlier else {}
     roles = {probe.name: probe.role for probe in benchmark.probes}
     return {
         "models": {
-            model: {probe: score(rows, base[probe], seed).to_dict() for probe, rows in asked.items()}
+            model: {
+                probe: score(rows, base[probe], seed, known_by.get(probe)).to_dict() for probe, rows in asked.items()
+            }
             for model, asked in records.items()
         },
         "hallucination": check_hallucination(records, BASE, lexicon),
@@ -56,4 +64,5 @@ def compared(
             for model, asked in records.items()
             if model != BASE
         },
+        "after": again,
     }

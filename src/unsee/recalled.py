@@ -18,7 +18,10 @@ GONE = Path("gone")  # where the pictures would lie of which only the content is
 
 
 def recall(
-    settings: Settings, scores: Mapping[str, Any], base: Mapping[str, Sequence[Record]]
+    settings: Settings,
+    scores: Mapping[str, Any],
+    base: Mapping[str, Sequence[Record]],
+    earlier: Mapping[str, Sequence[Example]],
 ) -> tuple[Benchmark, list[str]]:
     """The probes of a run as they were asked, and its training rows as far as they can be read.
 
@@ -29,6 +32,7 @@ def recall(
         settings: of the run.
         scores: what `scores.json` holds.
         base: what the model said before, by probe.
+        earlier: rows of probes that an earlier run asked, by probe.
 
     Returns:
         The benchmark, and in a line each why data could not be read again.
@@ -38,7 +42,7 @@ def recall(
     probes = []
     for name in base:
         named = settings.every_probe.get(name)
-        rows = _read(named[0], lost) if named else sets[name]
+        rows = _read(named[0], lost) if named else sets.get(name, earlier.get(name, []))
         probes.append(Probe(name, rows, trained_on=name in scores["trained_on"], role=scores["roles"][name]))
     found = without(Benchmark(settings.forget, **sets, probes=probes), scores.get("unreadable", {}))
     return replace(found, probes=[_as_asked(probe, base[probe.name], lost) for probe in found.probes]), lost

@@ -24,6 +24,7 @@ from transformers import set_seed
 
 from unsee import processes, progress
 from unsee.advice import advise
+from unsee.after import Earlier
 from unsee.atomic import whole_folder
 from unsee.base_once import check_base_records, has_base, take_over, taken_over
 from unsee.compared import COMPARED, compared
@@ -45,7 +46,7 @@ from unsee.methods.method import needs_of, without_retain
 from unsee.parts import PARTS
 from unsee.recalled import recall
 from unsee.records import Record, read_records
-from unsee.report.contents import Check, Condition, JudgedCheck, Score
+from unsee.report.contents import Again, Check, Condition, JudgedCheck, Score
 from unsee.settings import EPOCHS, LEAST_STEPS, Settings, parse, read_yaml
 from unsee.span_likelihood import moved_spans, span_likelihood
 from unsee.taken_over import read_mark
@@ -89,6 +90,7 @@ class Scores(Facts):
     roles: dict[str, Role | None] = {}
     pictures: dict[str, dict[str, int]] = {}
     condition: dict[str, Condition | None] = {}
+    after: dict[str, dict[str, Again]] = {}
     seconds: dict[str, float]
     trained_on: list[str]
     unreadable: dict[str, list[dict[str, Any]]] = {}
@@ -172,7 +174,7 @@ def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Reco
     facts = read_typed(folder / "checkpoints" / "training.json", Facts).model_dump(exclude_unset=True)
     scores = {
         "method": name,
-        **compared(benchmark, found, {name: facts.get("moved")}, settings.seed, settings.lexicon),
+        **compared(benchmark, found, {name: facts.get("moved")}, settings.seed, settings.lexicon, _earlier(settings)),
         "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
         "unreadable": unreadable,
         "taken_over": taken_over(folder),
@@ -220,6 +222,11 @@ def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
     if not probes:
         asked = [(name, role) for name, role in _PROBES_BY_ITSELF.items() if sets[name]]
         probes = [Probe(name, sets[name], trained_on=True, role=role) for name, role in asked]
+    if earlier := _earlier(settings):
+        taken = {probe.name for probe in probes} & {probe.name for probe in earlier.probes}
+        if taken:
+            raise InputError(f"after: a probe is named {min(taken)} already; give it another name")
+        probes += earlier.probes
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     check_objects(probes, settings.lexicon)
     method = build(settings.method, settings.hyper_parameters)
@@ -231,6 +238,17 @@ def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
     if gate := gate_of(method, settings.gate):
         check_preserved(gate, settings.parts, sets["forget"], [*sets["retain"], *sets["preserve"]])
     return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
+
+
+def _earlier(settings: Settings) -> Earlier | None:
+    """What the run that this one comes after was to remove, with its records."""
+    if settings.after is None:
+        return None
+    run = open_run(Path(settings.after))
+    if run.lost:
+        raise InputError(f"after: {settings.after} cannot be asked again: {run.lost[0]}")
+    result = run.records[run.settings.method]
+    return Earlier.of(run.benchmark.probes, run.records["base"], result, settings.after)
 
 
 def _probe(name: str, rows: list[Example], role: Role | None, forget: list[Example], settings: Settings) -> Probe:
@@ -459,10 +477,19 @@ def open_run(folder: Path) -> Run:
     _check_complete(scores, settings, folder / "scores.json")
     if not scores.keys() >= COMPARED:  # of a run from before all of it was looked at
         benchmark = without(load_benchmark(settings, check_images=False), scores.get("unreadable", {}))
-        scores |= compared(benchmark, records, {}, settings.seed, settings.lexicon)
+        scores |= compared(benchmark, records, {}, settings.seed, settings.lexicon, _earlier(settings))
     scores.setdefault("advice", advise(scores, settings))
-    benchmark, lost = recall(settings, scores, records["base"])
+    benchmark, lost = recall(settings, scores, records["base"], _asked_earlier(settings))
     return Run(folder, settings, benchmark, records, scores, lost)
+
+
+def _asked_earlier(settings: Settings) -> dict[str, Sequence[Example]]:
+    """The rows that an earlier run asked, by probe; none where it has gone, as the records hold what was asked."""
+    try:
+        earlier = _earlier(settings)
+    except InputError:
+        return {}
+    return {probe.name: probe.examples for probe in earlier.probes} if earlier else {}
 
 
 def _check_complete(scores: dict[str, Any], settings: Settings, path: Path) -> None:
@@ -470,6 +497,7 @@ def _check_complete(scores: dict[str, Any], settings: Settings, path: Path) -> N
     models = {"base", settings.method}
     probes = set(settings.every_probe) or {role for role in _PROBES_BY_ITSELF if getattr(settings, role)}
     due: dict[str, set[str]] = {"models": models, "judged": models, "condition": {settings.method}, "pictures": probes}
+    due["roles"] = probes
     due |= {f"models.{model}": probes for model in models}
     for field, names in due.items():
         found: Any = scores

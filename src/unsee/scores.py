@@ -76,7 +76,12 @@ def _asked(record: Record) -> Any:
     return record.question, record.expected, record.subject
 
 
-def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed: int = 0) -> ProbeScore:
+def score(
+    records: Sequence[Record],
+    base: Sequence[Record] | None = None,
+    seed: int = 0,
+    known_by: Sequence[Record] | None = None,
+) -> ProbeScore:
     """Score the records of one probe.
 
     Args:
@@ -84,10 +89,12 @@ def score(records: Sequence[Record], base: Sequence[Record] | None = None, seed:
         base: records of the starting model on the same probe, which say what was known and what has changed; None
             scores everything and compares with nothing.
         seed: of the bootstrap.
+        known_by: records that say what was known, where they are not those of the base; see `unsee.after`.
     """
     if base is not None and [_asked(record) for record in base] != [_asked(record) for record in records]:
         raise ValueError("base and model were not asked the same questions")
-    gate: list[bool | None] = known_to(base) if base is not None else [True] * len(records)
+    first = base if known_by is None else known_by
+    gate: list[bool | None] = known_to(first) if first is not None else [True] * len(records)
     places = [place for place, passed in enumerate(gate) if passed is not False]
     known = [records[place] for place in places]
     return ProbeScore(

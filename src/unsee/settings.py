@@ -48,7 +48,7 @@ EPOCHS = 5.0  # passes over the forget rows, where nobody said
 LEAST_STEPS = 50  # or so many optimizer steps, where that is more: of twenty rows, five passes are thirteen
 SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
 PROBES = ("forget_probes", "keep_probes", "probes")  # settings that name sources by the name of their probe
-SOURCES = ("model", "forget", "retain", "preserve", "gold")  # settings that name a path or a hub id
+SOURCES = ("model", "forget", "retain", "preserve", "gold", "after")  # settings that name a path or a hub id
 _PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
 _HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?(:[\w.-]+)?(#[\w.-]+)?")
 _DATA_FILE = re.compile(r".*\.(jsonl|json|parquet)(#.*)?", re.IGNORECASE)
@@ -155,6 +155,9 @@ class Settings(BaseModel):
     keep_probes: dict[str, Text] = Field({}, description="held-out rows whose answers are to stay, by name")
     gold: Text | None = Field(
         None, description="model that never learned what is to go, or a folder of its records, to measure beside"
+    )
+    after: Text | None = Field(
+        None, description="folder of an earlier run: what it removed is asked again, to see what comes back"
     )
     trained_on: tuple[str, ...] = Field((), description="probes that repeat training rows, which every table then says")
     lexicon: Annotated[tuple[Text, ...] | None, BeforeValidator(_lists)] = Field(

@@ -31,7 +31,7 @@ def finished(stranger: Stranger, tmp_path_factory: pytest.TempPathFactory) -> Sc
         ({"curve": [{"step": []}]}, "curve.0.step"),
         ({"method": None}, "method"),
         ({"unreadable": {"forget": "all"}}, "unreadable.forget"),
-        ({"models": {}}, "models: lacks base"),
+        ({"models": {}}, "models: value error, holds the scores of base"),
         ({"judged": {"base": {}}}, "judged: lacks"),
         ({"pictures": {}}, "pictures: lacks forget"),
         ({"condition": {"grad_diff": 3}}, "condition.grad_diff"),

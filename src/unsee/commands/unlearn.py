@@ -66,6 +66,12 @@ def unlearn(
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="The same, of answers that are to stay.", show_default=False),
     ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Folder of an earlier run: what it removed is asked again.", show_default=False
+        ),
+    ] = None,
     lexicon: Annotated[
         list[str] | None,
         typer.Option(
@@ -140,6 +146,7 @@ def unlearn(
         "probes": named_files(probe or []),
         "forget_probes": named_files(forget_probe or [], "--forget-probe"),
         "keep_probes": named_files(keep_probe or [], "--keep-probe"),
+        "after": after,
         "lexicon": lexicon or None,
         "gold": gold,
         "method": method,

@@ -83,7 +83,11 @@ def models_of(run: Run) -> dict[str, ModelResult]:
 def probes_of(run: Run) -> list[ProbeInfo]:
     """What each probe of a run is for. Which are captions is known from the scores, should the data have gone."""
     pictures, captions = run.scores["pictures"], run.scores["judged"]["base"]
-    return [probe_info(probe, pictures[probe.name], judged=probe.name in captions) for probe in run.benchmark.probes]
+    earlier = run.scores.get("after", {}).get(run.settings.method, {})
+    return [
+        probe_info(probe, pictures[probe.name], judged=probe.name in captions, after=probe.name in earlier)
+        for probe in run.benchmark.probes
+    ]
 
 
 def write_report(report: Report, path: Path) -> None:
@@ -109,6 +113,7 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
         hallucination=checks_of(run, name),
         judged=judged_of(run, name),
         condition=run.scores["condition"].get(name),
+        after=run.scores.get("after", {}).get(name, {}),
     )
 
 
@@ -171,10 +176,12 @@ def probe_info(
     label: str = "",
     description: str = "",
     judged: bool | None = None,
+    after: bool = False,
 ) -> ProbeInfo:
     """What a probe is for, and how many of its pictures were trained on, as `unsee.compared` has it.
 
-    Whether it is one of captions with judged phrases is seen from its rows, unless `judged` says it.
+    Whether it is one of captions with judged phrases is seen from its rows, unless `judged` says it. `after` is
+    true of the probes of an earlier request.
     """
     return ProbeInfo(
         name=probe.name,
@@ -185,6 +192,7 @@ def probe_info(
         pictures=overlap["pictures"],
         pictures_trained_on=overlap["trained_on"],
         chance=chance,
+        after=after,
         judged=is_judged(probe.examples) if judged is None else judged,
     )
 

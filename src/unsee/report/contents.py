@@ -162,6 +162,13 @@ class JudgedCheck(_Content):
 Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]
 
 
+class Again(_Content):
+    """Of what an earlier request removed, how many rows are right again; as `unsee.after` has it."""
+
+    removed: int
+    again: int
+
+
 class Condition(_Content):
     """What makes the scores of a model say nothing about forgetting; as `unsee.condition` has it."""
 
@@ -180,6 +187,7 @@ class ModelResult(_Content):
     scores: dict[str, Score] = {}  # probe -> score
     hallucination: dict[str, Check] = {}  # probe -> what is invented, of those that can tell
     judged: dict[str, JudgedCheck] = {}  # probe -> what is still said, of captions with judged phrases
+    after: dict[str, Again] = {}  # probe -> what came back, of those of an earlier request
     condition: Condition | None = None  # None: it answers, as far as anybody knows
 
     @property
@@ -199,6 +207,7 @@ class ProbeInfo(_Content):
     pictures_trained_on: int = 0  # rows that show a picture of the training rows, whatever they ask about it
     label: str = ""  # a few plain words; empty shows the name
     chance: float | None = None  # accuracy of the best guess without knowledge, over this probe
+    after: bool = False  # True: what an earlier request was to remove; said beside, not judged with this one
     judged: bool = False  # True: captions with judged phrases, to which there is no right answer
 
     @property
@@ -323,7 +332,7 @@ class Report(_Content):
         by_name = {probe.name: probe for probe in self.probes}
         if self.pair:
             return by_name[self.pair[0]], by_name[self.pair[1]]
-        forget = next((probe for probe in self.answered if probe.forget), None)
+        forget = next((probe for probe in self.answered if probe.forget and not probe.after), None)
         stays = [probe for probe in self.answered if probe.forget is False]
         partner = forget.name.replace("forget", "retain") if forget else ""
         return forget, next((p for p in stays if p.name == partner), stays[0] if stays else None)

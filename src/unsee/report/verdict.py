@@ -101,6 +101,7 @@ class Verdict:
     judging_sentence: str = ""
     condition: str = ""  # what makes the scores say nothing about forgetting; as `Condition.kind` has it
     condition_sentence: str = ""
+    after_sentence: str = ""  # what came back of what an earlier request removed
     unknown_sentence: str = ""  # what was measured without anybody saying what it is for
     sure: bool = True  # whether the intervals are narrow enough for what is said about forgetting and keeping
 
@@ -116,7 +117,7 @@ class Verdict:
     def sentence(self) -> str:
         said = (
             *(self.condition_sentence, self.judging_sentence, self.forgetting_sentence, self.keeping_sentence),
-            *(self.inventing_sentence, self.unknown_sentence),
+            *(self.after_sentence, self.inventing_sentence, self.unknown_sentence),
         )
         return " ".join(filter(None, said))
 
@@ -145,6 +146,7 @@ def verdict(report: Report, model: str) -> Verdict:
         *of_labels,
         condition=found.condition.kind if found.condition else "",
         condition_sentence=found.condition.sentence if found.condition else "",
+        after_sentence=again(report, found),
         unknown_sentence=unknown(report),
         sure=sure_to_go and sure_to_stay,
     )
@@ -152,9 +154,19 @@ def verdict(report: Report, model: str) -> Verdict:
 
 def judged(report: Report, *, forget: bool) -> list[ProbeInfo]:
     """The probes that a verdict rests on: of those for forgetting, or for keeping, the ones that are held out best."""
-    probes = [probe for probe in report.answered if probe.forget is forget]
+    probes = [probe for probe in report.answered if probe.forget is forget and not probe.after]
     best = max((probe.held_out for probe in probes), default=0)
     return [probe for probe in probes if probe.held_out == best]
+
+
+def again(report: Report, model: ModelResult) -> str:
+    """A sentence on what came back of what an earlier request removed; empty where nothing did."""
+    back = [
+        f"{model.after[probe.name].again:,} of {model.after[probe.name].removed:,} ({probe.title})"
+        for probe in report.answered
+        if probe.name in model.after and model.after[probe.name].again
+    ]
+    return f"Of the answers that an earlier request removed, some came back: {listed(back)}." if back else ""
 
 
 def unknown(report: Report) -> str:
@@ -210,7 +222,7 @@ def _beside(report: Report, model: ModelResult, *, forget: bool) -> list[str]:
     chosen = {probe.name for probe in judged(report, forget=forget)}
     said = []
     for probe in report.answered:
-        if probe.forget is forget and probe.name not in chosen:
+        if probe.forget is forget and not probe.after and probe.name not in chosen:
             one = forgetting_of(report, model, probe, named=True) if forget else keeping_of(report, model, probe)
             if one.failed and one.state != "not measured":
                 said.append(f"Not counted, {_SAID_BESIDE[probe.held_out]}: {_lower(one, forget)}.")
@@ -245,7 +257,8 @@ def headline(report: Report) -> str:
     but = [f"{_list(report, inventive)} invented more than base."] if inventive else []
     unsure = "" if all(v.sure for v in winners) else "The intervals are wide: more questions are needed to be sure."
     missed = _misses(report, [v for v in verdicts if not v.success])
-    return " ".join(filter(None, [first, unsure, *missed, *but, unknown(report)]))
+    back = [f"{label_of(report, v)}: {v.after_sentence}" for v in verdicts if v.after_sentence]
+    return " ".join(filter(None, [first, unsure, *missed, *back, *but, unknown(report)]))
 
 
 def _misses(report: Report, verdicts: list[Verdict]) -> list[str]:
