@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.bench.scripted import PROBES
+from tests.report.test_directions import HOSTILE, Directions
 from unsee.bench import output
 from unsee.bench.cells import Cell
 from unsee.bench.leaderboard import Outcome, all_cells, plan
@@ -130,6 +131,16 @@ def test_page_is_self_contained_and_says_what_the_markdown_says(scripted_bench: 
     assert "http://" not in html.replace("http://www.w3.org/2000/svg", "")
     assert "https://" not in html
     assert "Which methods reach gold?" in html
+
+
+def test_why_a_training_broke_turns_no_words_of_the_page(scripted_bench: Bench, tmp_path: Path) -> None:
+    outcome = scripted_bench(tmp_path)
+    summary = output.write(outcome)
+    for text in HOSTILE:
+        summary["rows"][0] |= {"scores": {}, "distance": None, "failed": f"cannot read {text}"}
+        found = output.page(outcome, summary, [], [])
+        assert "training broke" in found
+        assert not Directions(found).faults, text
 
 
 @pytest.mark.parametrize(
