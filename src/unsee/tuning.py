@@ -13,11 +13,9 @@ from __future__ import annotations
 
 import gc
 import math
-import random
 import shutil
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from statistics import fmean
@@ -26,15 +24,16 @@ from typing import Any
 import torch
 from transformers.trainer_utils import SaveStrategy
 
-from unsee import processes
+from unsee import processes, progress
 from unsee.bench.grids import Configuration, from_the_middle
 from unsee.bench.select import choose, distance_to
 from unsee.criteria import KEEP_MARGIN, share_right
-from unsee.data import Benchmark, Example, Probe, digest
-from unsee.data.pictures import image_hash
+from unsee.data import Benchmark, Probe, digest
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
-from unsee.files import read_json, write_json, write_text
+from unsee.files import write_json, write_text
+from unsee.folder import check_place
+from unsee.held_out import divide, told
 from unsee.left_out import find_unreadable, without
 from unsee.lock import is_free, locked
 from unsee.methods import build, find
@@ -44,55 +43,13 @@ from unsee.run import config, load_benchmark, load_model, watch_of
 from unsee.settings import LEAST_STEPS, PROBES, Settings
 from unsee.strict import dump_yaml
 from unsee.trainer import UnlearnTrainer
+from unsee.typed import read_typed
 from unsee.vlm import LoadedModel
 
 RATES = (0.3, 1.0, 3.0)  # times that of the settings
 STEPS = (0.5, 1.0, 2.0)  # times as many
 BUDGET = len(RATES) * len(STEPS)
-HELD_OUT = 0.25  # of the groups
-FEWEST_GROUPS = 4  # to hold any out
-FEWEST_ROWS = 10  # held out; with fewer, one answer is more than ten points
 SEARCH, CHOSEN, SCRATCH = "search.json", "best.yaml", "scratch"
-
-
-@dataclass(frozen=True)
-class Division:
-    """Rows to train on and rows to measure on; the latter are among the former where there were too few."""
-
-    train: list[Example]
-    held_out: list[Example]
-    by: str  # "subject", "picture", "question", or "" where nothing could be held out
-
-
-def divide(rows: Sequence[Example], seed: int, by_subject: bool) -> Division:
-    """Hold out a quarter of some rows, so that no subject, or else no picture, or else no question is in both parts.
-
-    Args:
-        rows: to be divided.
-        seed: of the choice.
-        by_subject: whether subjects may be held out; those to be forgotten are all to be trained on.
-    """
-    ways: dict[str, Callable[[Example], Hashable]] = {
-        "subject": lambda row: row.subject,
-        "picture": lambda row: image_hash(row.image) if row.image is not None else ("", row.question),
-        "question": lambda row: row.question,
-    }
-    for by, key in ways.items():
-        groups = sorted({key(row) for row in rows}, key=repr)
-        if len(groups) < FEWEST_GROUPS or (by == "subject" and (not by_subject or None in groups)):
-            continue
-        out = set(random.Random(seed).sample(groups, max(1, round(HELD_OUT * len(groups)))))
-        return Division([row for row in rows if key(row) not in out], [row for row in rows if key(row) in out], by)
-    return Division(list(rows), list(rows), "")
-
-
-def told(name: str, division: Division) -> str:
-    """A sentence on what was held out."""
-    rows = len(division.held_out)
-    if not division.by:
-        return f"{name}: too few different rows to hold any out, so all {rows} are trained on and measured."
-    few = f" That is few: one answer is {100 / rows:.0f} points." if rows < FEWEST_ROWS else ""
-    return f"{name}: {rows} of {rows + len(division.train)} rows held out, by {division.by}.{few}"
 
 
 def configurations(settings: Settings, budget: int) -> list[Configuration]:
@@ -126,46 +83,57 @@ def tune(settings: Settings, budget: int = BUDGET, minutes: float | None = None)
     Raises:
         InputError: when anything that was given is wrong, or the folder holds something else.
     """
-    method, started = find(settings.method), time.monotonic()
-    if method.needs.spans or not method.needs.forget:
-        raise InputError(f"tune: {settings.method} does not unlearn answers; there is nothing to search for")
-    if processes.count() > 1:
-        raise InputError("tune: several processes; a search is done by one")
-    wanted, folder = configurations(settings, budget), Path(settings.out)
+    started, folder = time.monotonic(), Path(settings.out)
+    wanted = configurations(settings, budget)
+    _check_method(settings)
     asked, without_probes = settings, {key: dict[str, str]() for key in PROBES}
     settings = settings.model_copy(update=without_probes)  # they are for the run that follows
-    benchmark, loaded = load_benchmark(settings), load_model(settings)
-    benchmark = without(benchmark, find_unreadable(benchmark, loaded.encoder))
-    parts = {
-        "forget": divide(benchmark.forget, settings.seed, by_subject=False),
-        "retain": divide(benchmark.retain, settings.seed, by_subject=True),
-    }
+    benchmark = load_benchmark(settings)
     described = {
         "settings": settings.model_dump(mode="json", exclude={"out"}),
         "rows": {name: digest(getattr(benchmark, name)) for name in ("forget", "retain", "preserve")},
     }
     _check(folder, described)
+    loaded = load_model(settings)
     with locked(folder):
         _check(folder, described)
-        search = _Search(settings, loaded, parts, benchmark.preserve)
+        search = _Search(settings, loaded, without(benchmark, find_unreadable(benchmark, loaded.encoder)))
         write_json(folder / SEARCH, described)
-        base = search.base()
-        tried: list[dict[str, Any]] = []
-        for one in wanted:
-            if tried and minutes is not None and time.monotonic() - started > 60 * minutes and not search.knows(one):
-                break
-            tried.append(search.try_out(one))
-        chosen = select(wanted[: len(tried)], tried, base)
+        over = lambda: minutes is not None and time.monotonic() - started > 60 * minutes  # noqa: E731
+        try:
+            base = search.base()
+            tried = list(search.try_out_all(wanted, over))
+            chosen = select(wanted[: len(tried)], tried, base)
+        except (InputError, torch.OutOfMemoryError) as error:
+            _give_up(folder)
+            if isinstance(error, InputError):
+                raise
+            raise InputError("too little memory; choose a smaller batch_size or eval_batch_size, or --lora") from error
         write_text(folder / CHOSEN, dump_yaml(_chosen(asked, wanted[chosen])))
         shutil.rmtree(folder / SCRATCH, ignore_errors=True)
     return {
-        "notes": [told(name, part) for name, part in parts.items() if part.held_out] + _without_retain(parts),
+        "notes": search.notes(),
         "base": base,
-        "tried": [{**asdict_of(one), **found} for one, found in zip(wanted, tried, strict=False)],
+        "tried": [{**_searched(one), **found} for one, found in zip(wanted, tried, strict=False)],
         "chosen": chosen,
         "keeps": keeps(tried[chosen], base),
         "settings": str(folder / CHOSEN),
     }
+
+
+def _check_method(settings: Settings) -> None:
+    needs = find(settings.method).needs
+    if needs.spans or not needs.forget:
+        raise InputError(f"tune: {settings.method} does not unlearn answers; there is nothing to search for")
+    if processes.count() > 1:
+        raise InputError("tune: several processes; a search is done by one")
+
+
+def _give_up(folder: Path) -> None:
+    """Leave nothing in the way of a search with other settings."""
+    for name in ("records", "tried", SCRATCH):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / SEARCH).unlink(missing_ok=True)
 
 
 def keeps(found: Mapping[str, Any], base: Mapping[str, float]) -> bool:
@@ -191,22 +159,17 @@ def select(wanted: Sequence[Configuration], tried: Sequence[Mapping[str, Any]], 
     return choose({n: [gap if kept[n] or not any(kept) else math.inf] for n, gap in enumerate(far)}, wanted)
 
 
-def asdict_of(one: Configuration) -> dict[str, Any]:
+def _searched(one: Configuration) -> dict[str, Any]:
     """What differs between the configurations of a search."""
     return {"learning_rate": one.learning_rate, "max_steps": one.max_steps}
 
 
-def _without_retain(parts: Mapping[str, Division]) -> list[str]:
-    if parts["retain"].held_out:
-        return []
-    return ["retain: no rows, so nothing shows what else is lost; the configuration that forgets most is taken."]
-
-
 def _check(folder: Path, described: Mapping[str, Any]) -> None:
     """InputError unless a folder is free or holds this search."""
+    check_place(folder)
     mark = folder / SEARCH
     if mark.is_file():
-        if read_json(mark) != described:
+        if read_typed(mark, dict[str, Any]) != described:
             raise InputError(f"out: {folder} holds another search; give a folder that does not exist yet")
     elif folder.exists() and not is_free(folder):
         raise InputError(f"out: {folder} is not empty and holds no search; give a folder that does not exist yet")
@@ -214,19 +177,20 @@ def _check(folder: Path, described: Mapping[str, Any]) -> None:
 
 def _chosen(settings: Settings, one: Configuration) -> dict[str, Any]:
     """A run with the whole of the rows, as `unsee unlearn` reads it."""
-    values = {**settings.model_dump(mode="json", exclude_none=True), **asdict_of(one)}
+    values = {**settings.model_dump(mode="json", exclude_none=True), **_searched(one)}
     return {**values, "out": "run"}  # beside the file
 
 
 class _Search:
     """One model, loaded once, whose starting weights are put back before each training."""
 
-    def __init__(
-        self, settings: Settings, loaded: LoadedModel, parts: Mapping[str, Division], preserve: Sequence[Example]
-    ) -> None:
+    def __init__(self, settings: Settings, loaded: LoadedModel, benchmark: Benchmark) -> None:
         self.settings, self.loaded, self.folder = settings, loaded, Path(settings.out)
-        self.parts = parts
-        self.trained_on = Benchmark("", parts["forget"].train, parts["retain"].train, preserve)
+        self.parts = parts = {
+            "forget": divide(benchmark.forget, settings.seed, by_subject=False),
+            "retain": divide(benchmark.retain, settings.seed, by_subject=True),
+        }
+        self.trained_on = Benchmark("", parts["forget"].train, parts["retain"].train, benchmark.preserve)
         for name, part in parts.items():
             self.loaded.encoder.check([*part.train, *part.held_out], name)
         self.probes = [Probe(name, part.held_out) for name, part in parts.items() if part.held_out]
@@ -248,6 +212,21 @@ class _Search:
             raise InputError("tune: the model knows none of the held-out forget rows; there is nothing to forget")
         return shares
 
+    def notes(self) -> list[str]:
+        """Sentences on what was held out."""
+        said = [told(name, part) for name, part in self.parts.items() if part.held_out]
+        if not self.parts["retain"].held_out:
+            said.append("retain: no rows, so nothing shows what else is lost; what forgets most is taken.")
+        return said
+
+    def try_out_all(self, wanted: Sequence[Configuration], over: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+        """The outcomes in order, the first at least; none is begun once it is `over`."""
+        for number, one in enumerate(wanted, start=1):
+            if number > 1 and over() and not self.knows(one):
+                return
+            with progress.stage(f"{number} of {len(wanted)}, {one.label}"):
+                yield self.try_out(one)
+
     def knows(self, one: Configuration) -> bool:
         """Whether a configuration was tried before."""
         return self._file(one).is_file()
@@ -256,7 +235,7 @@ class _Search:
         """Shares of right answers after a training, or `failed` with why."""
         if not self.knows(one):
             write_json(self._file(one), self._outcome(one))
-        found: dict[str, Any] = read_json(self._file(one))
+        found: dict[str, Any] = read_typed(self._file(one), dict[str, Any])
         return found
 
     def _file(self, one: Configuration) -> Path:
@@ -264,7 +243,7 @@ class _Search:
 
     def _outcome(self, one: Configuration) -> dict[str, Any]:
         self._put_back()
-        settings = self.settings.model_copy(update=asdict_of(one))
+        settings = self.settings.model_copy(update=_searched(one))
         arguments = config(settings, self.folder / SCRATCH)
         arguments.save_strategy = SaveStrategy.NO
         try:

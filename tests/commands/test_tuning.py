@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests import tiny
 from tests.commandline import call, succeed
@@ -14,8 +15,9 @@ from tests.commands.conftest import Stranger
 from unsee.bench.grids import Configuration
 from unsee.data import Example
 from unsee.errors import InputError
+from unsee.held_out import divide, told
 from unsee.settings import parse, read_yaml
-from unsee.tuning import configurations, divide, select, told
+from unsee.tuning import configurations, select
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
 
@@ -128,6 +130,9 @@ def test_a_search_writes_a_run_that_unlearn_takes_and_goes_on_where_it_was(
     assert first["tried"][0]["forget_probability"] != first["base"]["forget_probability"]
     again = succeed("tune", *given, *more, *sets, "--budget", "2", "--json").json
     assert again["tried"][0] == first["tried"][0]
+    other = call("tune", *given, *more, *sets, "--set", "seed=1")
+    assert other.code == 2
+    assert "holds another search" in other.err
     # Starting weights are put back: what was tried first does not change what is tried second.
     alone = tmp_path / "alone"
     monkeypatch.setattr("unsee.tuning.from_the_middle", lambda made: [made[1]])
@@ -149,9 +154,43 @@ def test_searches_that_cannot_be_are_refused_in_one_line(stranger: Stranger, tmp
     refused = call("tune", *given, "--method", "grad_ascent", "--budget", "1", "--set", "max_new_tokens=1")
     assert refused.code == 2
     assert "knows none of the held-out forget rows" in refused.err
+    assert not list((tmp_path / "tuned").glob("[!.]*"))  # nothing is in the way of another search
     (tmp_path / "tuned").mkdir(exist_ok=True)
     (tmp_path / "tuned" / "notes.txt").write_text("mine")
-    (tmp_path / "tuned" / "search.json").unlink(missing_ok=True)
     refused = call("tune", *given, "--method", "grad_ascent")
     assert refused.code == 2
     assert "holds no search" in refused.err
+
+
+def test_too_little_memory_is_one_line_and_leaves_nothing_in_the_way(
+    stranger: Stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: Any) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("unsee.tuning.measure_all", measured)
+    given = ("--model", stranger / "llava", "--forget", stranger / "forget.jsonl", "--out", tmp_path / "tuned")
+    refused = call("tune", *given, "--method", "grad_ascent")
+    assert refused.code == 2
+    assert "too little memory; choose a smaller batch_size" in refused.err
+    assert not list((tmp_path / "tuned").glob("[!.]*"))
+
+
+def test_when_the_time_is_over_what_was_tried_is_chosen_from(stranger: Stranger, known: Path, tmp_path: Path) -> None:
+    given = ("--model", stranger / "llava", "--forget", known, "--method", "grad_ascent", "--out", tmp_path / "tuned")
+    sets = [w for one in ("max_new_tokens=1", "max_steps=1") for w in ("--set", one)]
+    found = succeed("tune", *given, "--parts", "projector", *sets, "--minutes", "0", "--json").json
+    assert len(found["tried"]) == 1
+    assert found["chosen"] == 0
+    assert any("retain: no rows" in note for note in found["notes"])
+
+
+def test_probes_are_not_looked_at_and_stand_in_the_run_that_is_written(
+    stranger: Stranger, known: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "run.yaml").write_text(
+        f"model: {stranger / 'llava'}\nforget: {known}\nmethod: grad_ascent\nforget_probes: {{new: later.jsonl}}\n"
+    )
+    sets = [w for one in ("max_new_tokens=1", "max_steps=1", "parts=projector") for w in ("--set", one)]
+    succeed("tune", tmp_path / "run.yaml", "--out", tmp_path / "tuned", *sets, "--budget", "1")
+    assert read_yaml(tmp_path / "tuned" / "best.yaml")["forget_probes"] == {"new": str(tmp_path / "later.jsonl")}
