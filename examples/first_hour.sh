@@ -16,9 +16,8 @@ unsee unlearn --model model --forget first/rows.jsonl --retain retain.jsonl --me
     --probe new_photos=first/held_out/rows.jsonl --probe others=kept/rows.jsonl --out runs/npo
 
 # The second request starts from what the first has left, and looks whether it stays gone.
-unsee unlearn --model runs/npo/model --forget second/rows.jsonl --retain retain.jsonl --method npo \
-    --probe new_photos=second/held_out/rows.jsonl --probe others=kept/rows.jsonl \
-    --probe the_first=first/held_out/rows.jsonl --out runs/second
+unsee unlearn --model runs/npo/model --after runs/npo --forget second/rows.jsonl --retain retain.jsonl --method npo \
+    --probe new_photos=second/held_out/rows.jsonl --probe others=kept/rows.jsonl --out runs/second
 
 # Three methods on the first request, in one table.
 for method in grad_diff simnpo; do

@@ -34,7 +34,7 @@ def test_the_first_hour_ends_with_a_model_that_forgot_and_a_page_that_says_so(tm
         cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    for run, probes in (("npo", ["new_photos"]), ("second", ["new_photos", "the_first"])):
+    for run, probes in (("npo", ["new_photos"]), ("second", ["new_photos", "after_new_photos"])):
         models = read_json(tmp_path / "runs" / run / "scores.json")["models"]
         for probe in probes:
             assert models["npo"][probe]["score"] <= 0.1, (run, probe)
