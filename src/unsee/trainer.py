@@ -18,9 +18,11 @@ What differs from ordinary training:
 from __future__ import annotations
 
 import copy
+import errno
 import hashlib
 import json
 import math
+import shutil
 import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -309,6 +312,23 @@ class UnlearnTrainer(Trainer):
             logs |= {f"{name}_loss": float(mean) for name, mean in zip(self._term_sums, means, strict=True)}
             self._term_sums, self._term_count = {}, 0
         super().log(logs, start_time)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """Take away what of a checkpoint could be written where the rest could not, and say why in one line.
+
+        A full disk comes as an error of the system, of safetensors, or of the archives that torch writes.
+        """
+        try:
+            super()._save_checkpoint(model, trial)
+        except (OSError, SafetensorError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "inline_container" not in str(error):
+                raise
+            folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+            shutil.rmtree(folder, ignore_errors=True)
+            system = error if isinstance(error, OSError) else OSError(errno.ENOSPC, "the disk seems to be full")
+            raise InputError(
+                f"cannot write {folder}: {system.strerror or system}; make room, and start the same command again"
+            ) from system
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         """Take the weights of a checkpoint through `from_pretrained`.

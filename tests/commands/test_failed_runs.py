@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from transformers import LlavaProcessor
+from safetensors import SafetensorError
+from transformers import LlavaProcessor, Trainer
 
 from tests.commandline import Outcome, call, files_of
 from tests.commands.conftest import Stranger, write_rows
@@ -183,3 +184,40 @@ def test_a_run_that_goes_on_does_not_decode_its_pictures_again(scene: Scene, mon
     assert len(looked) == first
     (scene.folder / "photos" / "1.png").write_bytes(b"broken")
     check(call(*scene.arguments), ["1.png"])
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"),
+        RuntimeError("[enforce fail at inline_container.cc:671] . unexpected pos 113600 vs 113488"),
+    ],
+    ids=["system", "safetensors", "torch"],
+)
+def test_a_disk_that_is_full_while_a_checkpoint_is_written_costs_that_checkpoint_alone(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    scene.add("--set", "max_steps=3", "--set", "keep_checkpoints=true")
+    save = Trainer._save_rng_state
+
+    def full(self: Trainer, folder: str) -> None:
+        if self.state.global_step == 2:
+            raise error
+        save(self, folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "_save_rng_state", full)
+        check(call(*scene.arguments), ["cannot write", "checkpoint-2", "make room, and start the same command again"])
+    assert sorted(path.name for path in scene.out.glob("checkpoints/checkpoint-*")) == ["checkpoint-1"]
+    steps: list[int] = []
+    step = UnlearnTrainer.training_step
+
+    def counted(self: UnlearnTrainer, *arguments: Any) -> Any:
+        steps.append(self.state.global_step)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(UnlearnTrainer, "training_step", counted)
+    assert call(*scene.arguments).code == 0
+    assert steps == [1, 2]
+    assert sorted(path.name for path in scene.out.glob("checkpoints/checkpoint-*")) == ["checkpoint-2", "checkpoint-3"]
