@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -169,6 +170,52 @@ def test_thresholds_may_change_in_a_finished_run_and_nothing_else(
         again(prompt="What?")
     with pytest.raises(InputError, match="holds no mining"):
         mine(settings(checkpoints, pictures, pictures, captions=captions))
+
+
+@pytest.mark.parametrize("brought", [True, False])
+def test_the_same_folders_spelt_otherwise_are_the_same(
+    checkpoints: Path, pictures: Path, captions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, brought: bool
+) -> None:
+    here = tmp_path / "here"
+    shutil.copytree(checkpoints / "llava", here / "llava")
+    shutil.copytree(pictures, here / "photos")
+    shutil.copy(captions, here / "said.jsonl")
+    (here / "words.txt").write_text("dog, puppy\n")
+    (tmp_path / "link").symlink_to(here)
+    given = {"decoding": Decoding(3), "limit": 4}
+
+    def again(folder: Path | str, out: Path | str) -> dict[str, Any]:
+        origin: dict[str, Any] = {"captions": Path(f"{folder}/said.jsonl")} if brought else {"model": f"{folder}/llava"}
+        origin["lexicons"] = ("coco", f"{folder}/words.txt")
+        return mine(settings(checkpoints, Path(f"{folder}/photos"), Path(out), **given, **origin))
+
+    first = again(here, tmp_path / "run")
+    shards = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").glob("*/0*.jsonl")}
+    monkeypatch.chdir(tmp_path)
+    for folder, out in (("here", "run"), ("here/../here/", "./run/"), (tmp_path / "link", tmp_path / "run")):
+        assert again(folder, out) == first
+    assert {path: path.stat().st_mtime_ns for path in shards} == shards  # none is made again
+    # what lies there counts, under the same name too
+    if brought:
+        (here / "said.jsonl").write_text(captions.read_text().replace("hot dog", "pizza"))
+    else:
+        (here / "llava" / "notes.txt").write_text("another one")
+    with pytest.raises(InputError, match=f"captions was made otherwise .{'listing' if brought else 'fingerprint'} was"):
+        again(here, tmp_path / "run")
+    shutil.copytree(here, tmp_path / "there")
+    with pytest.raises(InputError, match=f"captions was made otherwise .{'captions' if brought else 'model'} was"):
+        again("there", tmp_path / "run")
+
+
+def test_captions_that_name_pictures_by_whole_paths_are_the_same_behind_a_link(
+    checkpoints: Path, pictures: Path, captions: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(pictures)
+    path = tmp_path / "said.jsonl"
+    rows = [{**row, "image": str(pictures / row["image"])} for row in read_jsonl(captions)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = mine(settings(checkpoints, pictures, tmp_path / "run", captions=path))
+    assert mine(settings(checkpoints, tmp_path / "link", tmp_path / "run", captions=path)) == first
 
 
 def test_rows_never_go_with_other_rows_than_they_were_made_from(

@@ -104,7 +104,16 @@ def read_captions(path: Path, images: Path | None = None) -> list[Source]:
         raise InputError(f"{path}: holds no captions")
     if images is None:
         return rows
-    return [replace(row, image=Path(os.path.relpath(placed(row.image, images), images)).as_posix()) for row in rows]
+    return [replace(row, image=_within(images, row.image)) for row in rows]
+
+
+def _within(images: Path, name: str) -> str:
+    """A picture's path from the folder of pictures; of one that is named in full, by whatever link that folder is."""
+    found = placed(name, images)
+    if not Path(name).is_absolute():
+        return Path(os.path.relpath(found, images)).as_posix()
+    found = Path(os.path.realpath(found.parent)) / found.name
+    return Path(os.path.relpath(found, os.path.realpath(images))).as_posix()
 
 
 def _from_jsonl(path: Path) -> list[Source]:

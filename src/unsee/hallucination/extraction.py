@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
@@ -44,7 +45,8 @@ class Extracting:
             return {**how, "lexicons": list(mining.lexicons), "names": digest}
         if mining.extractor == "llm":
             return {**how, "model": mining.extractor_model, "fingerprint": fingerprint(str(mining.extractor_model))}
-        return {**how, "pipeline": mining.extractor_model}
+        pipeline = mining.extractor_model
+        return {**how, "pipeline": os.path.realpath(pipeline) if pipeline and os.path.isdir(pipeline) else pipeline}
 
     def rows(self, start: int, end: int) -> Iterator[Row]:
         rows = self._captions.read(start, end)

@@ -21,6 +21,9 @@ from unsee.typed import read_typed, read_typed_rows
 
 Row = dict[str, Any]
 
+# What a stage was made from, by where it lies, and the key that tells it by its content.
+PLACES = {"model": "fingerprint", "scorer": "fingerprint", "captions": "listing", "lexicons": "names"}
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:
@@ -104,13 +107,24 @@ class Stage:
             write_json(path, wanted)
             return
         stored = read_typed(path, dict[str, Any])
-        key = next((key for key in [*wanted, *stored] if stored.get(key) != wanted.get(key)), None)
+        key = _differs(stored, wanted)
         if key is not None:
             names = " and ".join([self.folder.name, *unfit])
             raise InputError(
                 f"{self.folder} was made otherwise ({key} was {_short(stored.get(key))}, now it is "
                 f"{_short(wanted.get(key))}); give another --out, or remove {names} from this one"
             )
+
+
+def _differs(stored: Row, wanted: Row) -> str | None:
+    """The first key that shows rows to be made otherwise.
+
+    What lies in a place counts, not how the place is spelt: relative, in full, or by a link to it. Where something else
+    lies in another place, the place is the better thing to name.
+    """
+    other = [key for key in [*wanted, *stored] if stored.get(key) != wanted.get(key)]
+    told = [key for key in other if key not in PLACES or PLACES[key] in other]
+    return next((key for key in told if key in PLACES), next(iter(told), None))
 
 
 def _watched(rows: Iterable[Row], steps: Steps) -> Iterator[Row]:
