@@ -46,7 +46,8 @@ def test_where_nothing_was_forgotten_figures_and_commands_are_given() -> None:
     for figure in ("100 % to 100 %", "0.980 to 0.970", "13 steps", "learning_rate 1e-5", "0.024 %", "13.86", "-0.001"):
         assert figure in said
     for way in (
-        "--set learning_rate=1e-4", "--set max_steps=52", "--parts vision,projector,language (now language alone)",
+        "--set learning_rate=1e-4", "--set max_steps=52", "`unsee tune`",
+        "--parts vision,projector,language (now language alone)",
     ):  # fmt: skip
         assert way in said
 

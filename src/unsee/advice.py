@@ -107,7 +107,10 @@ def _farther(scores: Mapping[str, Any], held: Sequence[Probed], settings: Settin
         )
     steps = int(scores["steps"])
     ways = [*_more_rate(settings), *_more_steps(steps), *_more_parts(settings), *_wider_mask(scores, settings)]
-    return f"Hardly forgot ({probes}) in {_travelled(scores, settings)}. Try {_in_turn(ways)}."
+    return (
+        f"Hardly forgot ({probes}) in {_travelled(scores, settings)}. Try {_in_turn(ways)}. `unsee tune`, with the "
+        "same flags, searches for rate and steps."
+    )
 
 
 def _somewhat_farther(scores: Mapping[str, Any], partly: Sequence[Probed], settings: Settings) -> str:
