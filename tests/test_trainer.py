@@ -34,6 +34,7 @@ from unsee.vlm import Batch, LoadedModel, LoraOptions, Policy, load, part_of_par
 from unsee.vlm.change import WeightChange
 from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.reference import AdapterOffReference, CachedReference, CopyReference, NoReference
+from unsee.vlm.stored import read_tensors, write_tensors
 
 FORGET, RETAIN, PRESERVE = tiny.examples(11), tiny.examples(7, seed=1), tiny.examples(4, seed=2)
 TRAINED = [  # take steps on whole answers
@@ -581,6 +582,41 @@ def test_incomplete_checkpoints_are_never_resumed_from(tmp_path: Path) -> None:
             (folder / COMPLETE).touch()
     (tmp_path / "checkpoint-500").touch()  # not even a folder
     assert latest_checkpoint(tmp_path) == tmp_path / "checkpoint-20"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("model.safetensors", b"\x08"),
+        ("model.safetensors", None),
+        ("trainer_state.json", b"{"),
+        ("trainer_state.json", b"[]"),
+        ("optimizer.pt", b"PK\x03\x04 and no more"),
+        ("rng_state.pth", b""),
+    ],
+)
+def test_a_damaged_checkpoint_gives_way_to_the_older_one(name: str, content: bytes | None, tmp_path: Path) -> None:
+    for step in (3, 20):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text("{}")
+        save_file({"weight": torch.zeros(9)}, folder / "model.safetensors")
+        for archive in ("optimizer.pt", "rng_state.pth"):
+            torch.save({}, folder / archive)
+        (folder / COMPLETE).touch()
+    assert latest_checkpoint(tmp_path) == tmp_path / "checkpoint-20"
+    path = tmp_path / "checkpoint-20" / name
+    path.write_bytes(path.read_bytes()[:-9] if content is None else content)
+    assert latest_checkpoint(tmp_path) == tmp_path / "checkpoint-3"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 40, None])
+def test_a_damaged_file_of_the_reference_is_as_good_as_none(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "reference.safetensors"
+    write_tensors(path, {"scores": torch.ones(9)}, "key")
+    assert read_tensors(path, "key") is not None
+    path.write_bytes(path.read_bytes()[:-9] if content is None else content)
+    assert read_tensors(path, "key") is None
 
 
 RESUMED = {
