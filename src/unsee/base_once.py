@@ -16,8 +16,11 @@ from unsee.errors import InputError
 from unsee.files import write_bytes, write_json
 from unsee.folder import Measured, hashes_of, measured_in
 from unsee.settings import Settings
-from unsee.taken_over import MARK, read_mark, read_matching
+from unsee.taken_over import read_matching
+from unsee.typed import read_typed
 from unsee.vlm import LoadedModel
+
+NOTE = Path("checkpoints", "taken_over.json")  # apart from the records, which are those of any run on this base
 
 
 def records_in(given: Path) -> Path:
@@ -68,19 +71,14 @@ def take_over(folder: Path, given: Path | None, probes: Sequence[Probe]) -> None
         if source is not None:
             content = (records_in(source) / f"{probe.name}.jsonl").read_bytes()
             write_bytes(folder / "records" / BASE / f"{probe.name}.jsonl", content)
-            found[probe.name] = _noted(records_in(source)).get(probe.name, str(source))  # who asked, not who had it
+            found[probe.name] = taken_over(source).get(probe.name, str(source))  # who asked, not who had it
     if found:
-        place = folder / "records" / BASE
-        write_json(place / MARK, {"taken_over": {**_noted(place), **found}})
+        write_json(folder / NOTE, {**taken_over(folder), **found})
 
 
 def taken_over(folder: Path) -> dict[str, str]:
     """From which run the records of the base are, by probe; empty where a run has measured it by itself."""
-    return _noted(folder / "records" / BASE)
-
-
-def _noted(place: Path) -> dict[str, str]:
-    found: dict[str, str] = read_mark(place).get("taken_over", {})
+    found: dict[str, str] = read_typed(folder / NOTE, dict[str, str]) if (folder / NOTE).is_file() else {}
     return found
 
 

@@ -62,8 +62,7 @@ def first(scene: Scene) -> Path:
 
 
 def records(run: Path) -> dict[str, bytes]:
-    found = files_of(run / "records" / "base")
-    return {name: content for name, content in found.items() if name != "source.json"}
+    return files_of(run / "records" / "base")
 
 
 def test_a_run_beside_another_takes_its_records_of_the_base_over(scene: Scene, first: Path, passes: Passes) -> None:
