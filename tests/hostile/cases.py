@@ -102,7 +102,7 @@ _RUN = {
     "out": Slot("--out", new(), bad.OUT),
     "batch size": setting("batch_size", bad.COUNT),
     "evaluation batch": setting("eval_batch_size", bad.COUNT),
-    "epochs": setting("epochs", bad.numbers(-1, 0, "1e300", "nan", "inf", "many", "")),
+    "epochs": setting("epochs", bad.numbers(-1, 0, "1e300", "nan", "inf", "many")),
     "steps": setting("max_steps", bad.numbers(-1, 10**12, 10**30, "1e300", "many")),
     "rate": setting("learning_rate", bad.RATE),
     "beta": setting("beta", bad.RATE),
