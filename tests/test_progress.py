@@ -107,3 +107,10 @@ def test_a_caller_from_python_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
         unsee.cli, "get_command", lambda app: SimpleNamespace(main=lambda *given, **how: time.sleep(0.1))
     )
     assert call("demo").err == ""
+
+
+def test_a_log_is_not_told_of_what_was_left_open_before() -> None:
+    left = progress(range(3), "asking [people]")
+    assert next(left) == 0
+    assert Narrator("unlearn").line() == "unlearn: at work for 0 s"
+    left.close()

@@ -22,6 +22,7 @@ from transformers import TrainerCallback
 
 from tests import tiny
 from tests.families import Build, each_family, weights_of
+from unsee import progress
 from unsee.data import Example
 from unsee.errors import InputError
 from unsee.gate import Gate
@@ -720,6 +721,7 @@ def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
         loaded.model.lm_head.weight[5] = float("nan")  # type: ignore[index,union-attr]
     with pytest.raises(FloatingPointError, match="grad_diff: forget loss is nan"):
         trained(loaded, "grad_diff", tmp_path)
+    assert not progress._activities  # nothing goes on telling a log about it
 
 
 def test_training_does_not_print(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

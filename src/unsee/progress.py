@@ -150,7 +150,9 @@ class Narrator:
 
     def line(self) -> str:
         """What goes on now."""
-        doing = str(_activities[-1]) if _activities else f"at work for {_duration(time.monotonic() - self._started)}"
+        # What was begun before and never ended, such as a loop of a caller that was broken off, is none of this.
+        own = [activity for activity in _activities if activity.started >= self._started]
+        doing = str(own[-1]) if own else f"at work for {_duration(time.monotonic() - self._started)}"
         return f"{self._name}: {doing}"
 
 

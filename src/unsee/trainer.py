@@ -182,6 +182,7 @@ class UnlearnTrainer(Trainer):
         self.masters = Masters(model.model, self.precision)
         self.masters.widen()
         self.positions = _Positions(args.max_steps * effective)
+        self.bar = Bar(method.name)
         of_model: Any = model.model.config
         own_cache = vars(of_model).get("use_cache")
         super().__init__(
@@ -190,7 +191,7 @@ class UnlearnTrainer(Trainer):
             train_dataset=self.positions,
             data_collator=self._collate,
             processing_class=model.processor,
-            callbacks=[*(callbacks or []), _MarkComplete(), Bar(method.name)],
+            callbacks=[*(callbacks or []), _MarkComplete(), self.bar],
         )
         vars(of_model).pop("use_cache", None)  # the trainer has turned it off, and it would be saved with the model
         if own_cache is not None:
@@ -232,7 +233,10 @@ class UnlearnTrainer(Trainer):
     def train(self, *arguments: Any, **options: Any) -> TrainOutput:
         """Train, as `transformers.Trainer.train` does, and let the method edit the weights at the end."""
         self.masters.widen()
-        outcome = self._train(*arguments, **options)
+        try:
+            outcome = self._train(*arguments, **options)
+        finally:
+            self.bar.close()
         self.masters.narrow()
         return outcome
 
@@ -510,6 +514,10 @@ class Bar(TrainerCallback):
             self.steps.advance()
 
     def on_train_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar away, also where a training ended in an error."""
         if self.steps is not None:
             self.steps.close()
 

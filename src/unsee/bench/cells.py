@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -161,7 +162,8 @@ def run_cell(
     scores = {probe: score(rows, gate[probe]).to_dict() for probe, rows in known.items()}
     found["cpu_seconds"] = round(time.process_time() - started, 2)
     write_json(target / SCORES, {"scores": scores, **found})
-    progress.Steps(row, 1).advance()  # one of the bench's
+    with closing(progress.Steps(row, 1)) as step:
+        step.advance()  # one of the bench's
 
 
 def _outcome(
