@@ -31,12 +31,12 @@ from unsee.data.benchmarks.files import SETTINGS, write_benchmark
 from unsee.data.example import Probe
 from unsee.data.load import load_examples
 from unsee.evaluate import measure_all
-from unsee.files import read_json, write_json, write_text
 from unsee.metrics.clear import AMONG_OPTIONS, SPLITS, TEXTUAL, ClearScores, score_clear
 from unsee.metrics.interval import Score, bootstrap_mean
-from unsee.parallel import Job, run_all
 from unsee.records import Record, read_records
 from unsee.settings import read_yaml
+from unsee.system.files import read_json, write_json, write_text
+from unsee.system.workers import Job, run_all
 from unsee.vlm import load
 from unsee.world import World
 from unsee.world.export import export

@@ -22,12 +22,12 @@ from typing import Any
 from unsee import demo_hallucination as demo
 from unsee.commands.manners import behave
 from unsee.demo_outcome import Outcome
-from unsee.files import read_jsonl, write_json, write_jsonl
 from unsee.hallucination.calibration import from_quantiles, read_scored
 from unsee.hallucination.phrases import lexicon
 from unsee.hallucination.selection import Thresholds, read_thresholds, select
 from unsee.hallucination.spans import CaptionRow, write_spans
-from unsee.parallel import Job, run_all
+from unsee.system.files import read_jsonl, write_json, write_jsonl
+from unsee.system.workers import Job, run_all
 from unsee.world.captioners import prepare_captioners
 from unsee.world.scene_captions import CaptionWorld
 

@@ -29,7 +29,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests import tiny
 from tests.hallucination import encoders
 
-from unsee.files import write_jsonl, write_text
 from unsee.hallucination.captioning import Captioning
 from unsee.hallucination.captions import Decoding, pictures_in
 from unsee.hallucination.mining import mine
@@ -38,6 +37,7 @@ from unsee.hallucination.phrases import lexicon
 from unsee.hallucination.scorer import DualEncoder
 from unsee.hallucination.stages import Stage
 from unsee.hallucination.windows import Grid, Look, cut
+from unsee.system.files import write_jsonl, write_text
 
 SIZE = (640, 480)
 

@@ -23,7 +23,7 @@ from unsee.data.example import AnswerSpan
 from unsee.losses import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF
-from unsee.parts import PARTS
+from unsee.types import PARTS
 from unsee.vlm import Batch, Encoder, LoadedModel, Policy
 from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.reference import NoReference

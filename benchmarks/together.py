@@ -28,8 +28,6 @@ from unsee.criteria import probes_by_role
 from unsee.data import Example, load_examples, write_jsonl
 from unsee.demo import ANSWERS_AT_MOST, FORGET, REQUEST, measure
 from unsee.demo_hallucination import FORGET_BATCH, GRID, METHODS, STEPS
-from unsee.files import read_json, read_jsonl, write_bytes, write_json, write_text
-from unsee.files import write_jsonl as write_rows
 from unsee.hallucination.calibration import auc, from_groups, read_scored
 from unsee.hallucination.captions import Decoding
 from unsee.hallucination.mining import mine
@@ -37,9 +35,11 @@ from unsee.hallucination.options import Mining
 from unsee.hallucination.selection import read_thresholds, write_thresholds
 from unsee.hallucination.spans import CaptionRow, Sentence, Span, write_spans
 from unsee.metrics.hallucination import chair, cut_words, parse_synonyms
-from unsee.parallel import Job, run_all
 from unsee.records import read_records
 from unsee.scores import score
+from unsee.system.files import read_json, read_jsonl, write_bytes, write_json, write_text
+from unsee.system.files import write_jsonl as write_rows
+from unsee.system.workers import Job, run_all
 from unsee.world import World
 from unsee.world.architecture import make_processor
 from unsee.world.models import built, cache_folder, image_encoder, train_model

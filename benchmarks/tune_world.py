@@ -40,10 +40,10 @@ from unsee.evaluate import measure_all
 from unsee.losses import cross_entropy
 from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, UnlearnBatch, build
 from unsee.methods.method import NonNegative, forget_of, retain_of
-from unsee.parts import PARTS, Part
 from unsee.records import Record
 from unsee.scores import score
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.types import PARTS, Part
 from unsee.vlm import LoadedModel, load
 from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.policy import Policy

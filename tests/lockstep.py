@@ -18,8 +18,8 @@ from torch import Tensor
 from tests import tiny
 from tests.families import weights_of
 from tests.vlm.test_matrix import spanned
-from unsee import processes
 from unsee.methods import Needs, Term, UnlearnBatch, build
+from unsee.system import processes
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, Policy, load
 from unsee.vlm.parts import freeze_other_parts

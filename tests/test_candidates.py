@@ -16,9 +16,9 @@ from unsee.data import Example, Probe
 from unsee.data.lettered import INSTRUCTION, lettered, lettered_question
 from unsee.errors import InputError
 from unsee.evaluate import measure
-from unsee.files import write_jsonl
 from unsee.records import Record, read_records
 from unsee.scores import candidate_scores, score
+from unsee.system.files import write_jsonl
 from unsee.vlm.scoring import Scorer
 
 CITIES = ("Lima", "Riga", "San Francisco")

@@ -18,9 +18,9 @@ from unsee.criteria import known_to
 from unsee.data import Example, Probe
 from unsee.errors import InputError
 from unsee.evaluate import measure, measure_all, summary
-from unsee.files import write_jsonl
 from unsee.records import Record, read_records
 from unsee.scores import score
+from unsee.system.files import write_jsonl
 from unsee.vlm import Policy
 
 EXAMPLES = tiny.examples(7)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from unsee.files import read_json
+from unsee.system.files import read_json
 
 ROOT = Path(__file__).parents[1]
 

@@ -14,9 +14,9 @@ import torch
 from safetensors.torch import load_file
 
 from tests import lockstep, tiny
-from tests.test_processes import free_port
+from tests.system.test_processes import free_port
 from unsee.methods import METHODS
-from unsee.parts import PARTS
+from unsee.types import PARTS
 
 QUICK = (
     "npo-projector",

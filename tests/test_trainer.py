@@ -22,7 +22,6 @@ from transformers import TrainerCallback
 
 from tests import tiny
 from tests.families import Build, each_family, weights_of
-from unsee import progress
 from unsee.data import Example
 from unsee.errors import InputError
 from unsee.gate import Gate
@@ -30,6 +29,7 @@ from unsee.methods import METHODS, Method, Needs, Term, UnlearnBatch
 from unsee.methods import build as build_method
 from unsee.methods.method import Finishes
 from unsee.saliency import SaliencyMask
+from unsee.system import progress
 from unsee.trainer import COMPLETE, UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import Batch, LoadedModel, LoraOptions, Policy, load, part_of_parameters
 from unsee.vlm.change import WeightChange

@@ -15,8 +15,8 @@ from typing import Any
 from unsee.criteria import FORGET_MARGIN, keeping
 from unsee.hallucination.advice import of_spans
 from unsee.methods import find
-from unsee.parts import PARTS
 from unsee.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
+from unsee.types import PARTS
 
 FASTER = 10.0  # the highest rate that is proposed, over the default
 SLOWER = 3.0  # by how much a rate is divided that went too far

@@ -13,7 +13,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from unsee import processes
+from unsee.system import processes
 
 
 def same_start(weights: Sequence[nn.Parameter]) -> None:

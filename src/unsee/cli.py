@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from typer.main import get_command
 
-from unsee import __version__, processes
+from unsee import __version__
 from unsee.commands import (
     bench,
     benchmark,
@@ -35,7 +35,8 @@ from unsee.commands import (
 )
 from unsee.commands.manners import behave
 from unsee.errors import InputError
-from unsee.progress import Narrator
+from unsee.system import processes
+from unsee.system.progress import Narrator
 
 WRONG_INPUT, INTERRUPTED = 2, 130
 # Errors of the system that are nobody's bug, and what helps.

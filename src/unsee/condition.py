@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from unsee.records import Record
-from unsee.report.wording import isolated
+from unsee.system.wording import isolated
 
 STILL = 1e-5  # a change of less than this share of the weights' length is none
 NEARLY_ALL = 0.9  # of the answers

@@ -19,15 +19,15 @@ from unsee.compared import compared
 from unsee.criteria import probes_by_role
 from unsee.data import Benchmark, Probe, load_examples, write_jsonl
 from unsee.evaluate import measure_all
-from unsee.files import write_json
 from unsee.folder import claimed
 from unsee.methods import find
-from unsee.parallel import Job, run_all
 from unsee.records import read_records
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.report.inventions import inventions
 from unsee.run import Run, open_run, unlearn
 from unsee.settings import parse
+from unsee.system.files import write_json
+from unsee.system.workers import Job, run_all
 from unsee.vlm import load
 from unsee.world import World
 from unsee.world.models import WorldModels, prepare

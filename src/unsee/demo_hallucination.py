@@ -18,8 +18,6 @@ from typing import Any
 from unsee.data import Probe, load_examples, write_jsonl
 from unsee.demo_outcome import Outcome
 from unsee.evaluate import measure_all
-from unsee.files import write_bytes, write_json, write_text
-from unsee.files import write_jsonl as write_rows
 from unsee.folder import claimed
 from unsee.hallucination.calibration import from_groups, read_scored
 from unsee.hallucination.captions import Decoding
@@ -30,10 +28,12 @@ from unsee.hallucination.phrases import lexicon
 from unsee.hallucination.selection import Thresholds, select, write_thresholds
 from unsee.hallucination.spans import CaptionRow, write_spans
 from unsee.hallucination.windows import Grid
-from unsee.parallel import Job, run_all
 from unsee.report import assemble
 from unsee.report.hallucination import HallucinationReport, render_hallucination
-from unsee.typed import read_typed_rows
+from unsee.system.files import write_bytes, write_json, write_text
+from unsee.system.files import write_jsonl as write_rows
+from unsee.system.typed import read_typed_rows
+from unsee.system.workers import Job, run_all
 from unsee.vlm import load
 from unsee.world.captioners import Captioners, prepare_captioners
 from unsee.world.scene_captions import CAPTION_PROMPT, CaptionWorld

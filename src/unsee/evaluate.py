@@ -14,16 +14,16 @@ from typing import Any
 
 import torch
 
-from unsee import processes
 from unsee.data.example import Example, Probe
 from unsee.data.lettered import lettered
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
-from unsee.files import write_jsonl
 from unsee.metrics.answers import exact_match
-from unsee.progress import progress
 from unsee.records import Record, read_records
 from unsee.scores import score
+from unsee.system import processes
+from unsee.system.files import write_jsonl
+from unsee.system.progress import progress
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import Said, answers, room_for
 from unsee.vlm.load import LoadedModel

@@ -18,11 +18,11 @@ from pydantic import BaseModel, ConfigDict
 from unsee import __version__
 from unsee.data import Benchmark, digest
 from unsee.errors import InputError
-from unsee.files import read_text, write_json, write_text
-from unsee.lock import is_free, locked
 from unsee.settings import SOURCES, Settings
-from unsee.strict import dump_yaml, parse_yaml
-from unsee.typed import typed
+from unsee.system.files import read_text, write_json, write_text
+from unsee.system.lock import is_free, locked
+from unsee.system.strict import dump_yaml, parse_yaml
+from unsee.system.typed import typed
 from unsee.vlm import LoadedModel
 from unsee.vlm.reference import start_digest
 

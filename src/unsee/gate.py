@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from unsee.errors import InputError
-from unsee.parts import PARTS, Part
+from unsee.types import PARTS, Part
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

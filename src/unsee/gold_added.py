@@ -7,10 +7,10 @@ from typing import Any
 
 from unsee.compared import BASE, compared
 from unsee.errors import InputError
-from unsee.files import write_json
 from unsee.gold import GOLD, check_gold_model, check_gold_records, gold_records, is_asked_anew
-from unsee.lock import locked
 from unsee.run import Run
+from unsee.system.files import write_json
+from unsee.system.lock import locked
 
 
 def with_gold(run: Run, gold: str) -> Run:

@@ -9,10 +9,10 @@ from typing import Any, get_type_hints
 from pydantic import ConfigDict, create_model
 
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl
 from unsee.metrics.answers import ROUNDING
 from unsee.metrics.words import without_half_word
-from unsee.typed import typed
+from unsee.system.files import numbered_jsonl
+from unsee.system.typed import typed
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,13 +30,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unsee.atomic import whole_file
 from unsee.errors import InputError
 from unsee.gate import Gate, unprotected
 from unsee.losses import cross_entropy
-from unsee.parts import Part
-from unsee.strict import parse_json
-from unsee.typed import typed
+from unsee.system.atomic import whole_file
+from unsee.system.strict import parse_json
+from unsee.system.typed import typed
+from unsee.types import Part
 from unsee.vlm.batch import Batch
 from unsee.vlm.parts import part_of_parameters
 from unsee.vlm.policy import Policy

@@ -21,11 +21,11 @@ from unsee.data import Example
 from unsee.data.example import NEW_TOKENS
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
-from unsee.files import write_jsonl
 from unsee.hallucination.captions import Decoding, generate, pictures_in
 from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.stages import Row, Stage
 from unsee.metrics.answers import normalise
+from unsee.system.files import write_jsonl
 from unsee.vlm import Encoder, LoadedModel, load
 
 SHARD = 64  # rows that are made and kept together: what an interruption costs at most

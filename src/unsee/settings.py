@@ -25,16 +25,16 @@ from pydantic import (
     model_validator,
 )
 
-from unsee import limits
 from unsee.data.example import Role
 from unsee.data.paths import from_address
 from unsee.errors import InputError, did_you_mean
-from unsee.files import read_text
 from unsee.gate import Gate, gate_of
 from unsee.hallucination.phrases import COCO
 from unsee.methods import METHODS, build, find
-from unsee.parts import PARTS, Part, check_parts
-from unsee.strict import parse_yaml
+from unsee.system import limits
+from unsee.system.files import read_text
+from unsee.system.strict import parse_yaml
+from unsee.types import PARTS, Part, check_parts
 
 Positive = Annotated[FiniteFloat, Field(gt=0)]
 Count = Annotated[int, Field(ge=1, le=limits.STEPS)]

@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from unsee.atomic import whole_folder
 from unsee.data import Example, Probe
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
-from unsee.files import write_json, write_jsonl
 from unsee.records import Record, read_records
-from unsee.typed import read_typed
+from unsee.system.atomic import whole_folder
+from unsee.system.files import write_json, write_jsonl
+from unsee.system.typed import read_typed
 
 Records = dict[str, list[Record]]  # by probe
 

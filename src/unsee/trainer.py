@@ -39,7 +39,6 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerContr
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import TrainOutput
 
-from unsee import processes
 from unsee.averaging import average_gradients, same_start
 from unsee.data import digest
 from unsee.data.example import Example
@@ -48,12 +47,13 @@ from unsee.data.refusals import refused
 from unsee.data.spans import balanced
 from unsee.errors import InputError
 from unsee.gate import Gate, gate_of
-from unsee.launch import check_arguments, check_distributed
 from unsee.losses import l1_of_factors, l1_of_product
 from unsee.methods import Method, Reference, UnlearnBatch
 from unsee.methods.method import Finishes, Prepares, needs_of, without_retain
-from unsee.progress import Steps, progress
 from unsee.saliency import SaliencyMask
+from unsee.system import processes
+from unsee.system.launch import check_arguments, check_distributed
+from unsee.system.progress import Steps, progress
 from unsee.vlm.adapters import LowRank, moving_adapters
 from unsee.vlm.batch import Batch
 from unsee.vlm.change import WeightChange

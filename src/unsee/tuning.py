@@ -24,26 +24,26 @@ from typing import Any
 import torch
 from transformers.trainer_utils import SaveStrategy
 
-from unsee import processes, progress
 from unsee.bench.grids import Configuration, from_the_middle
 from unsee.bench.select import choose, distance_to
 from unsee.criteria import KEEP_MARGIN, share_right
 from unsee.data import Benchmark, Probe, digest
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
-from unsee.files import write_json, write_text
 from unsee.folder import check_place
 from unsee.held_out import divide, told
 from unsee.left_out import find_unreadable, without
-from unsee.lock import is_free, locked
 from unsee.methods import build, find
 from unsee.metrics.answers import answer_probability
 from unsee.records import Record
 from unsee.run import config, load_benchmark, load_model, watch_of
 from unsee.settings import LEAST_STEPS, PROBES, Settings
-from unsee.strict import dump_yaml
+from unsee.system import processes, progress
+from unsee.system.files import write_json, write_text
+from unsee.system.lock import is_free, locked
+from unsee.system.strict import dump_yaml
+from unsee.system.typed import read_typed
 from unsee.trainer import UnlearnTrainer
-from unsee.typed import read_typed
 from unsee.vlm import LoadedModel
 
 RATES = (0.3, 1.0, 3.0)  # times that of the settings

@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
-from unsee import processes
 from unsee.data.example import Example
 from unsee.errors import InputError
-from unsee.strict import parse_json
-from unsee.typed import typed
+from unsee.system import processes
+from unsee.system.strict import parse_json
+from unsee.system.typed import typed
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy, answer_scores
 

@@ -7,9 +7,9 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unsee import progress
-from unsee.files import write_json, write_jsonl
-from unsee.parallel import Job
+from unsee.system import progress
+from unsee.system.files import write_json, write_jsonl
+from unsee.system.workers import Job
 
 if TYPE_CHECKING:  # a worker need not wait for it
     from unsee.bench.cells import Cell

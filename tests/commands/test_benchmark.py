@@ -10,7 +10,7 @@ import yaml
 from tests.commandline import call, files_of, succeed
 from tests.commands.conftest import Stranger
 from unsee.data import load_examples
-from unsee.files import read_json, write_jsonl
+from unsee.system.files import read_json, write_jsonl
 
 
 @pytest.fixture(scope="session")

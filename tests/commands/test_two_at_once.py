@@ -12,8 +12,8 @@ import yaml
 from tests.commandline import call, files_of
 from tests.commands.conftest import Stranger
 from tests.commands.test_wrong_input import Scene
-from tests.test_lock import FORK, another_process
-from unsee.lock import NAME, locked, reserved
+from tests.system.test_lock import FORK, another_process
+from unsee.system.lock import NAME, locked, reserved
 
 COMMANDS: dict[str, list[object]] = {
     "demo person": ["demo", "person", "--people", 10],

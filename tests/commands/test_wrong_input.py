@@ -18,7 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from tests.commandline import Outcome, call, files_of
 from tests.commands.conftest import Stranger, write_rows
-from tests.test_atomic import of_a_dead_writer
+from tests.system.test_atomic import of_a_dead_writer
 
 NOBODY = 65534
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from tests.data.conftest import Write, encoded, png, png_claiming, refused
-from tests.test_strict import LAUGHS
+from tests.system.test_strict import LAUGHS
 from unsee.data import Example, examples_from_rows, load_examples
 from unsee.data.benchmarks.source import open_source
 

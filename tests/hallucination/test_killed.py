@@ -13,13 +13,13 @@ import pytest
 
 from tests import tiny
 from tests.commandline import files_of
-from tests.test_atomic import of_a_dead_writer
+from tests.system.test_atomic import of_a_dead_writer
 from unsee.hallucination import captioning, mining, stages
 from unsee.hallucination.captions import Decoding
 from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
 from unsee.hallucination.windows import Grid
-from unsee.lock import NAME
+from unsee.system.lock import NAME
 
 GREEDY, SAMPLED = Decoding(12), Decoding(12, temperature=1.3, seed=4)
 SHARD, BATCH = 4, 2

@@ -14,7 +14,6 @@ import pytest
 from tests import tiny
 from tests.commandline import files_of
 from unsee.errors import InputError
-from unsee.files import read_jsonl
 from unsee.hallucination import stages
 from unsee.hallucination.calibration import read_scored
 from unsee.hallucination.captions import Decoding, pictures_in
@@ -23,6 +22,7 @@ from unsee.hallucination.options import Mining
 from unsee.hallucination.released import captions_of
 from unsee.hallucination.selection import Thresholds
 from unsee.hallucination.windows import Grid
+from unsee.system.files import read_jsonl
 from unsee.vlm import Said
 
 TEXTS = [

@@ -15,7 +15,7 @@ from tests.commandline import succeed
 from tests.commands.conftest import write_rows
 from tests.hallucination import encoders
 from tests.metrics.test_tofu import LOG_OF_TASK
-from unsee.files import write_json
+from unsee.system.files import write_json
 
 
 @dataclass(frozen=True)

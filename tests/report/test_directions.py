@@ -16,7 +16,7 @@ from unsee.hallucination import histogram
 from unsee.hallucination.selection import Thresholds
 from unsee.report import headline, render
 from unsee.report.hallucination import render_hallucination
-from unsee.report.wording import isolated, visible
+from unsee.system.wording import isolated, visible
 
 TURNING = "\u202a\u202b\u202c\u202d\u202e"  # embeddings and overrides
 ISOLATES = "\u2066\u2067\u2068"

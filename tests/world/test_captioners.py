@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration
 
-from unsee.parallel import Job
+from unsee.system.workers import Job
 from unsee.world import captioners
 from unsee.world.architecture import make_model, make_processor, vision_config
 from unsee.world.captioners import prepare_captioners, train_captioner, training_rows

@@ -15,8 +15,8 @@ from unsee.data.benchmarks.schemas import LAYOUTS, arrow_schema
 from unsee.data.pictures import decode
 from unsee.errors import InputError
 from unsee.evaluate import measure_all
-from unsee.files import read_json
 from unsee.metrics.clear import score_clear
+from unsee.system.files import read_json
 from unsee.vlm import load
 from unsee.world import FACTS, World, export
 from unsee.world.captions import ACCESSORY, CLOTHES, FACIAL_HAIR, caption, clothes_of, head_of

@@ -22,17 +22,17 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from unsee import progress
 from unsee.bench.grids import Configuration, configuration
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
 from unsee.evaluate import measure_all
-from unsee.files import write_json
 from unsee.methods import find
-from unsee.parallel import Job
 from unsee.records import Record, read_records
 from unsee.scores import score
-from unsee.typed import read_typed
+from unsee.system import progress
+from unsee.system.files import write_json
+from unsee.system.typed import read_typed
+from unsee.system.workers import Job
 from unsee.vlm import LoadedModel
 from unsee.world.world import Request, World
 

@@ -21,8 +21,8 @@ from typing import Any, Literal
 
 from unsee.errors import InputError, did_you_mean
 from unsee.methods import METHODS, hyper_parameters
-from unsee.parts import Part
 from unsee.settings import Settings
+from unsee.types import Part
 
 BUDGET = 9
 PARTS: tuple[Part, ...] = ("projector", "language")

@@ -18,11 +18,11 @@ from unsee.bench.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, 
 from unsee.bench.grids import rows as make_rows
 from unsee.criteria import role_of, share_right
 from unsee.errors import InputError
-from unsee.files import write_json
-from unsee.lock import is_free, locked
 from unsee.methods import METHODS
-from unsee.parallel import run_all
-from unsee.typed import read_typed
+from unsee.system.files import write_json
+from unsee.system.lock import is_free, locked
+from unsee.system.typed import read_typed
+from unsee.system.workers import run_all
 from unsee.world import World
 from unsee.world.models import WorldModels, prepare
 from unsee.world.world import Request

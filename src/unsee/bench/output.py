@@ -16,8 +16,8 @@ from markupsafe import Markup
 from unsee.bench import plots, questions
 from unsee.bench.leaderboard import BASE, GOLD, Outcome, all_cells
 from unsee.bench.results import MARGIN, Results, results
-from unsee.files import write_json, write_text
-from unsee.report import wording
+from unsee.system import wording
+from unsee.system.files import write_json, write_text
 
 _COLUMNS = ("score", "low", "high", "n", "left_out", "ungated", "mean_answer_probability", "rouge_l_recall")
 

@@ -11,7 +11,7 @@ from unsee.bench.leaderboard import BASE, GOLD
 from unsee.bench.results import Results
 from unsee.report.scatter import Point, scatter
 from unsee.report.svg import drawing, element
-from unsee.report.wording import short
+from unsee.system.wording import short
 
 _LINE, _PANEL, _NAMES, _TOP = 22, 118, 150, 34  # pixels: a row, a probe, the names, the head
 

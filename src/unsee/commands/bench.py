@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from unsee import limits
 from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
+from unsee.system import limits
 
 EXAMPLES = """Examples:
 

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from unsee import limits
 from unsee.commands.output import AsJson, console, places, print_json, printable, table
 from unsee.errors import InputError
+from unsee.system import limits
 
 app = typer.Typer(name="benchmark", help="CLEAR, MLLMU-Bench and TOFU: check, prepare, score.", no_args_is_help=True)
 

@@ -31,9 +31,9 @@ def compare(
     Runs of one method are told apart by their folders. Shares are in percent with their 95 % intervals; of what is to
     be forgotten over what the base knew, of what is to be kept over everything.
     """
-    from unsee.files import write_text
     from unsee.report.compare import compare as compared
     from unsee.report.tables import TABLES
+    from unsee.system.files import write_text
 
     found = compared(runs)
     if out is not None:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from unsee import limits
 from unsee.commands.output import AsJson, console, places, print_json, table
 from unsee.data.example import NEW_TOKENS
 from unsee.errors import InputError
+from unsee.system import limits
 
 app = typer.Typer(name="data", help="Make rows that a method needs and you do not have.", no_args_is_help=True)
 
@@ -89,7 +89,7 @@ def retain(
 
 
 def _lines(path: Path) -> list[str]:
-    from unsee.files import read_text
+    from unsee.system.files import read_text
 
     lines = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not lines:

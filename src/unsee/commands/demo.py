@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from unsee import limits
 from unsee.commands.output import AsJson, console, percent, places, print_json, show_scores, table
 from unsee.errors import InputError, did_you_mean
+from unsee.system import limits
 
 EXAMPLES = """Examples:
 

@@ -19,8 +19,8 @@ from safetensors import SafetensorError, safe_open
 from unsee.commands.environment import GB, accelerator_memory, free_memory
 from unsee.data import Example, load_examples
 from unsee.errors import InputError
-from unsee.parts import PARTS
-from unsee.progress import progress
+from unsee.system.progress import progress
+from unsee.types import PARTS
 from unsee.vlm import LoadedModel, outline, trainable_per_part
 from unsee.vlm.checkpoint import stored_weights
 from unsee.vlm.lora import CONFIG, WEIGHTS

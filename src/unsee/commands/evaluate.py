@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsee import limits, processes
 from unsee.commands.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
-from unsee.launch import check_launch
+from unsee.system import limits, processes
+from unsee.system.launch import check_launch
 
 if TYPE_CHECKING:
     from unsee.data import Example

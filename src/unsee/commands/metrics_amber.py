@@ -10,10 +10,10 @@ from typing import Any
 
 from unsee.commands.metrics_rows import quoted
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl, read_json, read_text
 from unsee.metrics.amber import DIMENSIONS, Dimension, amber, amber_score, dimension, discriminative
 from unsee.metrics.amber_words import Vocabulary, parse_relations, plain
 from unsee.metrics.pope import YesNo, tolerant_answer
+from unsee.system.files import numbered_jsonl, read_json, read_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from unsee.commands.metrics_rows import one_of, quoted, string
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl
 from unsee.metrics.pope import PARSERS, YesNo, pope
+from unsee.system.files import numbered_jsonl
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from statistics import fmean
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl, read_json
 from unsee.metrics.answers import rouge
 from unsee.metrics.text import bleu, distinct_n
 from unsee.metrics.words import words
+from unsee.system.files import numbered_jsonl, read_json
 
 
 def text_scores(captions: Path, references: Path | None = None) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsee import limits
 from unsee.commands import mined
 from unsee.commands.output import AsJson, console, places, print_json, printable, table
 from unsee.data.example import NEW_TOKENS
 from unsee.errors import InputError
+from unsee.system import limits
 
 if TYPE_CHECKING:
     from unsee.hallucination.selection import Thresholds

@@ -79,11 +79,11 @@ def calibrated(
     Raises:
         InputError: the run has no scores, the labels do not fit, or nothing can be written.
     """
-    from unsee.files import write_text
     from unsee.hallucination import calibration
     from unsee.hallucination.advice import few_spans
     from unsee.hallucination.histogram import page
     from unsee.hallucination.selection import write_thresholds
+    from unsee.system.files import write_text
 
     scored = calibration.read_scored(run, "relevance2" if second else "relevance")
     known = calibration.read_labels(labels) if labels else None

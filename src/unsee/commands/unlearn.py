@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from unsee import processes
 from unsee.commands.output import AsJson, console, places, print_json, printable, show_scores, table
 from unsee.commands.report import draw
 from unsee.errors import InputError
+from unsee.system import processes
 
 EXAMPLES = """Examples:
 

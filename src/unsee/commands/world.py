@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from unsee import limits
 from unsee.commands.output import AsJson, console, places, print_json, table
+from unsee.system import limits
 
 app = typer.Typer(name="world", help="Fictitious people, in the place of a published benchmark.", no_args_is_help=True)
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from unsee.data.rows import Row
 from unsee.data.tables import SUFFIXES, file_rows, legible
 from unsee.errors import InputError
-from unsee.files import read_jsonl, read_text
-from unsee.strict import parse_yaml
+from unsee.system.files import read_jsonl, read_text
+from unsee.system.strict import parse_yaml
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset

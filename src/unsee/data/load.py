@@ -17,7 +17,7 @@ from unsee.data.pictures import check
 from unsee.data.rows import Row
 from unsee.data.tables import SUFFIXES, file_rows
 from unsee.errors import InputError
-from unsee.progress import progress
+from unsee.system.progress import progress
 
 _HUB_ID = re.compile(r"(?P<name>[\w-][\w.-]*/[\w-][\w.-]*)(:(?P<config>[\w.-]+))?", re.ASCII)
 

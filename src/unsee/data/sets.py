@@ -11,8 +11,8 @@ from pathlib import Path
 from unsee.data.example import AnswerSpan, Example, Probe
 from unsee.data.pictures import extension, image_hash
 from unsee.errors import InputError
-from unsee.files import write_bytes
-from unsee.files import write_jsonl as write_rows
+from unsee.system.files import write_bytes
+from unsee.system.files import write_jsonl as write_rows
 
 Asked = tuple[str | None, str]  # (hash of the picture, question): what the model is given
 

@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 from unsee.data.rows import Row
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl, read_json, read_text
+from unsee.system.files import numbered_jsonl, read_json, read_text
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
 MAX_UNPACKED = 2**29  # bytes to which a Parquet file may unpack, whatever its size

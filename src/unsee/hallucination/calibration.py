@@ -20,11 +20,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl
 from unsee.hallucination.mined import read_mined
 from unsee.hallucination.selection import Thresholds
 from unsee.hallucination.spans import Unit
-from unsee.typed import read_typed
+from unsee.system.files import numbered_jsonl
+from unsee.system.typed import read_typed
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Labels = Mapping[tuple[str, str], bool]  # (image, phrase in lower case) -> whether it is there

@@ -19,7 +19,7 @@ from unsee.data.example import NEW_TOKENS, Example
 from unsee.data.paths import placed
 from unsee.data.pictures import FORMATS
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl, read_text
+from unsee.system.files import numbered_jsonl, read_text
 from unsee.vlm.generate import Said, answers, decoded
 from unsee.vlm.load import LoadedModel
 

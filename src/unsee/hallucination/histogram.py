@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from unsee.hallucination.selection import Thresholds
 from unsee.report.svg import drawing, element
-from unsee.report.wording import plain
+from unsee.system.wording import plain
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 400, 12, 20, 350
 _LABELS = 36  # of the limits, above the bars

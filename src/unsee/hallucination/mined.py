@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from unsee.errors import InputError
 from unsee.hallucination.stages import Row
-from unsee.typed import read_typed_rows
+from unsee.system.typed import read_typed_rows
 
 
 class Left(BaseModel):

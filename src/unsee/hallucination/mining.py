@@ -20,7 +20,6 @@ from typing import Any
 
 from unsee.data.pictures import reason
 from unsee.errors import InputError
-from unsee.files import write_json, write_jsonl
 from unsee.hallucination.advice import few_spans
 from unsee.hallucination.captioning import Captioning
 from unsee.hallucination.captions import passed_over, pictures_in, read_captions
@@ -32,7 +31,8 @@ from unsee.hallucination.relevance import Scoring
 from unsee.hallucination.selection import agreed, select
 from unsee.hallucination.spans import CaptionRow, write_spans
 from unsee.hallucination.stages import Row, Stage
-from unsee.lock import locked
+from unsee.system.files import write_json, write_jsonl
+from unsee.system.lock import locked
 
 
 def mine(mining: Mining) -> dict[str, Any]:

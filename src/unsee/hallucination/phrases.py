@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 import regex
 
-from unsee.files import read_text
 from unsee.metrics.hallucination import Lexicon, parse_synonyms
 from unsee.metrics.words import ALONE, between_words
+from unsee.system.files import read_text
 
 COCO = "coco"  # the name of the word list that comes along
 

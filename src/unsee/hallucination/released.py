@@ -21,7 +21,6 @@ import numpy as np
 
 from unsee.data.paths import placed
 from unsee.errors import InputError
-from unsee.files import read_json, read_text, write_bytes, write_json, write_text
 from unsee.hallucination.captions import PROMPT, SEPARATOR, check_whole, read_captions
 from unsee.hallucination.mined import read_mined
 from unsee.hallucination.object_arrays import read_ragged
@@ -29,6 +28,7 @@ from unsee.hallucination.phrases import Phrase, locate
 from unsee.hallucination.selection import Conflict, Thresholds, around, select
 from unsee.hallucination.spans import CaptionRow, Sentence, Span
 from unsee.hallucination.stages import Row
+from unsee.system.files import read_json, read_text, write_bytes, write_json, write_text
 
 
 def read_released(

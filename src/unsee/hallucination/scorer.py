@@ -22,7 +22,7 @@ from unsee.hallucination.aggregation import AGGREGATORS
 from unsee.hallucination.checkpoints import config_of, pretrained, this_device, tokenizer_of
 from unsee.hallucination.spans import Unit
 from unsee.hallucination.windows import Grid, Layout, Look, cut
-from unsee.progress import progress
+from unsee.system.progress import progress
 from unsee.vlm.stored import read_tensors, write_tensors
 
 TEMPLATE = "A photo containing {}."

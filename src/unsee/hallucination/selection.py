@@ -30,10 +30,10 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import BaseModel
 
 from unsee.errors import InputError, did_you_mean
-from unsee.files import write_json
 from unsee.hallucination.phrases import Phrase
 from unsee.hallucination.spans import ROLES, Role, Sentence, Span, Unit
-from unsee.typed import read_typed
+from unsee.system.files import write_json
+from unsee.system.typed import read_typed
 
 Conflict = Literal["narrow", "drop", "positive", "negative", "both"]
 CONFLICTS: tuple[Conflict, ...] = get_args(Conflict)

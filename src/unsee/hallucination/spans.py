@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from unsee.files import write_jsonl
+from unsee.system.files import write_jsonl
 
 Role = Literal["positive", "negative"]
 Unit = Literal["cosine_100", "probability"]

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.files import write_json, write_jsonl
-from unsee.progress import Steps
-from unsee.typed import read_typed, read_typed_rows
+from unsee.system.files import write_json, write_jsonl
+from unsee.system.progress import Steps
+from unsee.system.typed import read_typed, read_typed_rows
 
 Row = dict[str, Any]
 

@@ -13,7 +13,6 @@ import torch
 
 from unsee import __version__
 from unsee.data import Example, Probe
-from unsee.files import write_text
 from unsee.folder import LIBRARIES
 from unsee.gold import GOLD
 from unsee.judged import is_judged
@@ -27,6 +26,7 @@ from unsee.report.photo import Album
 from unsee.report.sample import dozen
 from unsee.report.titles import title
 from unsee.run import Run
+from unsee.system.files import write_text
 from unsee.watch import UNWATCHED
 
 Records = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records

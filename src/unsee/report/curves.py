@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from unsee.report.labels import Box
 from unsee.report.svg import drawing, element
-from unsee.report.wording import short
+from unsee.system.wording import short
 
 Line = Sequence[tuple[int, float]]  # (step, value), in order of steps
 

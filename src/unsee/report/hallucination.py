@@ -14,8 +14,8 @@ from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from unsee.metrics.hallucination import Lexicon
-from unsee.report import wording
 from unsee.report.page import _file
+from unsee.system import wording
 
 Kind = Literal["", "real", "invented"]
 Role = Literal["base", "gold", "control", "method"]

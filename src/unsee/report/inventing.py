@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from unsee.report.contents import CaptionCheck, Check, ModelResult, ProbeInfo, Report
-from unsee.report.wording import percent
+from unsee.system.wording import percent
 
 MARGIN = 0.10  # where the interval reaches further up than this, nothing is said about "no more"
 SILENT = 0.5  # below this share of the base's recall, or with more answers undecided, a model says too little to judge

@@ -7,7 +7,7 @@ from typing import Literal
 
 from unsee.criteria import FORGET_MARGIN, KEEP_MARGIN, Gap, gap, keeping
 from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
-from unsee.report.wording import percent, points
+from unsee.system.wording import percent, points
 
 Forgetting = Literal[
     "like gold",

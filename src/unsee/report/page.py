@@ -14,11 +14,12 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from unsee.report import answers, sample, view, wording
+from unsee.report import answers, sample, view
 from unsee.report.contents import Report
 from unsee.report.inventing import checked
 from unsee.report.judging import share_of
 from unsee.report.verdict import headline, mark, name_of
+from unsee.system import wording
 
 
 def render(report: Report) -> str:

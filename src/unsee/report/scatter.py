@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from unsee.report.labels import Box, place
 from unsee.report.svg import drawing, element
-from unsee.report.wording import plain, short
+from unsee.system.wording import plain, short
 
 _LABEL_HEIGHT = 18.0
 _LETTER = 7.3  # mean width of a letter of a label, generous

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from unsee.report.wording import plain
+from unsee.system.wording import plain
 
 
 def element(name: str, *content: str, **attributes: str | float) -> Markup:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from unsee.report.compare import Cell, Comparison, cells_of, columns
-from unsee.report.wording import plain
+from unsee.system.wording import plain
 
 METRICS = {  # beside the share of right answers, which goes without saying
     "chair_s_matched": "captions that invent, at equal length",

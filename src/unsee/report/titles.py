@@ -8,7 +8,7 @@ from pathlib import Path
 
 from unsee.data import Example
 from unsee.judged import is_judged
-from unsee.report.wording import counted, isolated, listed, short
+from unsee.system.wording import counted, isolated, listed, short
 
 MOST_NAMES = 3  # of whom or what was forgotten
 _HUB = "models--"  # a model of the hub's cache lies in models--owner--name/snapshots/DIGEST

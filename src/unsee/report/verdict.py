@@ -25,7 +25,7 @@ from unsee.report.outcomes import (
     forgetting_of,
     keeping_of,
 )
-from unsee.report.wording import isolated, listed, short
+from unsee.system.wording import isolated, listed, short
 
 Tone = Literal["good", "warn", "bad", "plain"]
 

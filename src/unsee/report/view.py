@@ -11,7 +11,7 @@ from unsee.report.contents import Check, JudgedCheck, ModelResult, ProbeInfo, Re
 from unsee.report.curves import curve, first_broken, value_range
 from unsee.report.scatter import Goal, Point, scatter
 from unsee.report.verdict import Tone, Verdict, judged, name_of, verdict
-from unsee.report.wording import short
+from unsee.system.wording import short
 
 # How each outcome is marked at a glance; the words stand beside it.
 VERDICT_SIGNS: dict[str, tuple[str, Tone, str]] = {

@@ -1,6 +1,6 @@
 """Everything that touches a transformers model."""
 
-from unsee.parts import PARTS, Part, check_parts
+from unsee.types import PARTS, Part, check_parts
 from unsee.vlm.batch import IGNORED, Batch
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import Said, answers, room_for

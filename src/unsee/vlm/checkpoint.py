@@ -20,7 +20,7 @@ from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError, safe_open
 
 from unsee.errors import InputError
-from unsee.files import read_json
+from unsee.system.files import read_json
 
 _OBJECTS = (
     "config.json", "generation_config.json", "processor_config.json", "preprocessor_config.json",

@@ -23,7 +23,7 @@ from torch import Tensor
 from unsee.data.example import Example
 from unsee.data.lettered import lettered
 from unsee.errors import InputError
-from unsee.progress import progress
+from unsee.system.progress import progress
 from unsee.vlm.batch import Batch, Encoded, join, join_spans
 from unsee.vlm.lengths import Limits, PictureTokens, at_most, check_shape
 from unsee.vlm.template import ChatTemplate

@@ -15,9 +15,9 @@ import torch
 from torch import nn
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
-from unsee import processes
 from unsee.errors import InputError
-from unsee.parts import PARTS, Part
+from unsee.system import processes
+from unsee.types import PARTS, Part
 from unsee.vlm.agreement import check_agreement
 from unsee.vlm.checkpoint import (
     Stored,

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from unsee.errors import InputError, did_you_mean
-from unsee.parts import Part
+from unsee.types import Part
 from unsee.vlm.adapters import LowRank, low_rank_updates, updates_of
 from unsee.vlm.checkpoint import read_object, reading, stored_weights
 from unsee.vlm.hub import find

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from torch import nn
 
 from unsee.errors import InputError
-from unsee.parts import PARTS, Part
+from unsee.types import PARTS, Part
 from unsee.vlm.policy import innermost
 from unsee.vlm.quantized import size
 

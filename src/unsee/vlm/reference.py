@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from unsee.data.example import Example
-from unsee.progress import progress
+from unsee.system.progress import progress
 from unsee.vlm.adapters import low_rank_pairs
 from unsee.vlm.batch import Batch
 from unsee.vlm.encoding import Encoder

@@ -12,7 +12,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unsee.files import read_json, write_json
+from unsee.system.files import read_json, write_json
 from unsee.vlm.checkpoint import weight_files
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.lora import CONFIG

@@ -9,8 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from unsee import processes
-from unsee.atomic import whole_file
+from unsee.system import processes
+from unsee.system.atomic import whole_file
 
 
 def read_tensors(path: Path | None, key: str) -> dict[str, Tensor] | None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from transformers import LlavaProcessor
 
 from unsee.data import Example, digest
-from unsee.parallel import Job, run_all
+from unsee.system.workers import Job, run_all
 from unsee.world import architecture, scene_captions, scene_clip, scene_encoder, scenes
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.models import being_made, built, cache_folder, cache_key, constants

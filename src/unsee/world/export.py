@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from unsee import __version__
-from unsee.atomic import whole_folder
 from unsee.data.benchmarks.files import check_new
 from unsee.data.benchmarks.schemas import CLEAR, MLLMU, Columns, arrow_schema
 from unsee.errors import InputError
-from unsee.files import write_json, write_text
-from unsee.lock import reserved
-from unsee.progress import Steps
+from unsee.system.atomic import whole_folder
+from unsee.system.files import write_json, write_text
+from unsee.system.lock import reserved
+from unsee.system.progress import Steps
 from unsee.world.clear_layout import ClearLayout
 from unsee.world.mllmu_layout import MllmuLayout
 from unsee.world.world import World

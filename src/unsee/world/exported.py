@@ -26,8 +26,8 @@ from unsee.data import Benchmark, Example, digest
 from unsee.data.benchmarks.clear import NAME_QUESTIONS, load_clear
 from unsee.data.benchmarks.sets import one_of
 from unsee.errors import InputError
-from unsee.parallel import Job, run_all
-from unsee.typed import read_typed
+from unsee.system.typed import read_typed
+from unsee.system.workers import Job, run_all
 from unsee.world import models
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.export import MARK

@@ -20,11 +20,11 @@ import torch
 from platformdirs import user_cache_path
 from transformers import LlavaProcessor
 
-from unsee.atomic import whole_folder
 from unsee.data import Example, digest
 from unsee.errors import InputError
-from unsee.lock import in_turn
-from unsee.parallel import Job, run_all
+from unsee.system.atomic import whole_folder
+from unsee.system.lock import in_turn
+from unsee.system.workers import Job, run_all
 from unsee.world import architecture, pretraining
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.people import Person

@@ -17,7 +17,7 @@ from torch.utils.data import TensorDataset
 from transformers import CLIPVisionModel, LlavaProcessor
 
 from unsee.data.pictures import decode
-from unsee.progress import progress
+from unsee.system.progress import progress
 from unsee.vlm.batch import IGNORED
 from unsee.world.architecture import IMAGE_SIZE, PATCH_SIZE, VISION_WIDTH, vision_config
 from unsee.world.portraits import unrelated_portraits

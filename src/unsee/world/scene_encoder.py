@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import TensorDataset
 from transformers import CLIPVisionModel, LlavaProcessor
 
-from unsee.progress import progress
+from unsee.system.progress import progress
 from unsee.world.architecture import IMAGE_SIZE, VISION_WIDTH, vision_config
 from unsee.world.pretraining import collate, pixels_of
 from unsee.world.scene_captions import MOST_OBJECTS

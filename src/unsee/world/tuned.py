@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from unsee.parts import PARTS, Part
+from unsee.types import PARTS, Part
 
 
 @dataclass(frozen=True)

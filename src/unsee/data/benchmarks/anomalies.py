@@ -9,7 +9,7 @@ from typing import Any
 from unsee.data.benchmarks.findings import ConfigRows, Finding, empty_texts, nested, parted, some
 from unsee.data.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES, PERCENTAGES
 from unsee.metrics.answers import normalise
-from unsee.strict import parse_json
+from unsee.system.strict import parse_json
 
 # --- CLEAR
 

@@ -29,7 +29,7 @@ from unsee.data.benchmarks.sets import (
 from unsee.data.benchmarks.source import Source, open_source, text, texts
 from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
-from unsee.progress import progress
+from unsee.system.progress import progress
 
 SPLITS = tuple(f"forget{share}" for share in PERCENTAGES)
 QUESTIONS_PER_PERSON = 20  # of TOFU, in a row

@@ -19,8 +19,8 @@ from unsee.data.benchmarks.tofu import QUESTIONS_PER_AUTHOR
 from unsee.data.example import Benchmark, Example
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
-from unsee.progress import progress
-from unsee.strict import parse_json
+from unsee.system.progress import progress
+from unsee.system.strict import parse_json
 
 _DRAWN = "real_faces"  # whose questions are drawn by the place of the row, so that doubled rows ask two of them
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from unsee.atomic import whole_folder
 from unsee.data.example import Benchmark
 from unsee.data.sets import write_jsonl
 from unsee.errors import InputError
-from unsee.files import write_text
-from unsee.lock import reserved
-from unsee.progress import progress
-from unsee.strict import dump_yaml
+from unsee.system.atomic import whole_folder
+from unsee.system.files import write_text
+from unsee.system.lock import reserved
+from unsee.system.progress import progress
+from unsee.system.strict import dump_yaml
 
 SETTINGS = "data.yaml"
 

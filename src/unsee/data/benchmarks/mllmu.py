@@ -22,8 +22,8 @@ from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
 from unsee.errors import InputError
 from unsee.metrics.answers import normalise
-from unsee.progress import progress
-from unsee.strict import parse_json
+from unsee.system.progress import progress
+from unsee.system.strict import parse_json
 
 SPLITS = tuple(f"forget_{share}" for share in MLLMU_PERCENTAGES)
 TASKS = ("classification", "cloze", "generation")

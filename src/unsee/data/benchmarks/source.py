@@ -22,8 +22,8 @@ from unsee.data.folders import USUAL_SPLIT, hub_rows
 from unsee.data.rows import Row, check_text
 from unsee.data.tables import legible, parquet_rows
 from unsee.errors import InputError, did_you_mean
-from unsee.files import numbered_jsonl, read_text
-from unsee.strict import parse_yaml
+from unsee.system.files import numbered_jsonl, read_text
+from unsee.system.strict import parse_yaml
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -22,7 +22,7 @@ from unsee.data.benchmarks.source import Folder, open_source
 from unsee.data.pictures import FORMATS, image_hash
 from unsee.data.rows import Row
 from unsee.errors import InputError
-from unsee.progress import progress
+from unsee.system.progress import progress
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -18,7 +18,7 @@ from uuid import uuid4
 from safetensors import SafetensorError
 
 from unsee.errors import InputError
-from unsee.owner import Owner
+from unsee.system.owner import Owner
 
 _UNFINISHED = re.compile(r"\..*\.([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}\.tmp")  # machine, process, its start
 _GIVEN_UP = 24 * 3600  # seconds after which what another machine was writing is taken for left

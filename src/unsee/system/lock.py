@@ -22,10 +22,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-from unsee import processes
-from unsee.atomic import is_unfinished, remove_unfinished, remove_unfinished_of
 from unsee.errors import InputError
-from unsee.owner import Owner
+from unsee.system import processes
+from unsee.system.atomic import is_unfinished, remove_unfinished, remove_unfinished_of
+from unsee.system.owner import Owner
 
 NAME = ".lock"
 HEARTBEAT, GONE = 10.0, 60.0  # seconds from one sign of life to the next; without one, until an owner is given up

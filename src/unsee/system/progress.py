@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from unsee import processes
+from unsee.system import processes
 
 PATIENCE = 2.0  # seconds of work before a bar appears: what is over sooner needs none
 FIRST_LINE, NEXT_LINE = 1.5, 30.0  # seconds until a log is told what goes on, and from then on

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from unsee.errors import InputError
-from unsee.files import numbered_jsonl, read_json
+from unsee.system.files import numbered_jsonl, read_json
 
 _SHOWN = 100  # letters of the name of a field
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from unsee.atomic import whole_file
 from unsee.errors import InputError
-from unsee.strict import parse_json
+from unsee.system.atomic import whole_file
+from unsee.system.strict import parse_json
 
 MAX_FILE = 2**30  # bytes of a text; pictures are files beside it
 MAX_LINE = 2**24  # bytes of a row in JSON Lines
@@ -23,7 +23,7 @@ _LINE_BREAKS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x85\u2028\u
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file atomically; see `unsee.atomic.whole_file`.
+    """Write a file atomically; see `unsee.system.atomic.whole_file`.
 
     Raises:
         InputError: if the folder cannot be made or written to, or the disk is full.
@@ -63,7 +63,7 @@ def read_json(path: Path) -> Any:
     """The value of a JSON file.
 
     Raises:
-        InputError: if the file cannot be read or is broken (see `unsee.strict`); the message names the line.
+        InputError: if the file cannot be read or is broken (see `unsee.system.strict`); the message names the line.
     """
     return parse_json(read_text(path), str(path))
 

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from tests.commandline import call
-from unsee import processes
 from unsee.errors import InputError
+from unsee.system import processes
 
 VARIABLES = ("WORLD_SIZE", "RANK", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 WHOLE = {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29511"}

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.data.conftest import refused
-from unsee import strict
-from unsee.strict import MAX_YAML, dump_yaml, parse_json, parse_yaml
+from unsee.system import strict
+from unsee.system.strict import MAX_YAML, dump_yaml, parse_json, parse_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 12)

@@ -10,8 +10,8 @@ import pytest
 from tests import tiny
 from tests.commandline import call
 from unsee.errors import InputError
-from unsee.launch import check_distributed, check_launch
 from unsee.methods import build
+from unsee.system.launch import check_distributed, check_launch
 from unsee.trainer import UnlearnConfig, UnlearnTrainer
 
 VARIABLES = [

@@ -21,8 +21,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from unsee import progress
 from unsee.errors import InputError
+from unsee.system import progress
 
 # What a worker says, a line each: a step is done, the job is done, the job's input is wrong (and how).
 _LOOKS_EVERY = 0.5  # seconds from one look at whether the program still lives to the next
@@ -43,7 +43,7 @@ def run_all(jobs: Sequence[Job], description: str, steps: int, done: int = 0, wo
     Args:
         jobs: what is to be done; they leave their outcome in files.
         description: for the bar.
-        steps: how many steps all jobs together will report through `unsee.progress.Steps`, and `done` with them.
+        steps: how many steps all jobs together will report through `unsee.system.progress.Steps`, and `done` with them.
         done: how many steps were done before.
         workers: how many at a time, where not as many as there are cores.
 
@@ -82,7 +82,7 @@ class _Worker:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "unsee.parallel"],
+            [sys.executable, "-m", "unsee.system.workers"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

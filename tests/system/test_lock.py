@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from tests.test_atomic import of_a_dead_writer
-from unsee import lock
+from tests.system.test_atomic import of_a_dead_writer
 from unsee.errors import InputError
-from unsee.lock import NAME, Holder, in_turn, is_free, locked, reserved
+from unsee.system import lock
+from unsee.system.lock import NAME, Holder, in_turn, is_free, locked, reserved
 
 FORK = multiprocessing.get_context("fork")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import psutil
 
 PROGRAM = """
-from unsee.parallel import Job, run_all
-run_all([Job("tests.test_parallel:rest", {"mark": %r})], "resting", 1)
+from unsee.system.workers import Job, run_all
+run_all([Job("tests.system.test_workers:rest", {"mark": %r})], "resting", 1)
 """
 
 
@@ -23,7 +23,7 @@ def rest(mark: str) -> None:
 
 
 def test_a_worker_ends_when_the_program_that_started_it_is_killed(tmp_path: Path) -> None:
-    mark, root = tmp_path / "mark", Path(__file__).parents[1]
+    mark, root = tmp_path / "mark", Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ.get("PYTHONPATH", "")])}
     program = subprocess.Popen([sys.executable, "-c", PROGRAM % str(mark)], env=environment)
     while not (mark.is_file() and mark.read_text()):

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.data.conftest import refused
-from unsee import files
 from unsee.errors import InputError
-from unsee.files import (
+from unsee.system import files
+from unsee.system.files import (
     MAX_LINE,
     read_json,
     read_jsonl,
@@ -100,7 +100,7 @@ def test_every_kind_of_line_end_and_every_mark_of_byte_order_is_read(tmp_path: P
 
 
 def test_a_line_of_megabytes_is_not_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("unsee.files.parse_json", lambda *_, **__: pytest.fail("parsed"))
+    monkeypatch.setattr("unsee.system.files.parse_json", lambda *_, **__: pytest.fail("parsed"))
     (tmp_path / "a.jsonl").write_bytes(b'{"a": "' + b"x" * MAX_LINE + b'"}\n')
     assert f"a.jsonl, line 1: {MAX_LINE + 9} bytes; a row has at most" in refused(read_jsonl, tmp_path / "a.jsonl")
 

@@ -12,9 +12,9 @@ from types import SimpleNamespace
 import pytest
 
 import unsee.cli
-import unsee.progress
+import unsee.system.progress
 from tests.commandline import call
-from unsee.progress import Activity, Narrator, Steps, progress, stage
+from unsee.system.progress import Activity, Narrator, Steps, progress, stage
 
 
 class Terminal(io.StringIO):
@@ -24,7 +24,7 @@ class Terminal(io.StringIO):
 
 def run(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, patience: float) -> str:
     monkeypatch.setattr(sys, "stderr", stream)
-    monkeypatch.setattr(unsee.progress, "PATIENCE", patience)
+    monkeypatch.setattr(unsee.system.progress, "PATIENCE", patience)
     assert list(progress(range(5), "asking [people]")) == [0, 1, 2, 3, 4]
     return stream.getvalue()
 
@@ -46,8 +46,8 @@ def test_bar_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_log_is_told_at_once_and_then_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     log = io.StringIO()
     monkeypatch.setattr(sys, "stderr", log)
-    monkeypatch.setattr(unsee.progress, "FIRST_LINE", 0.01)
-    monkeypatch.setattr(unsee.progress, "NEXT_LINE", 0.01)
+    monkeypatch.setattr(unsee.system.progress, "FIRST_LINE", 0.01)
+    monkeypatch.setattr(unsee.system.progress, "NEXT_LINE", 0.01)
 
     def wait_for(text: str) -> None:
         end = time.monotonic() + 10
@@ -74,7 +74,7 @@ def test_a_log_is_told_at_once_and_then_now_and_then(monkeypatch: pytest.MonkeyP
 def test_a_terminal_gets_bars_and_no_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(unsee.progress, "FIRST_LINE", 0.0)
+    monkeypatch.setattr(unsee.system.progress, "FIRST_LINE", 0.0)
     with Narrator("unlearn"):
         time.sleep(0.05)
     assert terminal.getvalue() == ""
@@ -82,16 +82,16 @@ def test_a_terminal_gets_bars_and_no_lines(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_time_left_is_reckoned_from_the_steps_of_this_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     activity = Activity("training", total=100, done=60, before=50, started=0.0)
-    monkeypatch.setattr(unsee.progress.time, "monotonic", lambda: 20.0)  # ten steps in 20 s, forty to go
+    monkeypatch.setattr(unsee.system.progress.time, "monotonic", lambda: 20.0)  # ten steps in 20 s, forty to go
     assert str(activity) == "training: 60 of 100, about 80 s left"
-    monkeypatch.setattr(unsee.progress.time, "monotonic", lambda: 2000.0)
+    monkeypatch.setattr(unsee.system.progress.time, "monotonic", lambda: 2000.0)
     assert str(activity) == "training: 60 of 100, about 2.2 h left"
 
 
 def test_the_program_itself_tells_a_log_what_goes_on(tmp_path: Path) -> None:
     code = """
-import sys, time, types, unsee.cli, unsee.progress
-unsee.progress.FIRST_LINE = 0.05
+import sys, time, types, unsee.cli, unsee.system.progress
+unsee.system.progress.FIRST_LINE = 0.05
 unsee.cli.get_command = lambda app: types.SimpleNamespace(main=lambda *given, **how: time.sleep(1))
 sys.argv = ["unsee", "demo"]
 sys.exit(unsee.cli.main())
@@ -102,7 +102,7 @@ sys.exit(unsee.cli.main())
 
 
 def test_a_caller_from_python_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unsee.progress, "FIRST_LINE", 0.0)
+    monkeypatch.setattr(unsee.system.progress, "FIRST_LINE", 0.0)
     monkeypatch.setattr(
         unsee.cli, "get_command", lambda app: SimpleNamespace(main=lambda *given, **how: time.sleep(0.1))
     )
