@@ -31,8 +31,8 @@ from unsee.data.benchmarks.files import SETTINGS, write_benchmark
 from unsee.data.example import Probe
 from unsee.data.load import load_examples
 from unsee.evaluate import measure_all
+from unsee.metrics.bootstrap import Score, bootstrap_mean
 from unsee.metrics.clear import AMONG_OPTIONS, SPLITS, TEXTUAL, ClearScores, score_clear
-from unsee.metrics.interval import Score, bootstrap_mean
 from unsee.records import Record, read_records
 from unsee.settings import read_yaml
 from unsee.system.files import read_json, write_json, write_text

@@ -33,10 +33,10 @@ from unsee.hallucination.captioning import Captioning
 from unsee.hallucination.captions import Decoding, pictures_in
 from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
-from unsee.hallucination.phrases import lexicon
 from unsee.hallucination.scorer import DualEncoder
 from unsee.hallucination.stages import Stage
 from unsee.hallucination.windows import Grid, Look, cut
+from unsee.metrics.lexicon import lexicon
 from unsee.system.files import write_jsonl, write_text
 
 SIZE = (640, 480)

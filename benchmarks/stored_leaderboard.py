@@ -22,7 +22,7 @@ from unsee.bench.bounds import Spread
 from unsee.bench.results import MARGIN
 from unsee.bench.select import distance
 from unsee.criteria import role_of
-from unsee.metrics.interval import wilson
+from unsee.metrics.bootstrap import wilson
 
 REQUEST, BASE, GOLD = "visual", "base", "gold"
 PEOPLE = {"forget": 4, "retain": 36, "celebrity": 8}  # in each world of forty; rows about nobody stand for themselves

@@ -34,7 +34,7 @@ from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
 from unsee.hallucination.selection import read_thresholds, write_thresholds
 from unsee.hallucination.spans import CaptionRow, Sentence, Span, write_spans
-from unsee.metrics.hallucination import chair, cut_words, parse_synonyms
+from unsee.metrics.chair import chair, cut_words, parse_synonyms
 from unsee.records import read_records
 from unsee.scores import score
 from unsee.system.files import read_json, read_jsonl, write_bytes, write_json, write_text

@@ -24,10 +24,10 @@ from unsee.hallucination.captions import Decoding
 from unsee.hallucination.mined import Left, Said
 from unsee.hallucination.mining import mine
 from unsee.hallucination.options import Mining
-from unsee.hallucination.phrases import lexicon
 from unsee.hallucination.selection import Thresholds, select, write_thresholds
 from unsee.hallucination.spans import CaptionRow, write_spans
 from unsee.hallucination.windows import Grid
+from unsee.metrics.lexicon import lexicon
 from unsee.report import assemble
 from unsee.report.hallucination import HallucinationReport, render_hallucination
 from unsee.system.files import write_bytes, write_json, write_text

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from unsee.hallucination.calibration import Scored, read_scored
 from unsee.hallucination.histogram import histogram
 from unsee.hallucination.selection import Thresholds, read_thresholds
-from unsee.metrics.hallucination import Chair, chair, cut_words, parse_synonyms
+from unsee.metrics.chair import Chair, chair, cut_words, parse_synonyms
 from unsee.metrics.pope import YesNo, official_answer, pope
 from unsee.records import Record, read_records
 from unsee.report.hallucination import ModelRow, Picture, Pictures, Role, Said, pieces

@@ -15,9 +15,9 @@ from typing import Any, cast
 
 from unsee.data.example import Probe
 from unsee.errors import InputError, did_you_mean
-from unsee.hallucination.phrases import COCO, word_list
-from unsee.metrics.hallucination import Lexicon, chair, match_lengths
-from unsee.metrics.interval import Score
+from unsee.metrics.bootstrap import Score
+from unsee.metrics.chair import Lexicon, chair, match_lengths
+from unsee.metrics.lexicon import COCO, word_list
 from unsee.metrics.paired import paired_difference
 from unsee.metrics.pope import YesNo, official_answer, pope, tolerant_answer
 from unsee.records import Record
@@ -124,7 +124,7 @@ def check_hallucination(said: Said, base: str = "base", lexicon: Sequence[str] |
     Args:
         said: records by model and probe; all models were asked the same.
         base: the model before.
-        lexicon: word lists, as `unsee.hallucination.phrases.word_list` takes them. Without any, COCO's where it knows
+        lexicon: word lists, as `unsee.metrics.lexicon.word_list` takes them. Without any, COCO's where it knows
             all objects that the rows list, else those objects themselves.
 
     Returns:

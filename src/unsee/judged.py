@@ -20,8 +20,8 @@ from statistics import fmean
 from typing import Any
 
 from unsee.data.example import Example, Probe
-from unsee.hallucination.phrases import locate
-from unsee.metrics.hallucination import match_lengths
+from unsee.metrics.chair import match_lengths
+from unsee.metrics.lexicon import locate
 from unsee.metrics.words import count_words
 from unsee.records import Record
 

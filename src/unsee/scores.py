@@ -10,10 +10,10 @@ from typing import Any
 
 from unsee.criteria import known_to
 from unsee.metrics.answers import answer_probability, rouge
-from unsee.metrics.choices import most_likely_choice, strict_choice, tolerant_choice
-from unsee.metrics.interval import Score, bootstrap_mean
+from unsee.metrics.bootstrap import Score, bootstrap_mean
+from unsee.metrics.multiple_choice import most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.paired import paired_difference
-from unsee.metrics.truth import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
+from unsee.metrics.truth_ratio import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
 from unsee.records import Record
 
 
@@ -144,7 +144,7 @@ def candidate_scores(records: Sequence[Record]) -> dict[str, float]:
     With choices, the share of right ones:
 
     - `choice_by_sum` and `choice_by_mean`: the likeliest option by log-probability, summed or a mean per token;
-    - `choice_strict` and `choice_tolerant`: the letter that was said, as `unsee.metrics.choices` reads it.
+    - `choice_strict` and `choice_tolerant`: the letter that was said, as `unsee.metrics.multiple_choice` reads it.
 
     Returns:
         By name; without those that no record has data for.

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from unsee.errors import InputError
-from unsee.hallucination.phrases import Phrase, locate
 from unsee.hallucination.selection import (
     PUBLISHED,
     Conflict,
@@ -20,6 +19,7 @@ from unsee.hallucination.selection import (
     write_thresholds,
 )
 from unsee.hallucination.spans import Sentence, Span
+from unsee.metrics.lexicon import Phrase, locate
 
 
 def phrases(caption: str, *texts: str) -> tuple[Phrase, ...]:

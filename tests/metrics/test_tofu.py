@@ -25,7 +25,7 @@ from unsee.metrics.tofu import (
     score_task,
     score_tofu,
 )
-from unsee.metrics.truth import TruthRatio, log_truth_ratio
+from unsee.metrics.truth_ratio import TruthRatio, log_truth_ratio
 
 FULL, RETAIN90, RETAIN95 = (f"ft_epoch5_lr1e-05_llama2-7b_{name}_wd0.01" for name in ("full", "retain90", "retain95"))
 TASK_OF_COLUMN = {"Real Authors": "real_authors", "Real World": "real_world", "Retain": "retain", "Forget": "forget"}

@@ -8,7 +8,7 @@ import pytest
 from markupsafe import Markup
 
 from tests.report.samples import Page
-from unsee.metrics.hallucination import Lexicon
+from unsee.metrics.chair import Lexicon
 from unsee.report.hallucination import (
     HallucinationReport,
     ModelRow,

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unsee.metrics.interval import unseen, wilson
+from unsee.metrics.bootstrap import unseen, wilson
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
@@ -109,7 +109,7 @@ def interval(value: float, resampled: Floats, level: float = 0.95) -> Estimate:
 def score(seeds: Sequence[Seed], resampled: Floats, level: float = 0.95) -> Estimate:
     """Mean of values in [0, 1] with its interval; Wilson's over people where no resample differs (all right, say).
 
-    It is never surer than if all had been right, or wrong: see `unsee.metrics.interval.unseen`.
+    It is never surer than if all had been right, or wrong: see `unsee.metrics.bootstrap.unseen`.
     """
     found, people = interval(mean_of(seeds), resampled.mean(axis=1), level), sum(map(len, seeds))
     low, high = found.low, found.high

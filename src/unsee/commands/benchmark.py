@@ -160,7 +160,7 @@ def score(kind: str, records: Path, gold: Path | None = None, truth_ratio: str =
     from unsee.data.benchmarks.sets import one_of
     from unsee.metrics.clear import score_clear
     from unsee.metrics.mllmu import score_mllmu
-    from unsee.metrics.truth import TruthRatio
+    from unsee.metrics.truth_ratio import TruthRatio
 
     one_of("benchmark", kind, ("clear", "mllmu"))
     one_of("truth ratio", truth_ratio, get_args(TruthRatio))

@@ -20,11 +20,11 @@ from unsee.commands.metrics_rows import one_of, quoted, string
 from unsee.commands.metrics_text import text_scores
 from unsee.commands.output import AsJson, console, print_json, table
 from unsee.errors import InputError
-from unsee.metrics.hallucination import Chair, Lexicon, chair, match_lengths, parse_synonyms
+from unsee.metrics.chair import Chair, Lexicon, chair, match_lengths, parse_synonyms
 from unsee.metrics.official_words import official_singular
 from unsee.metrics.pope import PARSERS
 from unsee.metrics.tofu import parse_tofu_logs, score_tofu
-from unsee.metrics.truth import TruthRatio
+from unsee.metrics.truth_ratio import TruthRatio
 from unsee.system.files import numbered_jsonl, read_json, read_text
 
 WORDS = ("unsee", "official")

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.options import Mining
-from unsee.hallucination.phrases import Extractor, lexicon
 from unsee.hallucination.stages import Row, Stage
+from unsee.metrics.lexicon import Extractor, lexicon
 from unsee.metrics.words import without_half_word
 
 

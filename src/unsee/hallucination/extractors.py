@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.hallucination.phrases import Extraction, locate, without_overlaps
+from unsee.metrics.lexicon import Extraction, locate, without_overlaps
 from unsee.metrics.words import runs
 
 PIPELINES = ("en_core_web_sm", "en_core_web_md", "en_core_web_lg", "en_core_web_trf")

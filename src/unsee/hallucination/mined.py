@@ -30,7 +30,7 @@ class Said(BaseModel):
 
 
 class Place(BaseModel):
-    """A phrase in its caption; see `unsee.hallucination.phrases.Phrase`."""
+    """A phrase in its caption; see `unsee.metrics.lexicon.Phrase`."""
 
     start: int
     end: int

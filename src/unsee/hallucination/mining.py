@@ -26,11 +26,11 @@ from unsee.hallucination.captions import passed_over, pictures_in, read_captions
 from unsee.hallucination.extraction import Extracting
 from unsee.hallucination.mined import KINDS, Left, check_rows
 from unsee.hallucination.options import Mining
-from unsee.hallucination.phrases import Phrase
 from unsee.hallucination.relevance import Scoring
 from unsee.hallucination.selection import agreed, select
 from unsee.hallucination.spans import CaptionRow, write_spans
 from unsee.hallucination.stages import Row, Stage
+from unsee.metrics.lexicon import Phrase
 from unsee.system.files import write_json, write_jsonl
 from unsee.system.lock import locked
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from unsee.errors import InputError, did_you_mean
 from unsee.hallucination.captions import PROMPT, Decoding
-from unsee.hallucination.phrases import COCO
 from unsee.hallucination.scorer import TEMPLATE, check_aggregation
 from unsee.hallucination.selection import Conflict, Thresholds, checked_conflict
 from unsee.hallucination.windows import Grid
+from unsee.metrics.lexicon import COCO
 from unsee.vlm.load import DTYPES
 
 EXTRACTORS = ("lexicon", "spacy", "llm")

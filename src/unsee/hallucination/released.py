@@ -24,10 +24,10 @@ from unsee.errors import InputError
 from unsee.hallucination.captions import PROMPT, SEPARATOR, check_whole, read_captions
 from unsee.hallucination.mined import read_mined
 from unsee.hallucination.object_arrays import read_ragged
-from unsee.hallucination.phrases import Phrase, locate
 from unsee.hallucination.selection import Conflict, Thresholds, around, select
 from unsee.hallucination.spans import CaptionRow, Sentence, Span
 from unsee.hallucination.stages import Row
+from unsee.metrics.lexicon import Phrase, locate
 from unsee.system.files import read_json, read_text, write_bytes, write_json, write_text
 
 

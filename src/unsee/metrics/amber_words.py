@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from unsee.errors import InputError
-from unsee.metrics.hallucination import Lexicon
+from unsee.metrics.chair import Lexicon
 
 Similar = Callable[[str, str], bool]  # may the first word stand for the second?
 

@@ -24,7 +24,7 @@ from unsee.metrics.forget_quality import (
     ks_two_sample,
 )
 from unsee.metrics.tofu import Floats, TaskLog, TaskScores, clear_aggregate
-from unsee.metrics.truth import (
+from unsee.metrics.truth_ratio import (
     TruthRatio,
     indistinguishability,
     log_truth_ratio,
@@ -76,7 +76,7 @@ def score_clear(
     Args:
         records: rows by probe; probes that are not CLEAR's are passed over.
         gold: the same of a model trained without the forget set, for forget quality.
-        variant: of the truth ratio, see `unsee.metrics.truth`.
+        variant: of the truth ratio, see `unsee.metrics.truth_ratio`.
 
     Raises:
         InputError: gold was not asked the same rows of the probe that forget quality compares.

@@ -14,7 +14,7 @@ from statistics import fmean
 from typing import Any
 
 from unsee.metrics.answers import rouge
-from unsee.metrics.choices import contains_answer, most_likely_choice, strict_choice, tolerant_choice
+from unsee.metrics.multiple_choice import contains_answer, most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.text import bleu
 
 Rows = Sequence[Mapping[str, Any]]
@@ -27,7 +27,7 @@ def score_mllmu(records: Mapping[str, Rows]) -> dict[str, dict[str, float | int]
     Returns:
         By probe, `n` and
         for classification the accuracy by `letter` (the answer is one upper-case letter), `letter_tolerant` (see
-        `unsee.metrics.choices.tolerant_choice`) and `likelihood` (the option with the highest mean log-probability);
+        `unsee.metrics.multiple_choice.tolerant_choice`) and `likelihood` (the option with the highest mean log-probability);
         for fill-ins `cloze` (whole words) and `cloze_substring` (as published);
         for generation `rouge1_f1`, `rouge_l_f1` and `bleu` (smoothed, over the whole probe).
         NaN where records lack what a number needs.

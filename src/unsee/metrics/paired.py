@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from unsee.metrics.interval import Score
+from unsee.metrics.bootstrap import Score
 
 Floats = NDArray[np.float64]
 

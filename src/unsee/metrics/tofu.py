@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from unsee.errors import InputError
 from unsee.metrics.answers import ROUNDING, rouge
 from unsee.metrics.forget_quality import KolmogorovSmirnov, ks_two_sample
-from unsee.metrics.truth import (
+from unsee.metrics.truth_ratio import (
     TruthRatio,
     indistinguishability,
     log_truth_ratio,
@@ -84,7 +84,7 @@ def score_tofu(
     Args:
         logs: the four tasks of `LOG_OF_TASK` for the model in question.
         retain_logs: the same for the retain model; only its forget task is used, which may have other rows.
-        variant: of the truth ratio, see `unsee.metrics.truth`.
+        variant: of the truth ratio, see `unsee.metrics.truth_ratio`.
     """
     per_task = {task: score_task(log, task, variant) for task, log in logs.items()}
     numbers = [

@@ -13,7 +13,7 @@ from typing import Any, Literal
 from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
-from unsee.metrics.hallucination import Lexicon
+from unsee.metrics.chair import Lexicon
 from unsee.report.page import _file
 from unsee.system import wording
 

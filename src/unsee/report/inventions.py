@@ -7,7 +7,7 @@ from random import Random
 
 from unsee.data import Probe
 from unsee.hallucination_check import is_yes_no, lexicon_of, objects_of, yes_or_no
-from unsee.metrics.hallucination import Lexicon
+from unsee.metrics.chair import Lexicon
 from unsee.metrics.pope import tolerant_answer
 from unsee.records import Record
 from unsee.report.contents import Invention, Marked

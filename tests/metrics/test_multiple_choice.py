@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from unsee.metrics.choices import contains_answer, most_likely_choice, strict_choice, tolerant_choice
+from unsee.metrics.multiple_choice import contains_answer, most_likely_choice, strict_choice, tolerant_choice
 
 CITIES = ["Porto", "Lisbon", "New York", "York"]
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unsee.errors import InputError
-from unsee.hallucination.phrases import Extraction, lexicon, locate
+from unsee.metrics.lexicon import Extraction, lexicon, locate
 
 COCO = lexicon()
 

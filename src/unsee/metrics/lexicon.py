@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import regex
 
-from unsee.metrics.hallucination import Lexicon, parse_synonyms
+from unsee.metrics.chair import Lexicon, parse_synonyms
 from unsee.metrics.words import ALONE, between_words
 from unsee.system.files import read_text
 
@@ -127,7 +127,7 @@ def lexicon(lists: Iterable[str | Path] = (COCO,)) -> LexiconExtractor:
 def word_list(name: str | Path) -> Lexicon:
     """What objects may be called, and the category of each name; `name` is one of the lists of `lexicon`."""
     if str(name) == COCO:
-        text = files("unsee.hallucination").joinpath("coco.txt").read_text("utf-8")
+        text = files("unsee.metrics").joinpath("coco.txt").read_text("utf-8")
     else:
         text = read_text(Path(name))
     return parse_synonyms(text, str(name))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.metrics.shared_data import shared
 from unsee.errors import InputError
-from unsee.metrics.hallucination import (
+from unsee.metrics.chair import (
     Chair,
     Lexicon,
     chair,

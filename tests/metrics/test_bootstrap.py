@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unsee.metrics.interval import Score, bootstrap_mean, wilson
+from unsee.metrics.bootstrap import Score, bootstrap_mean, wilson
 
 
 def test_two_people_of_opposite_results_span_everything() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsee.metrics.truth import (
+from unsee.metrics.truth_ratio import (
     TruthRatio,
     indistinguishability,
     log_truth_ratio,
