@@ -44,7 +44,7 @@ from unsee.data import digest
 from unsee.data.example import Example
 from unsee.data.pairing import Mismatched, Pairing
 from unsee.data.refusals import refused
-from unsee.data.spans import balanced
+from unsee.data.span_weights import balanced
 from unsee.errors import InputError
 from unsee.gate import Gate, gate_of
 from unsee.losses import l1_of_factors, l1_of_product

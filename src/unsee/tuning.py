@@ -28,10 +28,10 @@ from unsee.bench.grids import Configuration, from_the_middle
 from unsee.bench.select import choose, distance_to
 from unsee.criteria import KEEP_MARGIN, share_right
 from unsee.data import Benchmark, Probe, digest
+from unsee.data.held_out import divide, told
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
 from unsee.folder import check_place
-from unsee.held_out import divide, told
 from unsee.left_out import find_unreadable, without
 from unsee.methods import build, find
 from unsee.metrics.answers import answer_probability

@@ -14,8 +14,8 @@ from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
 from unsee.bench.grids import Configuration
 from unsee.data import Example
+from unsee.data.held_out import divide, told
 from unsee.errors import InputError
-from unsee.held_out import divide, told
 from unsee.settings import parse, read_yaml
 from unsee.tuning import configurations, select
 

@@ -16,7 +16,7 @@ from tests import tiny
 from tests.families import Build, each_family
 from unsee.data import Example
 from unsee.data.example import AnswerSpan
-from unsee.data.spans import balanced
+from unsee.data.span_weights import balanced
 from unsee.errors import InputError
 from unsee.losses.spans import span_unlikelihood, token_weights, unlikelihood
 from unsee.methods import UnlearnBatch
