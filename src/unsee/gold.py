@@ -15,13 +15,13 @@ from typing import Any
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
-from unsee.hallucination.checkpoints import fingerprint
 from unsee.left_out import find_unreadable, rows_of
 from unsee.settings import Settings
 from unsee.system import processes
 from unsee.system.files import write_json
 from unsee.taken_over import MARK, Records, digest_of, is_records_folder, keep, read_mark, read_matching
 from unsee.vlm import LoadedModel, load
+from unsee.vlm.pretrained import fingerprint
 
 GOLD = "gold"
 

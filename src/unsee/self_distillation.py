@@ -22,11 +22,11 @@ from unsee.data.example import NEW_TOKENS
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.hallucination.captions import Decoding, generate, pictures_in
-from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.stages import Row, Stage
 from unsee.metrics.answers import normalise
 from unsee.system.files import write_jsonl
 from unsee.vlm import Encoder, LoadedModel, load
+from unsee.vlm.pretrained import fingerprint
 
 SHARD = 64  # rows that are made and kept together: what an interruption costs at most
 

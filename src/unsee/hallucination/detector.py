@@ -16,10 +16,10 @@ import torch
 from PIL import Image
 
 from unsee.errors import InputError
-from unsee.hallucination.checkpoints import check_tokenizer, config_of, pretrained, this_device
 from unsee.hallucination.scorer import Picture
 from unsee.hallucination.spans import Unit
 from unsee.hallucination.windows import Grid
+from unsee.vlm.pretrained import check_tokenizer, config_of, pretrained, this_device
 
 QUERIES = ("owlvit", "owlv2")  # take a list of phrases
 SENTENCES = ("grounding-dino", "mm-grounding-dino")  # take one text in which phrases end in full stops

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
 
-from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.options import Mining
 from unsee.hallucination.stages import Row, Stage
 from unsee.metrics.lexicon import Extractor, lexicon
 from unsee.metrics.words import without_half_word
+from unsee.vlm.pretrained import fingerprint
 
 
 class Extracting:

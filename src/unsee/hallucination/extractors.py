@@ -155,7 +155,7 @@ def check_language_model(source: str) -> None:
     """InputError for what `language_model` could not load, as far as it can be told without the weights."""
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 
-    from unsee.hallucination.checkpoints import config_of, tokenizer_of
+    from unsee.vlm.pretrained import config_of, tokenizer_of
 
     config = config_of(source)
     if type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING:
@@ -177,7 +177,7 @@ def language_model(source: str, batch_size: int = 16, device: Any = None) -> Lan
     import torch
     from transformers import AutoModelForCausalLM
 
-    from unsee.hallucination.checkpoints import pretrained, this_device, tokenizer_of
+    from unsee.vlm.pretrained import pretrained, this_device, tokenizer_of
 
     model = pretrained(AutoModelForCausalLM, source, "weights", use_safetensors=True, dtype=torch.float32)
     tokenizer = tokenizer_of(source)

@@ -10,12 +10,12 @@ from PIL import Image
 
 from unsee.data.pictures import decode
 from unsee.errors import InputError
-from unsee.hallucination.checkpoints import fingerprint
 from unsee.hallucination.options import Mining
 from unsee.hallucination.scorer import Scorer
 from unsee.hallucination.selection import PUBLISHED, Thresholds
 from unsee.hallucination.spans import Unit
 from unsee.hallucination.stages import Row, Stage
+from unsee.vlm.pretrained import fingerprint
 
 
 class Scoring:
