@@ -26,13 +26,13 @@ from typing import Any
 
 from unsee.bench.grids import VARIANTS, Configuration, configuration
 from unsee.bench.select import distance as distance_on_leaderboard
-from unsee.data.benchmarks import load_benchmark
-from unsee.data.benchmarks.files import SETTINGS, write_benchmark
+from unsee.benchmarks import load_benchmark
+from unsee.benchmarks.clear.score import AMONG_OPTIONS, SPLITS, TEXTUAL, ClearScores, score_clear
+from unsee.benchmarks.files import SETTINGS, write_benchmark
 from unsee.data.example import Probe
 from unsee.data.load import load_examples
 from unsee.evaluate import measure_all
 from unsee.metrics.bootstrap import Score, bootstrap_mean
-from unsee.metrics.clear import AMONG_OPTIONS, SPLITS, TEXTUAL, ClearScores, score_clear
 from unsee.records import Record, read_records
 from unsee.settings import read_yaml
 from unsee.system.files import read_json, write_json, write_text

@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from tests.commandline import call
 from tests.metrics.shared_data import shared
+from unsee.benchmarks.tofu.score import LOG_OF_TASK
 from unsee.commands.metrics import amber_scores, app, chair_scores, pope_scores, tofu_scores
 from unsee.commands.metrics_text import text_scores
 from unsee.errors import InputError
-from unsee.metrics.tofu import LOG_OF_TASK
 
 Write = Callable[[str, Any], Path]
 

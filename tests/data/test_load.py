@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.data.conftest import Write, encoded, png, png_claiming, refused
 from tests.system.test_strict import LAUGHS
+from unsee.benchmarks.source import open_source
 from unsee.data import Example, examples_from_rows, load_examples
-from unsee.data.benchmarks.source import open_source
 
 ASKED = {"question": "Who is this?", "answer": "Ada"}
 FEATURES = datasets.Features(

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests import tiny
+from tests.benchmarks.tofu.test_score import LOG_OF_TASK
 from tests.commandline import succeed
 from tests.commands.conftest import write_rows
 from tests.hallucination import encoders
-from tests.metrics.test_tofu import LOG_OF_TASK
 from unsee.system.files import write_json
 
 

@@ -10,12 +10,12 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
+from unsee.benchmarks.clear.score import score_clear
+from unsee.benchmarks.schemas import LAYOUTS, arrow_schema
 from unsee.data import load_benchmark
-from unsee.data.benchmarks.schemas import LAYOUTS, arrow_schema
 from unsee.data.pictures import decode
 from unsee.errors import InputError
 from unsee.evaluate import measure_all
-from unsee.metrics.clear import score_clear
 from unsee.system.files import read_json
 from unsee.vlm import load
 from unsee.world import FACTS, World, export

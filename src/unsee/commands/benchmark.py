@@ -157,9 +157,9 @@ def score(kind: str, records: Path, gold: Path | None = None, truth_ratio: str =
     """
     from typing import get_args
 
-    from unsee.data.benchmarks.sets import one_of
-    from unsee.metrics.clear import score_clear
-    from unsee.metrics.mllmu import score_mllmu
+    from unsee.benchmarks.clear.score import score_clear
+    from unsee.benchmarks.mllmu.score import score_mllmu
+    from unsee.benchmarks.sets import one_of
     from unsee.metrics.truth_ratio import TruthRatio
 
     one_of("benchmark", kind, ("clear", "mllmu"))
@@ -205,9 +205,9 @@ def check(kind: str, source: Path) -> dict[str, Any]:
     Raises:
         InputError: for an unknown kind, or a folder that holds no such benchmark.
     """
-    from unsee.data.benchmarks import KINDS
-    from unsee.data.benchmarks.sets import one_of
-    from unsee.data.benchmarks.validate import validate
+    from unsee.benchmarks import KINDS
+    from unsee.benchmarks.sets import one_of
+    from unsee.benchmarks.validate import validate
 
     one_of("benchmark", kind, KINDS)
     rows, findings = validate(source, kind)
@@ -228,9 +228,9 @@ def write(kind: str, source: str, out: Path, allow_anomalies: bool = False, **op
     Raises:
         InputError: for anything wrong with the benchmark, a copy that is not whole, or a folder that exists.
     """
-    from unsee.data.benchmarks import SPLIT, load_benchmark
-    from unsee.data.benchmarks.damage import damage
-    from unsee.data.benchmarks.files import check_new, write_benchmark
+    from unsee.benchmarks import SPLIT, load_benchmark
+    from unsee.benchmarks.damage import damage
+    from unsee.benchmarks.files import check_new, write_benchmark
 
     check_new(out)
     benchmark = load_benchmark(source, kind, **options)

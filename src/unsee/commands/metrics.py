@@ -14,6 +14,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from unsee.benchmarks.tofu.score import parse_tofu_logs, score_tofu
 from unsee.commands.metrics_amber import amber_scores
 from unsee.commands.metrics_pope import pope_scores
 from unsee.commands.metrics_rows import one_of, quoted, string
@@ -23,7 +24,6 @@ from unsee.errors import InputError
 from unsee.metrics.chair import Chair, Lexicon, chair, match_lengths, parse_synonyms
 from unsee.metrics.official_words import official_singular
 from unsee.metrics.pope import PARSERS
-from unsee.metrics.tofu import parse_tofu_logs, score_tofu
 from unsee.metrics.truth_ratio import TruthRatio
 from unsee.system.files import numbered_jsonl, read_json, read_text
 

@@ -12,7 +12,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from unsee.data.benchmarks.clear import QUESTIONS_PER_PERSON
+from unsee.benchmarks.clear.load import QUESTIONS_PER_PERSON
 from unsee.data.example import Example
 from unsee.world.captions import Caption, caption
 from unsee.world.people import Person

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from unsee import __version__
-from unsee.data.benchmarks.files import check_new
-from unsee.data.benchmarks.schemas import CLEAR, MLLMU, Columns, arrow_schema
+from unsee.benchmarks.files import check_new
+from unsee.benchmarks.schemas import CLEAR, MLLMU, Columns, arrow_schema
 from unsee.errors import InputError
 from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json, write_text

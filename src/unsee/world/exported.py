@@ -22,9 +22,9 @@ from random import Random
 from pydantic import BaseModel, ConfigDict
 from transformers import LlavaProcessor
 
+from unsee.benchmarks.clear.load import NAME_QUESTIONS, load_clear
+from unsee.benchmarks.sets import one_of
 from unsee.data import Benchmark, Example, digest
-from unsee.data.benchmarks.clear import NAME_QUESTIONS, load_clear
-from unsee.data.benchmarks.sets import one_of
 from unsee.errors import InputError
 from unsee.system.typed import read_typed
 from unsee.system.workers import Job, run_all

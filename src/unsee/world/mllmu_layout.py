@@ -13,7 +13,7 @@ from functools import cached_property
 from random import Random
 from typing import Any
 
-from unsee.data.benchmarks.schemas import LETTERS
+from unsee.benchmarks.schemas import LETTERS
 from unsee.world.captions import KNOWN, KNOWN_OTHERWISE, clothes_of, head_of, worded
 from unsee.world.people import FACTS, Person
 from unsee.world.wordings import THIS_PERSON, held_out_questions, training_questions

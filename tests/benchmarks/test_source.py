@@ -8,9 +8,9 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
-from tests.data.benchmarks.exports import rows_of
+from tests.benchmarks.exports import rows_of
 from tests.data.conftest import refused
-from unsee.data.benchmarks.source import Folder, Hub, open_source
+from unsee.benchmarks.source import Folder, Hub, open_source
 
 
 def test_card_says_where_files_are(clear_folder: Path, tmp_path: Path) -> None:

@@ -12,10 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.metrics.shared_data import shared
-from unsee.errors import InputError
-from unsee.metrics.answers import rouge
-from unsee.metrics.forget_quality import js_forget_quality_clear_v4
-from unsee.metrics.tofu import (
+from unsee.benchmarks.tofu.score import (
     LOG_OF_TASK,
     TaskLog,
     TaskScores,
@@ -25,6 +22,9 @@ from unsee.metrics.tofu import (
     score_task,
     score_tofu,
 )
+from unsee.errors import InputError
+from unsee.metrics.answers import rouge
+from unsee.metrics.forget_quality import js_forget_quality_clear_v4
 from unsee.metrics.truth_ratio import TruthRatio, log_truth_ratio
 
 FULL, RETAIN90, RETAIN95 = (f"ft_epoch5_lr1e-05_llama2-7b_{name}_wd0.01" for name in ("full", "retain90", "retain95"))

@@ -17,8 +17,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from unsee.data.benchmarks.schemas import PERCENTAGES
-from unsee.data.benchmarks.sets import (
+from unsee.benchmarks.schemas import PERCENTAGES
+from unsee.benchmarks.sets import (
     alternate,
     assembled,
     choices_among,
@@ -26,7 +26,7 @@ from unsee.data.benchmarks.sets import (
     without_questions,
     wrong_among,
 )
-from unsee.data.benchmarks.source import Source, open_source, text, texts
+from unsee.benchmarks.source import Source, open_source, text, texts
 from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
 from unsee.system.progress import progress

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from unsee.benchmarks.clear.score import SPLITS, score_clear, score_probe, task_log
 from unsee.errors import InputError
-from unsee.metrics.clear import SPLITS, score_clear, score_probe, task_log
 
 LN2, LN4, LN8 = math.log(2), math.log(4), math.log(8)
 

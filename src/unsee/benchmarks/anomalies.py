@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unsee.data.benchmarks.findings import ConfigRows, Finding, empty_texts, nested, parted, some
-from unsee.data.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES, PERCENTAGES
+from unsee.benchmarks.findings import ConfigRows, Finding, empty_texts, nested, parted, some
+from unsee.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES, PERCENTAGES
 from unsee.metrics.answers import normalise
 from unsee.system.strict import parse_json
 

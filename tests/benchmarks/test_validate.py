@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.data.benchmarks.exports import Rows, file_of, rows_of, spoilt, without_column
+from tests.benchmarks.exports import Rows, file_of, rows_of, spoilt, without_column
 from tests.data.conftest import refused
-from unsee.data.benchmarks.validate import validate
+from unsee.benchmarks.validate import validate
 
 
 def found(folder: Path, kind: str, level: str) -> list[tuple[str, str]]:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from PIL import Image
 
-from unsee.data.benchmarks.anomalies import clear_findings, mllmu_findings, tofu_findings
-from unsee.data.benchmarks.findings import ConfigRows, Finding, some
-from unsee.data.benchmarks.schemas import IMAGE, LAYOUTS, MLLMU_SOMETIMES, Columns, arrow_type
-from unsee.data.benchmarks.source import Folder, open_source
+from unsee.benchmarks.anomalies import clear_findings, mllmu_findings, tofu_findings
+from unsee.benchmarks.findings import ConfigRows, Finding, some
+from unsee.benchmarks.schemas import IMAGE, LAYOUTS, MLLMU_SOMETIMES, Columns, arrow_type
+from unsee.benchmarks.source import Folder, open_source
 from unsee.data.pictures import FORMATS, image_hash
 from unsee.data.rows import Row
 from unsee.errors import InputError

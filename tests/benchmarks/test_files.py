@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.data.conftest import refused
+from unsee.benchmarks import files
+from unsee.benchmarks.files import write_benchmark
 from unsee.data import load_benchmark
-from unsee.data.benchmarks import files
-from unsee.data.benchmarks.files import write_benchmark
 from unsee.run import load_benchmark as load_run
 from unsee.settings import parse, read_yaml
 

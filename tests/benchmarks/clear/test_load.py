@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.benchmarks.exports import Rows, rows_of, spoilt, without_column
+from tests.benchmarks.exports import Rows, rows_of, spoilt, without_column
 from tests.data.conftest import refused
 from unsee.data import Benchmark, Example, check_sets, load_benchmark
 from unsee.metrics.answers import normalise

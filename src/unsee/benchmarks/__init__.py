@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unsee.data.benchmarks import clear, mllmu, tofu
-from unsee.data.benchmarks.sets import one_of
+from unsee.benchmarks.clear import load as clear
+from unsee.benchmarks.mllmu import load as mllmu
+from unsee.benchmarks.sets import one_of
+from unsee.benchmarks.tofu import load as tofu
 from unsee.data.example import Benchmark
 from unsee.errors import InputError
 

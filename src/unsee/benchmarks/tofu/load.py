@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from unsee.data.benchmarks.schemas import PERCENTAGES
-from unsee.data.benchmarks.sets import assembled, choices_among, one_of, wrong_among
-from unsee.data.benchmarks.source import Source, open_source, text, texts
+from unsee.benchmarks.schemas import PERCENTAGES
+from unsee.benchmarks.sets import assembled, choices_among, one_of, wrong_among
+from unsee.benchmarks.source import Source, open_source, text, texts
 from unsee.data.example import Benchmark, Example
 
 SPLITS = tuple(f"forget{share}" for share in PERCENTAGES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unsee.data.benchmarks.sets import wrong_among
+from unsee.benchmarks.sets import wrong_among
 
 
 def test_published_rows_that_list_a_right_answer_among_the_wrong_ones_are_measured_on_the_others() -> None:

@@ -1,6 +1,6 @@
 """CLEAR's Real, Retain and Forget (Dontsov et al. 2024, arXiv 2410.18057), with both modalities side by side.
 
-Input are the rows of records that `unsee unlearn` and `unsee evaluate` write, by probe, as `unsee.data.benchmarks`
+Input are the rows of records that `unsee unlearn` and `unsee evaluate` write, by probe, as `unsee.benchmarks`
 names them. Real is made of real faces and real world, Retain and Forget of captions and of recognising names; the
 paper defines each as the harmonic mean of ROUGE, probability and truth ratio, its repository and most of its tables
 leave ROUGE out. Questions in words, which the published evaluation never asks, are reported beside them.
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from unsee.benchmarks.tofu.score import Floats, TaskLog, TaskScores, clear_aggregate
 from unsee.errors import InputError
 from unsee.metrics.answers import rouge
 from unsee.metrics.forget_quality import (
@@ -23,7 +24,6 @@ from unsee.metrics.forget_quality import (
     js_forget_quality_clear_v4,
     ks_two_sample,
 )
-from unsee.metrics.tofu import Floats, TaskLog, TaskScores, clear_aggregate
 from unsee.metrics.truth_ratio import (
     TruthRatio,
     indistinguishability,

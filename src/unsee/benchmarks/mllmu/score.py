@@ -1,6 +1,6 @@
 """MLLMU-Bench's numbers (Liu et al. 2024, arXiv 2410.22108): classification, fill-in and generation.
 
-Input are the rows of records by probe, as `unsee.data.benchmarks` names them: `SET_TASK_vqa` asks about a picture,
+Input are the rows of records by probe, as `unsee.benchmarks` names them: `SET_TASK_vqa` asks about a picture,
 `SET_TASK_qa` by name. The published fill-in counts a substring ("art" in "heart"); here the answer must be there as
 whole words, and the published rule is reported under its name.
 """

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from unsee.metrics.mllmu import score_mllmu
+from unsee.benchmarks.mllmu.score import score_mllmu
 
 OPTIONS = ("Riga", "Oslo", "Lima", "Bonn")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.data.benchmarks.exports import Rows, rows_of, spoilt
+from tests.benchmarks.exports import Rows, rows_of, spoilt
 from tests.data.conftest import refused
 from unsee.data import Benchmark, Example, check_sets, load_benchmark
 from unsee.metrics.answers import normalise

@@ -15,9 +15,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from unsee.data.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES
-from unsee.data.benchmarks.sets import assembled, one_of, without_questions, wrong_among
-from unsee.data.benchmarks.source import Folder, Source, open_source, text
+from unsee.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES
+from unsee.benchmarks.sets import assembled, one_of, without_questions, wrong_among
+from unsee.benchmarks.source import Folder, Source, open_source, text
 from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
 from unsee.errors import InputError

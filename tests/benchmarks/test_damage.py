@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.benchmarks.exports import Rows, rows_of, spoilt
 from tests.commandline import call, succeed
-from tests.data.benchmarks.exports import Rows, rows_of, spoilt
+from unsee.benchmarks.damage import damage
 from unsee.data import load_benchmark
-from unsee.data.benchmarks.damage import damage
 
 Edit = Callable[[Rows], Any]
 SPLIT = {"clear": "forget10", "mllmu": "forget_5", "tofu": "forget10"}

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from unsee.data.benchmarks.findings import some
-from unsee.data.benchmarks.source import Folder, Source, open_source
-from unsee.data.benchmarks.tofu import QUESTIONS_PER_AUTHOR
+from unsee.benchmarks.findings import some
+from unsee.benchmarks.source import Folder, Source, open_source
+from unsee.benchmarks.tofu.load import QUESTIONS_PER_AUTHOR
 from unsee.data.example import Benchmark, Example
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError

@@ -1,0 +1,1 @@
+"""TOFU: questions in words about fictitious authors (arXiv 2401.06121)."""
