@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from tests import tiny
 from tests.families import Build, each_family, weights_of
 from unsee.errors import InputError
-from unsee.gate import Gate, check_preserved
 from unsee.losses import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods import build as build_method
+from unsee.methods.gate import Gate, check_preserved
 from unsee.saliency import TIE, SaliencyMask, add_squared_gradients, pack, passes, unpack
 from unsee.types import PARTS
 from unsee.vlm import IGNORED, Batch, LoadedModel, Policy, part_of_parameters

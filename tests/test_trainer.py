@@ -24,9 +24,9 @@ from tests import tiny
 from tests.families import Build, each_family, weights_of
 from unsee.data import Example
 from unsee.errors import InputError
-from unsee.gate import Gate
 from unsee.methods import METHODS, Method, Needs, Term, UnlearnBatch
 from unsee.methods import build as build_method
+from unsee.methods.gate import Gate
 from unsee.methods.method import Finishes
 from unsee.saliency import SaliencyMask
 from unsee.system import progress

@@ -32,11 +32,11 @@ from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
 from unsee.evaluate import check_numbers, check_probe, measure_all
 from unsee.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
-from unsee.gate import check_preserved, gate_of
 from unsee.gold import GOLD, check_gold_model, check_gold_records, gold_records, known_gold
 from unsee.hallucination_check import check_objects
 from unsee.left_out import LeftOut, find_unreadable, rows_of, without
 from unsee.methods import build
+from unsee.methods.gate import check_preserved, gate_of
 from unsee.methods.method import needs_of, without_retain
 from unsee.recalled import recall
 from unsee.records import Record, read_records

@@ -31,8 +31,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unsee.errors import InputError
-from unsee.gate import Gate, unprotected
 from unsee.losses import cross_entropy
+from unsee.methods.gate import Gate, unprotected
 from unsee.system.atomic import whole_file
 from unsee.system.strict import parse_json
 from unsee.system.typed import typed

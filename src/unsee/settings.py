@@ -28,8 +28,8 @@ from pydantic import (
 from unsee.data.example import Role
 from unsee.data.paths import from_address
 from unsee.errors import InputError, did_you_mean
-from unsee.gate import Gate, gate_of
 from unsee.methods import METHODS, build, find
+from unsee.methods.gate import Gate, gate_of
 from unsee.metrics.lexicon import COCO
 from unsee.system import limits
 from unsee.system.files import read_text

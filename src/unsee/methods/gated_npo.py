@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 from typing_extensions import Doc
 
-from unsee.gate import Gate
+from unsee.methods.gate import Gate
 from unsee.methods.method import Needs, NonNegative
 from unsee.methods.npo import NPO
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from unsee.gate import Gate
 from unsee.losses import cross_entropy, gradient_ascent
+from unsee.methods.gate import Gate
 from unsee.methods.method import Needs, NonNegative, Reference, Term, UnlearnBatch, forget_of, retain_of
 
 if TYPE_CHECKING:
