@@ -22,10 +22,10 @@ from typing import Any
 from unsee import demo_hallucination as demo
 from unsee.commands.manners import behave
 from unsee.demo_outcome import Outcome
-from unsee.hallucination.calibration import from_quantiles, read_scored
-from unsee.hallucination.selection import Thresholds, read_thresholds, select
-from unsee.hallucination.spans import CaptionRow, write_spans
 from unsee.metrics.lexicon import lexicon
+from unsee.mining.calibration import from_quantiles, read_scored
+from unsee.mining.selection import Thresholds, read_thresholds, select
+from unsee.mining.weighted_spans import CaptionRow, write_spans
 from unsee.system.files import read_jsonl, write_json, write_jsonl
 from unsee.system.workers import Job, run_all
 from unsee.world.captioners import prepare_captioners

@@ -27,16 +27,16 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tests import tiny
-from tests.hallucination import encoders
+from tests.mining import encoders
 
-from unsee.hallucination.captioning import Captioning
-from unsee.hallucination.captions import Decoding, pictures_in
-from unsee.hallucination.mining import mine
-from unsee.hallucination.options import Mining
-from unsee.hallucination.scorer import DualEncoder
-from unsee.hallucination.stages import Stage
-from unsee.hallucination.windows import Grid, Look, cut
 from unsee.metrics.lexicon import lexicon
+from unsee.mining.captioning import Captioning
+from unsee.mining.captions import Decoding, pictures_in
+from unsee.mining.mining import mine
+from unsee.mining.options import Mining
+from unsee.mining.scorer import DualEncoder
+from unsee.mining.stages import Stage
+from unsee.mining.windows import Grid, Look, cut
 from unsee.system.files import write_jsonl, write_text
 
 SIZE = (640, 480)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from unsee.criteria import FORGET_MARGIN, keeping
-from unsee.hallucination.advice import of_spans
 from unsee.methods import find
+from unsee.mining.advice import of_spans
 from unsee.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
 from unsee.types import PARTS
 

@@ -19,15 +19,15 @@ from unsee.data import Probe, load_examples, write_jsonl
 from unsee.demo_outcome import Outcome
 from unsee.evaluate import measure_all
 from unsee.folder import claimed
-from unsee.hallucination.calibration import from_groups, read_scored
-from unsee.hallucination.captions import Decoding
-from unsee.hallucination.mined import Left, Said
-from unsee.hallucination.mining import mine
-from unsee.hallucination.options import Mining
-from unsee.hallucination.selection import Thresholds, select, write_thresholds
-from unsee.hallucination.spans import CaptionRow, write_spans
-from unsee.hallucination.windows import Grid
 from unsee.metrics.lexicon import lexicon
+from unsee.mining.calibration import from_groups, read_scored
+from unsee.mining.captions import Decoding
+from unsee.mining.mined import Left, Said
+from unsee.mining.mining import mine
+from unsee.mining.options import Mining
+from unsee.mining.selection import Thresholds, select, write_thresholds
+from unsee.mining.weighted_spans import CaptionRow, write_spans
+from unsee.mining.windows import Grid
 from unsee.report import assemble
 from unsee.report.hallucination import HallucinationReport, render_hallucination
 from unsee.system.files import write_bytes, write_json, write_text

@@ -10,14 +10,14 @@ from typing import Any, cast
 
 from markupsafe import Markup
 
-from unsee.hallucination.calibration import Scored, read_scored
-from unsee.hallucination.histogram import histogram
-from unsee.hallucination.selection import Thresholds, read_thresholds
 from unsee.metrics.chair import Chair, chair, cut_words, parse_synonyms
 from unsee.metrics.pope import YesNo, official_answer, pope
+from unsee.mining.calibration import Scored, read_scored
+from unsee.mining.selection import Thresholds, read_thresholds
 from unsee.records import Record, read_records
 from unsee.report.hallucination import ModelRow, Picture, Pictures, Role, Said, pieces
 from unsee.report.photo import photo_data_uri
+from unsee.report.plots.histogram import histogram
 from unsee.system.files import read_text
 from unsee.world.scene_captions import CaptionWorld
 from unsee.world.scenes import draw_scene

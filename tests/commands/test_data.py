@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-import unsee.self_distillation
+import unsee.mining.self_distillation
 from tests import tiny
 from tests.commandline import call, files_of, succeed
 from tests.commands.conftest import Stranger
@@ -40,7 +40,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
             questions.append(f"{example.id}: {example.question}")
             yield Said(*SAID.get(example.question, (f"Something about {len(example.question)}.", False)))
 
-    monkeypatch.setattr(unsee.self_distillation, "generate", generate)
+    monkeypatch.setattr(unsee.mining.self_distillation, "generate", generate)
     return questions
 
 
@@ -83,22 +83,22 @@ def test_rows_are_what_the_model_says_without_whom_it_shall_forget(
 def test_an_interrupted_making_goes_on_and_ends_the_same(
     stranger: Stranger, tmp_path: Path, others: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(unsee.self_distillation, "SHARD", 4)
+    monkeypatch.setattr(unsee.mining.self_distillation, "SHARD", 4)
     whole, parts = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
     succeed(*given(stranger, whole, "--images", others, "--batch-size", 4))
-    count, answering = len(asked), unsee.self_distillation.generate
+    count, answering = len(asked), unsee.mining.self_distillation.generate
 
     def interrupted(*arguments: Any) -> Any:
         if len(asked) >= count + 10:
             raise KeyboardInterrupt
         return list(answering(*arguments))
 
-    monkeypatch.setattr(unsee.self_distillation, "generate", interrupted)
+    monkeypatch.setattr(unsee.mining.self_distillation, "generate", interrupted)
     stopped = call(*given(stranger, parts, "--images", others, "--batch-size", 4))
     assert (stopped.code, parts.exists()) == (130, False)
     assert "start the same command again" in stopped.err
     done = len(asked) - count
-    monkeypatch.setattr(unsee.self_distillation, "generate", answering)
+    monkeypatch.setattr(unsee.mining.self_distillation, "generate", answering)
     succeed(*given(stranger, parts, "--images", others, "--batch-size", 4))
     assert parts.read_bytes() == whole.read_bytes()
     assert done > 4
@@ -108,17 +108,17 @@ def test_an_interrupted_making_goes_on_and_ends_the_same(
 def test_what_a_real_model_says_is_what_unlearn_takes(
     stranger: Stranger, tmp_path: Path, others: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, answering = tmp_path / "retain.jsonl", unsee.self_distillation.generate
+    out, answering = tmp_path / "retain.jsonl", unsee.mining.self_distillation.generate
 
     def ended(*arguments: Any) -> list[Said]:  # a random model never ends its turn by itself
         return [said._replace(truncated=False) for said in answering(*arguments)]
 
-    monkeypatch.setattr(unsee.self_distillation, "generate", ended)
+    monkeypatch.setattr(unsee.mining.self_distillation, "generate", ended)
     (tmp_path / "mine.txt").write_text("What is this?\n\nWho is this?\n")
     more = ("--images", others, "--questions", tmp_path / "mine.txt", "--forget", stranger / "forget.jsonl")
     succeed(*given(stranger, out, *more, "--max-new-tokens", 8))
     asked = {json.loads(line)["question"] for line in out.read_text().splitlines()}
-    assert asked == {"What is this?", "Who is this?", *unsee.self_distillation.IN_WORDS}
+    assert asked == {"What is this?", "Who is this?", *unsee.mining.self_distillation.IN_WORDS}
     rows = ["--forget", stranger / "forget.jsonl", "--retain", out]
     short = ["--set", "max_steps=1", "--set", "max_new_tokens=4", "--out", tmp_path / "run"]
     succeed("unlearn", "--model", stranger / "llava", *rows, *short)

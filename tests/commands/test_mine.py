@@ -12,9 +12,9 @@ import pytest
 
 from tests import tiny
 from tests.commandline import Outcome, call, succeed
-from tests.hallucination import encoders
-from unsee.hallucination.calibration import from_groups, read_scored
-from unsee.hallucination.released import write_released
+from tests.mining import encoders
+from unsee.mining.calibration import from_groups, read_scored
+from unsee.mining.released import write_released
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 from tests.data.conftest import png, refused
 from unsee.data import load_examples
 from unsee.data.paths import located
-from unsee.hallucination.captions import read_captions
+from unsee.mining.captions import read_captions
 from unsee.settings import parse
 
 ASKED = {"question": "Who is this?", "answer": "Ada"}

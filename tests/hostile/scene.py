@@ -14,7 +14,7 @@ from tests import tiny
 from tests.benchmarks.tofu.test_score import LOG_OF_TASK
 from tests.commandline import succeed
 from tests.commands.conftest import write_rows
-from tests.hallucination import encoders
+from tests.mining import encoders
 from unsee.system.files import write_json
 
 

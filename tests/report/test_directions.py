@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.report import test_hallucination
 from tests.report.samples import full, judged
-from unsee.hallucination import histogram
-from unsee.hallucination.selection import Thresholds
+from unsee.mining.selection import Thresholds
 from unsee.report import headline, render
 from unsee.report.hallucination import render_hallucination
+from unsee.report.plots import histogram
 from unsee.system.wording import isolated, visible
 
 TURNING = "\u202a\u202b\u202c\u202d\u202e"  # embeddings and overrides

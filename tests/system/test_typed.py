@@ -15,11 +15,11 @@ from safetensors.torch import save_file
 from unsee.bench.cells import Setting, cell
 from unsee.bench.leaderboard import MARK, check_out, plan
 from unsee.errors import InputError
-from unsee.hallucination.calibration import read_scored
-from unsee.hallucination.mined import KINDS, Left
-from unsee.hallucination.released import captions_of
-from unsee.hallucination.selection import read_thresholds
-from unsee.hallucination.stages import Stage
+from unsee.mining.calibration import read_scored
+from unsee.mining.mined import KINDS, Left
+from unsee.mining.released import captions_of
+from unsee.mining.selection import read_thresholds
+from unsee.mining.stages import Stage
 from unsee.records import Record, read_records
 from unsee.saliency import SaliencyMask
 from unsee.watch import STATE, Watch

@@ -60,7 +60,7 @@ def retain(
     if images is None and not words:
         raise InputError("--no-words leaves nothing to ask about; give --images FOLDER")
     from unsee.data import load_examples
-    from unsee.self_distillation import IN_WORDS, Asking, make_retain
+    from unsee.mining.self_distillation import IN_WORDS, Asking, make_retain
 
     asking = Asking(
         model,

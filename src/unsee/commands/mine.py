@@ -16,7 +16,7 @@ from unsee.errors import InputError
 from unsee.system import limits
 
 if TYPE_CHECKING:
-    from unsee.hallucination.selection import Thresholds
+    from unsee.mining.selection import Thresholds
 
 EXAMPLES = """Examples:
 
@@ -128,11 +128,11 @@ def mine_command(
         raise InputError(
             f"--temperature {temperature:g}: give 0 for the likeliest token, or at least {limits.COLDEST:g} to sample"
         )
-    from unsee.hallucination.captions import Decoding
-    from unsee.hallucination.mining import mine
-    from unsee.hallucination.options import Mining
-    from unsee.hallucination.selection import checked_conflict, read_thresholds
-    from unsee.hallucination.windows import Grid
+    from unsee.mining.captions import Decoding
+    from unsee.mining.mining import mine
+    from unsee.mining.options import Mining
+    from unsee.mining.selection import checked_conflict, read_thresholds
+    from unsee.mining.windows import Grid
 
     mining = Mining(
         images=images,
@@ -173,7 +173,7 @@ def _thresholds(
     """Thresholds of a file or the published ones, with those named one by one on top."""
     if positive is None and negative is None and sentence is None:
         return read
-    from unsee.hallucination.selection import PUBLISHED, Thresholds
+    from unsee.mining.selection import PUBLISHED, Thresholds
 
     if positive is not None and negative is not None and sentence is not None:
         return Thresholds(positive, negative, sentence, unit=None)  # of whatever scorer there is

@@ -79,10 +79,10 @@ def calibrated(
     Raises:
         InputError: the run has no scores, the labels do not fit, or nothing can be written.
     """
-    from unsee.hallucination import calibration
-    from unsee.hallucination.advice import few_spans
-    from unsee.hallucination.histogram import page
-    from unsee.hallucination.selection import write_thresholds
+    from unsee.mining import calibration
+    from unsee.mining.advice import few_spans
+    from unsee.mining.selection import write_thresholds
+    from unsee.report.plots.histogram import page
     from unsee.system.files import write_text
 
     scored = calibration.read_scored(run, "relevance2" if second else "relevance")
@@ -120,9 +120,9 @@ def import_released(
     as_json: AsJson = False,
 ) -> None:
     """Turn the files that were released with EFUF into spans; captions of pictures that are not there are skipped."""
-    from unsee.hallucination.released import read_released
-    from unsee.hallucination.selection import PUBLISHED, checked_conflict, read_thresholds
-    from unsee.hallucination.spans import write_spans
+    from unsee.mining.released import read_released
+    from unsee.mining.selection import PUBLISHED, checked_conflict, read_thresholds
+    from unsee.mining.weighted_spans import write_spans
 
     if not images.is_dir():
         raise InputError(f"--images {images}: no such folder")
@@ -145,8 +145,8 @@ def export_released(
     as_json: AsJson = False,
 ) -> None:
     """Write a mining as the files that EFUF's code reads."""
-    from unsee.hallucination.calibration import read_scored
-    from unsee.hallucination.released import captions_of, write_released
+    from unsee.mining.calibration import read_scored
+    from unsee.mining.released import captions_of, write_released
 
     read_scored(run)  # refuses a run without scores
     rows = list(captions_of(run))

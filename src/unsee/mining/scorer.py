@@ -18,9 +18,9 @@ from PIL import Image
 from torch import Tensor
 
 from unsee.errors import InputError, did_you_mean
-from unsee.hallucination.aggregation import AGGREGATORS
-from unsee.hallucination.spans import Unit
-from unsee.hallucination.windows import Grid, Layout, Look, cut
+from unsee.mining.aggregation import AGGREGATORS
+from unsee.mining.weighted_spans import Unit
+from unsee.mining.windows import Grid, Layout, Look, cut
 from unsee.system.progress import progress
 from unsee.vlm.pretrained import config_of, pretrained, this_device, tokenizer_of
 from unsee.vlm.stored import read_tensors, write_tensors

@@ -9,9 +9,9 @@ from functools import cached_property
 
 from unsee.data.example import Example
 from unsee.errors import InputError
-from unsee.hallucination.captions import Source, generate
-from unsee.hallucination.options import Mining
-from unsee.hallucination.stages import Row
+from unsee.mining.captions import Source, generate
+from unsee.mining.options import Mining
+from unsee.mining.stages import Row
 from unsee.vlm.generate import Said
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.pretrained import fingerprint

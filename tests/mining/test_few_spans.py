@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from unsee.hallucination.advice import few_spans
-from unsee.hallucination.selection import Thresholds
+from unsee.mining.advice import few_spans
+from unsee.mining.selection import Thresholds
 
 LIMITS = Thresholds(32.0, 23.0, 27.5)
 

@@ -16,9 +16,9 @@ import torch
 from PIL import Image
 
 from unsee.errors import InputError
-from unsee.hallucination.scorer import Picture
-from unsee.hallucination.spans import Unit
-from unsee.hallucination.windows import Grid
+from unsee.mining.scorer import Picture
+from unsee.mining.weighted_spans import Unit
+from unsee.mining.windows import Grid
 from unsee.vlm.pretrained import check_tokenizer, config_of, pretrained, this_device
 
 QUERIES = ("owlvit", "owlv2")  # take a list of phrases

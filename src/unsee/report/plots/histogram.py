@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from markupsafe import Markup
 
-from unsee.hallucination.selection import Thresholds
+from unsee.mining.selection import Thresholds
 from unsee.report.svg import drawing, element
 from unsee.system.wording import plain
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from unsee.errors import InputError
-from unsee.hallucination.calibration import (
+from unsee.mining.calibration import (
     Scored,
     auc,
     from_groups,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests import tiny
-from tests.hallucination import encoders
 from tests.metrics.shared_data import shared
+from tests.mining import encoders
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from functools import cached_property
 
-from unsee.hallucination.options import Mining
-from unsee.hallucination.stages import Row, Stage
 from unsee.metrics.lexicon import Extractor, lexicon
 from unsee.metrics.words import without_half_word
+from unsee.mining.options import Mining
+from unsee.mining.stages import Row, Stage
 from unsee.vlm.pretrained import fingerprint
 
 
@@ -29,7 +29,7 @@ class Extracting:
     def check(self) -> None:
         """InputError when the extractor cannot be had; a language model is not loaded for that."""
         if self._mining.extractor == "llm":
-            from unsee.hallucination.extractors import check_language_model
+            from unsee.mining.extractors import check_language_model
 
             check_language_model(str(self._mining.extractor_model))
         else:
@@ -70,7 +70,7 @@ class Extracting:
         mining = self._mining
         if mining.extractor == "lexicon":
             return lexicon(mining.lexicons)
-        from unsee.hallucination.extractors import language_model, noun_phrases
+        from unsee.mining.extractors import language_model, noun_phrases
 
         if mining.extractor == "spacy":
             return noun_phrases(mining.extractor_model)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from unsee.errors import InputError
-from unsee.hallucination.object_arrays import read_ragged
-from unsee.hallucination.released import read_released, write_released
-from unsee.hallucination.selection import PUBLISHED
+from unsee.mining.object_arrays import read_ragged
+from unsee.mining.released import read_released, write_released
+from unsee.mining.selection import PUBLISHED
 
 CAPTION = "A cat on a mat, a dog and\nanother cat. A ### bird"
 PLACES = [(2, 5, 33.0), (18, 21, 20.0), (34, 37, 33.0), (45, 49, 25.0)]

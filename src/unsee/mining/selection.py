@@ -30,8 +30,8 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import BaseModel
 
 from unsee.errors import InputError, did_you_mean
-from unsee.hallucination.spans import ROLES, Role, Sentence, Span, Unit
 from unsee.metrics.lexicon import Phrase
+from unsee.mining.weighted_spans import ROLES, Role, Sentence, Span, Unit
 from unsee.system.files import write_json
 from unsee.system.typed import read_typed
 

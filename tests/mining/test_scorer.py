@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 from transformers import AutoModel, AutoProcessor
 
-from tests.hallucination.test_windows import noise
+from tests.mining.test_windows import noise
 from unsee.errors import InputError
-from unsee.hallucination.detector import detector, is_detector
-from unsee.hallucination.scorer import DualEncoder, dual_encoder, outline, unit_of
-from unsee.hallucination.windows import Grid
+from unsee.mining.detector import detector, is_detector
+from unsee.mining.scorer import DualEncoder, dual_encoder, outline, unit_of
+from unsee.mining.windows import Grid
 
 PHRASES = ["Riga", "San Francisco", "green ground", "Lima Oslo London"]
 SMALL = Grid(patch=8)  # windows of 32 pixels

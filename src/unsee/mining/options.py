@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from unsee.errors import InputError, did_you_mean
-from unsee.hallucination.captions import PROMPT, Decoding
-from unsee.hallucination.scorer import TEMPLATE, check_aggregation
-from unsee.hallucination.selection import Conflict, Thresholds, checked_conflict
-from unsee.hallucination.windows import Grid
 from unsee.metrics.lexicon import COCO
+from unsee.mining.captions import PROMPT, Decoding
+from unsee.mining.scorer import TEMPLATE, check_aggregation
+from unsee.mining.selection import Conflict, Thresholds, checked_conflict
+from unsee.mining.windows import Grid
 from unsee.vlm.load import DTYPES
 
 EXTRACTORS = ("lexicon", "spacy", "llm")

@@ -9,7 +9,7 @@ from typing import Any
 from tests import tiny
 from unsee.data import load_examples
 from unsee.data.example import AnswerSpan
-from unsee.hallucination.spans import CaptionRow, Sentence, Span, write_spans
+from unsee.mining.weighted_spans import CaptionRow, Sentence, Span, write_spans
 
 CAPTION = "Un \U0001f431 cat ### <b>&amp;</b>\u2028 and a dog."
 START = CAPTION.index("cat")

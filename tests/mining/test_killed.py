@@ -14,11 +14,11 @@ import pytest
 from tests import tiny
 from tests.commandline import files_of
 from tests.system.test_atomic import of_a_dead_writer
-from unsee.hallucination import captioning, mining, stages
-from unsee.hallucination.captions import Decoding
-from unsee.hallucination.mining import mine
-from unsee.hallucination.options import Mining
-from unsee.hallucination.windows import Grid
+from unsee.mining import captioning, mining, stages
+from unsee.mining.captions import Decoding
+from unsee.mining.mining import mine
+from unsee.mining.options import Mining
+from unsee.mining.windows import Grid
 from unsee.system.lock import NAME
 
 GREEDY, SAMPLED = Decoding(12), Decoding(12, temperature=1.3, seed=4)
@@ -147,7 +147,7 @@ def test_what_was_half_written_is_taken_away(checkpoints: Path, photos: Path, wh
 PROGRAM = """
 import sys, time
 from unsee import cli
-from unsee.hallucination import captioning
+from unsee.mining import captioning
 
 generate, left = captioning.generate, [int(sys.argv[1])]
 

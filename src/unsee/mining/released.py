@@ -21,13 +21,13 @@ import numpy as np
 
 from unsee.data.paths import placed
 from unsee.errors import InputError
-from unsee.hallucination.captions import PROMPT, SEPARATOR, check_whole, read_captions
-from unsee.hallucination.mined import read_mined
-from unsee.hallucination.object_arrays import read_ragged
-from unsee.hallucination.selection import Conflict, Thresholds, around, select
-from unsee.hallucination.spans import CaptionRow, Sentence, Span
-from unsee.hallucination.stages import Row
 from unsee.metrics.lexicon import Phrase, locate
+from unsee.mining.captions import PROMPT, SEPARATOR, check_whole, read_captions
+from unsee.mining.mined import read_mined
+from unsee.mining.object_arrays import read_ragged
+from unsee.mining.selection import Conflict, Thresholds, around, select
+from unsee.mining.stages import Row
+from unsee.mining.weighted_spans import CaptionRow, Sentence, Span
 from unsee.system.files import read_json, read_text, write_bytes, write_json, write_text
 
 

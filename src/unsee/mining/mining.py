@@ -3,9 +3,9 @@
     captions/   what the model says about each picture
     phrases/    the objects that each caption names, and where
     relevance/  how well each phrase fits the picture (and relevance2/ by a second scorer)
-    spans.jsonl what training reads; see `unsee.hallucination.spans`
+    spans.jsonl what training reads; see `unsee.mining.weighted_spans`
 
-The first three are stages (see `unsee.hallucination.stages`): JSON Lines in shards, row by row about the same pictures.
+The first three are stages (see `unsee.mining.stages`): JSON Lines in shards, row by row about the same pictures.
 Whatever stops the program, the same command goes on from the last whole shard and ends with the same files. A picture
 that cannot be read is left out and listed in `skipped.jsonl`. Selection takes no time and is always done anew, so
 thresholds may change in a finished run.
@@ -20,17 +20,17 @@ from typing import Any
 
 from unsee.data.pictures import reason
 from unsee.errors import InputError
-from unsee.hallucination.advice import few_spans
-from unsee.hallucination.captioning import Captioning
-from unsee.hallucination.captions import passed_over, pictures_in, read_captions
-from unsee.hallucination.extraction import Extracting
-from unsee.hallucination.mined import KINDS, Left, check_rows
-from unsee.hallucination.options import Mining
-from unsee.hallucination.relevance import Scoring
-from unsee.hallucination.selection import agreed, select
-from unsee.hallucination.spans import CaptionRow, write_spans
-from unsee.hallucination.stages import Row, Stage
 from unsee.metrics.lexicon import Phrase
+from unsee.mining.advice import few_spans
+from unsee.mining.captioning import Captioning
+from unsee.mining.captions import passed_over, pictures_in, read_captions
+from unsee.mining.extraction import Extracting
+from unsee.mining.mined import KINDS, Left, check_rows
+from unsee.mining.options import Mining
+from unsee.mining.relevance import Scoring
+from unsee.mining.selection import agreed, select
+from unsee.mining.stages import Row, Stage
+from unsee.mining.weighted_spans import CaptionRow, write_spans
 from unsee.system.files import write_json, write_jsonl
 from unsee.system.lock import locked
 

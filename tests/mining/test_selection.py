@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from unsee.errors import InputError
-from unsee.hallucination.selection import (
+from unsee.metrics.lexicon import Phrase, locate
+from unsee.mining.selection import (
     PUBLISHED,
     Conflict,
     Thresholds,
@@ -18,8 +19,7 @@ from unsee.hallucination.selection import (
     select,
     write_thresholds,
 )
-from unsee.hallucination.spans import Sentence, Span
-from unsee.metrics.lexicon import Phrase, locate
+from unsee.mining.weighted_spans import Sentence, Span
 
 
 def phrases(caption: str, *texts: str) -> tuple[Phrase, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from unsee.errors import InputError
-from unsee.hallucination.stages import Row
+from unsee.mining.stages import Row
 from unsee.system.typed import read_typed_rows
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from unsee.hallucination.extractors import (
+from unsee.mining.extractors import (
     INSTRUCTION,
     LanguageModelExtractor,
     NounPhraseExtractor,
@@ -95,7 +95,7 @@ def test_long_captions_are_asked_about_in_pieces() -> None:
 
 
 def test_a_real_language_model_is_asked_in_batches_and_says_the_same_alone(checkpoints: Path) -> None:
-    from unsee.hallucination.extractors import language_model
+    from unsee.mining.extractors import language_model
 
     captions = ["A cat {caption} on a mat.", "Riga", "London and Lima <s> green"]
     together = language_model(str(checkpoints / "llama"), 3, "cpu")

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from unsee.hallucination.selection import Thresholds
+from unsee.mining.selection import Thresholds
 
 FEW_SPANS = 20  # negative spans; fewer are a handful, whatever the number of captions
 FEW_SHARE = 0.1  # of the captions

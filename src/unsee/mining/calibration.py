@@ -20,9 +20,9 @@ import numpy as np
 from pydantic import BaseModel
 
 from unsee.errors import InputError
-from unsee.hallucination.mined import read_mined
-from unsee.hallucination.selection import Thresholds
-from unsee.hallucination.spans import Unit
+from unsee.mining.mined import read_mined
+from unsee.mining.selection import Thresholds
+from unsee.mining.weighted_spans import Unit
 from unsee.system.files import numbered_jsonl
 from unsee.system.typed import read_typed
 

@@ -10,11 +10,11 @@ from PIL import Image
 
 from unsee.data.pictures import decode
 from unsee.errors import InputError
-from unsee.hallucination.options import Mining
-from unsee.hallucination.scorer import Scorer
-from unsee.hallucination.selection import PUBLISHED, Thresholds
-from unsee.hallucination.spans import Unit
-from unsee.hallucination.stages import Row, Stage
+from unsee.mining.options import Mining
+from unsee.mining.scorer import Scorer
+from unsee.mining.selection import PUBLISHED, Thresholds
+from unsee.mining.stages import Row, Stage
+from unsee.mining.weighted_spans import Unit
 from unsee.vlm.pretrained import fingerprint
 
 
@@ -37,7 +37,7 @@ class Scoring:
         Nothing is loaded for that: a wrong scorer is known before anything is captioned.
         """
         if self._detects:
-            from unsee.hallucination.detector import check_detector
+            from unsee.mining.detector import check_detector
 
             check_detector(self._source)
         if given is not None or self.unit == PUBLISHED.unit:
@@ -52,14 +52,14 @@ class Scoring:
 
     @cached_property
     def _detects(self) -> bool:
-        from unsee.hallucination.detector import is_detector
+        from unsee.mining.detector import is_detector
 
         return is_detector(self._source)
 
     @cached_property
     def unit(self) -> Unit:
         """What scores are."""
-        from unsee.hallucination.scorer import outline, unit_of
+        from unsee.mining.scorer import outline, unit_of
 
         return "probability" if self._detects else unit_of(outline(self._source))
 
@@ -116,8 +116,8 @@ class Scoring:
 
     @cached_property
     def _scorer(self) -> Scorer:
-        from unsee.hallucination.detector import detector
-        from unsee.hallucination.scorer import dual_encoder
+        from unsee.mining.detector import detector
+        from unsee.mining.scorer import dual_encoder
         from unsee.vlm.load import DTYPES
 
         mining = self._mining

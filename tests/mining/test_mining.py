@@ -14,14 +14,14 @@ import pytest
 from tests import tiny
 from tests.commandline import files_of
 from unsee.errors import InputError
-from unsee.hallucination import stages
-from unsee.hallucination.calibration import read_scored
-from unsee.hallucination.captions import Decoding, pictures_in
-from unsee.hallucination.mining import mine
-from unsee.hallucination.options import Mining
-from unsee.hallucination.released import captions_of
-from unsee.hallucination.selection import Thresholds
-from unsee.hallucination.windows import Grid
+from unsee.mining import stages
+from unsee.mining.calibration import read_scored
+from unsee.mining.captions import Decoding, pictures_in
+from unsee.mining.mining import mine
+from unsee.mining.options import Mining
+from unsee.mining.released import captions_of
+from unsee.mining.selection import Thresholds
+from unsee.mining.windows import Grid
 from unsee.system.files import read_jsonl
 from unsee.vlm import Said
 
@@ -269,9 +269,7 @@ def test_half_a_word_of_a_caption_that_was_cut_is_no_phrase(
     checkpoints: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = iter([Said("A cat and a car", True), Said("A cat and a car", False)])
-    monkeypatch.setattr(
-        "unsee.hallucination.captioning.generate", lambda _, examples, __: [next(said) for _ in examples]
-    )
+    monkeypatch.setattr("unsee.mining.captioning.generate", lambda _, examples, __: [next(said) for _ in examples])
     found = mine(settings(checkpoints, pictures, tmp_path / "run", model=str(checkpoints / "llava"), limit=2))
     shards = sorted((tmp_path / "run" / "phrases").glob("*.jsonl"))
     phrases = [[phrase["text"] for phrase in row["phrases"]] for path in shards for row in read_jsonl(path)]

@@ -12,8 +12,8 @@ from transformers import CLIPImageProcessor, SiglipImageProcessor
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from unsee.errors import InputError
-from unsee.hallucination.aggregation import AGGREGATORS
-from unsee.hallucination.windows import Grid, Look, cut
+from unsee.mining.aggregation import AGGREGATORS
+from unsee.mining.windows import Grid, Look, cut
 
 CPU = torch.device("cpu")
 
