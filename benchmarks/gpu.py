@@ -25,7 +25,7 @@ from peft import LoraConfig, get_peft_model
 import bench
 from unsee.methods import UnlearnBatch
 from unsee.methods.npo import NPO
-from unsee.saliency import SaliencyMask
+from unsee.training.saliency import SaliencyMask
 from unsee.vlm import PARTS, Batch, LoadedModel, Policy
 from unsee.vlm.parts import linear_names
 from unsee.vlm.reference import CachedReference

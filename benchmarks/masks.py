@@ -23,7 +23,7 @@ from torch import nn
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
 from unsee.losses import cross_entropy
-from unsee.saliency import SaliencyMask
+from unsee.training.saliency import SaliencyMask
 from unsee.vlm import Batch, Policy
 
 IMAGE, ANSWER, VOCABULARY = 4, 12, 2000  # id of the image token; tokens of an answer; words

@@ -42,7 +42,7 @@ from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, Unlear
 from unsee.methods.method import NonNegative, forget_of, retain_of
 from unsee.records import Record
 from unsee.scores import score
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.types import PARTS, Part
 from unsee.vlm import LoadedModel, load
 from unsee.vlm.parts import freeze_other_parts

@@ -19,7 +19,7 @@ from tests import tiny
 from unsee.data import Example
 from unsee.data.pairing import Mismatched, Pairing
 from unsee.methods import build
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import Encoder
 from unsee.vlm.generate import answers
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from unsee.evaluate import measure as measure
     from unsee.methods import build as build
     from unsee.scores import score as score
-    from unsee.trainer import UnlearnConfig as UnlearnConfig
-    from unsee.trainer import UnlearnTrainer as UnlearnTrainer
+    from unsee.training.trainer import UnlearnConfig as UnlearnConfig
+    from unsee.training.trainer import UnlearnTrainer as UnlearnTrainer
     from unsee.vlm import LoraOptions as LoraOptions
     from unsee.vlm.load import load as load
 
@@ -34,8 +34,8 @@ _HOME = {
     "measure": "unsee.evaluate",
     "score": "unsee.scores",
     "build": "unsee.methods",
-    "UnlearnConfig": "unsee.trainer",
-    "UnlearnTrainer": "unsee.trainer",
+    "UnlearnConfig": "unsee.training.trainer",
+    "UnlearnTrainer": "unsee.training.trainer",
     "LoraOptions": "unsee.vlm",
     "load": "unsee.vlm",
 }

@@ -50,13 +50,13 @@ from unsee.system.launch import check_launch
 from unsee.system.lock import locked
 from unsee.system.typed import read_typed
 from unsee.taken_over import read_mark
-from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.guard import Watch, watched
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.types import PARTS
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.adapters import moving_adapters
 from unsee.vlm.change import Start
 from unsee.vlm.save import save
-from unsee.watch import Watch, watched
 
 Records = dict[str, list[Record]]  # by probe
 
@@ -376,7 +376,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     if watch:
         facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
     elif settings.guard:
-        facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.watch.UNWATCHED`
+        facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.training.guard.UNWATCHED`
     if trainer.is_world_process_zero():
         write_json(checkpoints / "training.json", facts)
         with whole_folder(folder / "model") as temporary:

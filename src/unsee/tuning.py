@@ -43,7 +43,7 @@ from unsee.system.files import write_json, write_text
 from unsee.system.lock import is_free, locked
 from unsee.system.strict import dump_yaml
 from unsee.system.typed import read_typed
-from unsee.trainer import UnlearnTrainer
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel
 
 RATES = (0.3, 1.0, 3.0)  # times that of the settings

@@ -16,7 +16,7 @@ from tests.commands.test_judged import mined
 from unsee.methods import build
 from unsee.run import config
 from unsee.settings import Settings, parse
-from unsee.trainer import UnlearnTrainer
+from unsee.training.trainer import UnlearnTrainer
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
 

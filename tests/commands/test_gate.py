@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
-from unsee.saliency import SaliencyMask
+from unsee.training.saliency import SaliencyMask
 
 
 def given(stranger: Stranger, out: Path, method: str) -> list[Any]:

@@ -14,8 +14,8 @@ from torch import Tensor
 from tests import tiny
 from tests.families import Build, each_family
 from tests.methods.test_terms import FORGET, MISMATCHED, REFUSALS, RETAIN, Scripted, roles
-from tests.test_trainer import FORGET as FORGET_EXAMPLES
-from tests.test_trainer import adapted, logged, trained, trainer_of
+from tests.training.test_trainer import FORGET as FORGET_EXAMPLES
+from tests.training.test_trainer import adapted, logged, trained, trainer_of
 from unsee.methods import build as build_method
 from unsee.vlm import Batch, Policy
 from unsee.vlm.reference import AdapterOffReference, CachedReference

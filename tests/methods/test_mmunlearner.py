@@ -16,13 +16,24 @@ from tests import tiny
 from tests.families import Build, each_family, weights_of
 from tests.methods.test_terms import FORGET as BATCH
 from tests.methods.test_terms import Scripted, batch_of, roles
-from tests.test_trainer import FORGET, PRESERVE, RETAIN, Linear, adapted, head_after, logged, same, trained, trainer_of
+from tests.training.test_trainer import (
+    FORGET,
+    PRESERVE,
+    RETAIN,
+    Linear,
+    adapted,
+    head_after,
+    logged,
+    same,
+    trained,
+    trainer_of,
+)
 from unsee.errors import InputError
 from unsee.losses import npo
 from unsee.methods import METHODS, build
 from unsee.methods.gate import Gate, gate_of
-from unsee.saliency import SaliencyMask
 from unsee.settings import Settings, parse, with_assignments
+from unsee.training.saliency import SaliencyMask
 from unsee.vlm import part_of_parameters
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}

@@ -16,10 +16,10 @@ import pytest
 import torch
 
 from unsee.errors import InputError
-from unsee.saliency import SaliencyMask
 from unsee.system.atomic import is_unfinished, remove_unfinished, whole_file, whole_folder
 from unsee.system.files import write_json
 from unsee.system.owner import Owner
+from unsee.training.saliency import SaliencyMask
 from unsee.vlm.stored import read_tensors, write_tensors
 
 FORK = multiprocessing.get_context("fork")

@@ -12,7 +12,7 @@ from tests.commandline import call
 from unsee.errors import InputError
 from unsee.methods import build
 from unsee.system.launch import check_distributed, check_launch
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 
 VARIABLES = [
     ("ACCELERATE_USE_DEEPSPEED", "true", "DeepSpeed is not supported"),

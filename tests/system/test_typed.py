@@ -21,8 +21,8 @@ from unsee.mining.released import captions_of
 from unsee.mining.selection import read_thresholds
 from unsee.mining.stages import Stage
 from unsee.records import Record, read_records
-from unsee.saliency import SaliencyMask
-from unsee.watch import STATE, Watch
+from unsee.training.guard import STATE, Watch
+from unsee.training.saliency import SaliencyMask
 from unsee.world.exported import exported_world
 
 SAID = {"image": "a.png", "question": "What?", "caption": "A cat and a dog.", "truncated": True}

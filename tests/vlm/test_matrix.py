@@ -26,7 +26,7 @@ from unsee.data import Example
 from unsee.data.example import AnswerSpan
 from unsee.methods import METHODS, UnlearnBatch
 from unsee.methods import build as build_method
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import IGNORED, Batch, LoadedModel, LoraOptions, Part, Policy, load, part_of_parameters
 
 # Every part may move in two of the three and stays in the third.
@@ -153,7 +153,7 @@ def test_one_step_moves_what_should_move_and_nothing_else(
     expected, loaded = reached(fresh, family, way), fresh(family, way)
     part_of = part_of_parameters(loaded.model)
     start = weights_of(loaded.model)
-    monkeypatch.setattr("unsee.trainer.Policy", Watched)
+    monkeypatch.setattr("unsee.training.trainer.Policy", Watched)
     Watched.looked_at_answers = False
     trainer_of(loaded, method, tmp_path).train()
     now = dict(loaded.model.named_parameters())

@@ -16,7 +16,7 @@ from tests.families import weights_of
 from unsee.data import Example, Probe
 from unsee.evaluate import measure
 from unsee.methods import build
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import IGNORED, LoadedModel, LoraOptions, Policy, answers, load, part_of_parameters
 from unsee.vlm.save import save
 from unsee.vlm.scoring import Scorer

@@ -266,7 +266,7 @@ class _Place:
         from unsee.methods import build
         from unsee.run import config
         from unsee.settings import Settings
-        from unsee.trainer import UnlearnTrainer
+        from unsee.training.trainer import UnlearnTrainer
 
         settings = Settings(
             model=self.base.source,

@@ -224,7 +224,7 @@ def carry_out(
 def _show(found: dict[str, Any]) -> None:
     from unsee.base_once import notice as shared
     from unsee.left_out import notice
-    from unsee.watch import UNWATCHED
+    from unsee.training.guard import UNWATCHED
 
     shown = console()
     _show_scores(found)

@@ -27,7 +27,7 @@ from unsee.report.sample import dozen
 from unsee.report.titles import title
 from unsee.run import Run
 from unsee.system.files import write_text
-from unsee.watch import UNWATCHED
+from unsee.training.guard import UNWATCHED
 
 Records = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 

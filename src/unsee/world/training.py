@@ -13,7 +13,7 @@ from transformers import CLIPVisionModel, LlavaForConditionalGeneration, LlavaPr
 
 from unsee.data import Example
 from unsee.methods import build
-from unsee.trainer import Bar, UnlearnConfig, UnlearnTrainer, latest_checkpoint, quiet_trainer
+from unsee.training.trainer import Bar, UnlearnConfig, UnlearnTrainer, latest_checkpoint, quiet_trainer
 from unsee.vlm import Encoder, LoadedModel
 from unsee.vlm.parts import freeze_other_parts
 

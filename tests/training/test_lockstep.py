@@ -13,8 +13,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests import lockstep, tiny
+from tests import tiny
 from tests.system.test_processes import free_port
+from tests.training import lockstep
 from unsee.methods import METHODS
 from unsee.types import PARTS
 
@@ -36,7 +37,7 @@ def in_two_processes(folder: Path, cases: list[str], seconds: float) -> str:
     logs, errors = ([folder / f"{name}.{rank}" for rank in range(2)] for name in ("cases", "errors"))
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.lockstep", str(folder), *cases],
+            [sys.executable, "-m", "tests.training.lockstep", str(folder), *cases],
             stdout=log.open("w"), stderr=error.open("w"), env={**given, "RANK": str(rank), "LOCAL_RANK": str(rank)},
         )
         for rank, (log, error) in enumerate(zip(logs, errors, strict=True))

@@ -16,9 +16,9 @@ from unsee.data.example import AnswerSpan
 from unsee.errors import InputError
 from unsee.methods import build
 from unsee.settings import Guard, parse
-from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.guard import STATE, Watch, watched
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load
-from unsee.watch import STATE, Watch, watched
 
 FORGET = [Example("Where does Ada Byron live?", "London"), Example("Where?", "Oslo")]
 RETAIN = [Example(f"Which colour is {n}?", "red green blue") for n in range(4)]

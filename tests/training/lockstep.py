@@ -1,6 +1,6 @@
-"""What each of two processes of `tests/test_lockstep.py` does: one short training after another.
+"""What each of two processes of `tests/training/test_lockstep.py` does: one short training after another.
 
-Run as `python -m tests.lockstep FOLDER CASE...` with what `accelerate launch` sets: RANK, WORLD_SIZE and the like.
+Run as `python -m tests.training.lockstep FOLDER CASE...` with what `accelerate launch` sets: RANK, WORLD_SIZE and the like.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tests.families import weights_of
 from tests.vlm.test_matrix import spanned
 from unsee.methods import Needs, Term, UnlearnBatch, build
 from unsee.system import processes
-from unsee.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, Policy, load
 from unsee.vlm.parts import freeze_other_parts
 

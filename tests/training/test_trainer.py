@@ -28,9 +28,9 @@ from unsee.methods import METHODS, Method, Needs, Term, UnlearnBatch
 from unsee.methods import build as build_method
 from unsee.methods.gate import Gate
 from unsee.methods.method import Finishes
-from unsee.saliency import SaliencyMask
 from unsee.system import progress
-from unsee.trainer import COMPLETE, UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.saliency import SaliencyMask
+from unsee.training.trainer import COMPLETE, UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import Batch, LoadedModel, LoraOptions, Policy, load, part_of_parameters
 from unsee.vlm.change import WeightChange
 from unsee.vlm.parts import freeze_other_parts
@@ -671,8 +671,8 @@ def killed(folder: Path, step: int) -> None:
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """Folders of runs that were killed at a random step from the fourth to the sixth."""
     folder, step = tmp_path_factory.mktemp("killed"), int.from_bytes(os.urandom(2)) % 3 + 4
-    code = f"from pathlib import Path; from tests.test_trainer import killed; killed(Path({str(folder)!r}), {step})"
-    root = Path(__file__).resolve().parents[1]
+    code = f"from pathlib import Path; from tests.training.test_trainer import killed; killed(Path({str(folder)!r}), {step})"
+    root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return folder, step

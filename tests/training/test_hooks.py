@@ -16,12 +16,12 @@ from transformers import TrainerCallback
 
 from tests import tiny
 from tests.families import Build, each_family, weights_of
-from tests.test_trainer import FORGET, RETAIN, adapted, logged, same, trained, trainer_of
+from tests.training.test_trainer import FORGET, RETAIN, adapted, logged, same, trained, trainer_of
 from tests.vlm.test_change import assert_scaled, distance, merged
 from unsee.errors import InputError
 from unsee.methods import Needs, Term, UnlearnBatch, build
 from unsee.system.files import read_json, write_json
-from unsee.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import Policy, load
 from unsee.vlm.change import WeightChange
 from unsee.vlm.parts import freeze_other_parts

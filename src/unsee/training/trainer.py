@@ -39,7 +39,6 @@ from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerContr
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 from transformers.trainer_utils import TrainOutput
 
-from unsee.averaging import average_gradients, same_start
 from unsee.data import digest
 from unsee.data.example import Example
 from unsee.data.pairing import Mismatched, Pairing
@@ -50,10 +49,12 @@ from unsee.losses import l1_of_factors, l1_of_product
 from unsee.methods import Method, Reference, UnlearnBatch
 from unsee.methods.gate import Gate, gate_of
 from unsee.methods.method import Finishes, Prepares, needs_of, without_retain
-from unsee.saliency import SaliencyMask
 from unsee.system import processes
 from unsee.system.launch import check_arguments, check_distributed
 from unsee.system.progress import Steps, progress
+from unsee.training.averaging import average_gradients, same_start
+from unsee.training.guard import Watch
+from unsee.training.saliency import SaliencyMask
 from unsee.vlm.adapters import LowRank, moving_adapters
 from unsee.vlm.batch import Batch
 from unsee.vlm.change import WeightChange
@@ -72,7 +73,6 @@ from unsee.vlm.reference import (
     weights_digest,
 )
 from unsee.vlm.stored import read_tensors, write_tensors
-from unsee.watch import Watch
 
 COMPLETE = "complete"  # an empty file that a checkpoint gets last of all; one without it is never resumed from
 

@@ -12,15 +12,15 @@ import pytest
 import torch
 
 from tests import tiny
-from tests.test_trainer import adapted, logged, same, trained, trainer_of
+from tests.training.test_trainer import adapted, logged, same, trained, trainer_of
 from tests.vlm.test_matrix import spanned
 from unsee.methods import METHODS, UnlearnBatch
 from unsee.methods import build as build_method
-from unsee.saliency import SaliencyMask
-from unsee.trainer import UnlearnTrainer
+from unsee.training.guard import Watch
+from unsee.training.saliency import SaliencyMask
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import Batch, LoadedModel, Policy
 from unsee.vlm.reference import CopyReference
-from unsee.watch import Watch
 
 FORGET, RETAIN = [spanned(row) for row in tiny.examples(8)], tiny.examples(8, seed=1)
 COMPARING = [name for name in METHODS if build_method(name).needs.reference != "nothing"]
