@@ -13,7 +13,7 @@ from typing import Any
 
 import bench
 from unsee.data import Probe
-from unsee.evaluate import measure
+from unsee.evaluation.measure import measure
 
 TARGET = 5.0
 

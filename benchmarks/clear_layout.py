@@ -31,9 +31,9 @@ from unsee.benchmarks.clear.score import AMONG_OPTIONS, SPLITS, TEXTUAL, ClearSc
 from unsee.benchmarks.files import SETTINGS, write_benchmark
 from unsee.data.example import Probe
 from unsee.data.load import load_examples
-from unsee.evaluate import measure_all
+from unsee.evaluation.measure import measure_all
+from unsee.evaluation.records import Record, read_records
 from unsee.metrics.bootstrap import Score, bootstrap_mean
-from unsee.records import Record, read_records
 from unsee.settings import read_yaml
 from unsee.system.files import read_json, write_json, write_text
 from unsee.system.workers import Job, run_all

@@ -18,9 +18,9 @@ from unsee.bench import bounds
 from unsee.bench.bounds import Differences
 from unsee.bench.results import MARGIN, Results
 from unsee.bench.statistics import Floats, Seed
-from unsee.criteria import KEEP_MARGIN, keeping, share_right
+from unsee.evaluation.criteria import KEEP_MARGIN, keeping, share_right
+from unsee.evaluation.records import Record
 from unsee.metrics.paired import paired_difference
-from unsee.records import Record
 
 FACTS, ANSWERS, WORLDS = 6, 20, 3  # facts a person; answers a person where they are independent; worlds of a bench
 PEOPLE = (4, 8, 12, 24, 40, 58, 59, 60, 108)

@@ -21,7 +21,7 @@ from unsee.bench import bounds
 from unsee.bench.bounds import Spread
 from unsee.bench.results import MARGIN
 from unsee.bench.select import distance
-from unsee.criteria import role_of
+from unsee.evaluation.criteria import role_of
 from unsee.metrics.bootstrap import wilson
 
 REQUEST, BASE, GOLD = "visual", "base", "gold"

@@ -24,10 +24,12 @@ from typing import Any
 import torch
 
 from unsee.commands.manners import behave
-from unsee.criteria import probes_by_role
 from unsee.data import Example, load_examples, write_jsonl
 from unsee.demo import ANSWERS_AT_MOST, FORGET, REQUEST, measure
 from unsee.demo_hallucination import FORGET_BATCH, GRID, METHODS, STEPS
+from unsee.evaluation.criteria import probes_by_role
+from unsee.evaluation.records import read_records
+from unsee.evaluation.scores import score
 from unsee.metrics.chair import chair, cut_words, parse_synonyms
 from unsee.mining.calibration import auc, from_groups, read_scored
 from unsee.mining.captions import Decoding
@@ -35,8 +37,6 @@ from unsee.mining.mining import mine
 from unsee.mining.options import Mining
 from unsee.mining.selection import read_thresholds, write_thresholds
 from unsee.mining.weighted_spans import CaptionRow, Sentence, Span, write_spans
-from unsee.records import read_records
-from unsee.scores import score
 from unsee.system.files import read_json, read_jsonl, write_bytes, write_json, write_text
 from unsee.system.files import write_jsonl as write_rows
 from unsee.system.workers import Job, run_all

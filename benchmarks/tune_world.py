@@ -34,14 +34,14 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 from typing_extensions import Doc
 
-from unsee.criteria import FORGET_MARGIN
 from unsee.data.example import Benchmark
-from unsee.evaluate import measure_all
+from unsee.evaluation.criteria import FORGET_MARGIN
+from unsee.evaluation.measure import measure_all
+from unsee.evaluation.records import Record
+from unsee.evaluation.scores import score
 from unsee.losses import cross_entropy
 from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, UnlearnBatch, build
 from unsee.methods.method import NonNegative, forget_of, retain_of
-from unsee.records import Record
-from unsee.scores import score
 from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.types import PARTS, Part
 from unsee.vlm import LoadedModel, load

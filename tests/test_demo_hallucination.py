@@ -9,7 +9,7 @@ import pytest
 from tests.commandline import succeed
 from unsee.demo_hallucination import LABELS, METHODS, ORACLE, PROJECTOR, _write_data, true_spans
 from unsee.demo_outcome import Outcome
-from unsee.records import Record
+from unsee.evaluation.records import Record
 from unsee.system.files import read_json, write_json, write_jsonl
 from unsee.world.scene_captions import CaptionWorld
 from unsee.world.scenes import OBJECTS

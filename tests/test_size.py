@@ -16,8 +16,8 @@ from tests.commands.conftest import write_rows
 from unsee.data import Example, Probe, load_examples, pictures
 from unsee.data.pairing import Mismatched
 from unsee.errors import InputError
+from unsee.evaluation.records import Record
 from unsee.mining.object_arrays import read_ragged
-from unsee.records import Record
 from unsee.report import Report, assemble, photo
 from unsee.report.answers import MOST_PER_PROBE
 from unsee.report.contents import ModelResult, ProbeInfo

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from unsee.data import Probe as Probe
     from unsee.data import load_examples as load_examples
     from unsee.errors import InputError as InputError
-    from unsee.evaluate import measure as measure
+    from unsee.evaluation.measure import measure as measure
+    from unsee.evaluation.scores import score as score
     from unsee.methods import build as build
-    from unsee.scores import score as score
     from unsee.training.trainer import UnlearnConfig as UnlearnConfig
     from unsee.training.trainer import UnlearnTrainer as UnlearnTrainer
     from unsee.vlm import LoraOptions as LoraOptions
@@ -31,8 +31,8 @@ _HOME = {
     "Probe": "unsee.data",
     "load_examples": "unsee.data",
     "InputError": "unsee.errors",
-    "measure": "unsee.evaluate",
-    "score": "unsee.scores",
+    "measure": "unsee.evaluation.measure",
+    "score": "unsee.evaluation.scores",
     "build": "unsee.methods",
     "UnlearnConfig": "unsee.training.trainer",
     "UnlearnTrainer": "unsee.training.trainer",

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unsee.criteria import FORGET_MARGIN, keeping
+from unsee.evaluation.criteria import FORGET_MARGIN, keeping
 from unsee.methods import find
 from unsee.mining.advice import of_spans
 from unsee.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
@@ -66,7 +66,7 @@ def advise(scores: Mapping[str, Any], settings: Settings) -> list[str]:
 
 
 def _probed(scores: Mapping[str, Any], settings: Settings, role: str) -> Iterator[Probed]:
-    """What became of the probes with a role, as the rule counts them; see `unsee.criteria`."""
+    """What became of the probes with a role, as the rule counts them; see `unsee.evaluation.criteria`."""
     base, method = (scores["models"][name] for name in ("base", settings.method))
     shares, change = ("score", "known_change") if role == "forget" else ("ungated", "change")
     for name, now in method.items():

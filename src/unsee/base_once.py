@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from unsee.compared import BASE
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
+from unsee.evaluation.compared import BASE
 from unsee.folder import Measured, hashes_of, measured_in
 from unsee.settings import Settings
 from unsee.system.files import write_bytes, write_json

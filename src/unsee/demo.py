@@ -15,13 +15,13 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
 
-from unsee.compared import compared
-from unsee.criteria import probes_by_role
 from unsee.data import Benchmark, Probe, load_examples, write_jsonl
-from unsee.evaluate import measure_all
+from unsee.evaluation.compared import compared
+from unsee.evaluation.criteria import probes_by_role
+from unsee.evaluation.measure import measure_all
+from unsee.evaluation.records import read_records
 from unsee.folder import claimed
 from unsee.methods import find
-from unsee.records import read_records
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.report.inventions import inventions
 from unsee.run import Run, open_run, unlearn

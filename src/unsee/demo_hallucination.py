@@ -17,7 +17,7 @@ from typing import Any
 
 from unsee.data import Probe, load_examples, write_jsonl
 from unsee.demo_outcome import Outcome
-from unsee.evaluate import measure_all
+from unsee.evaluation.measure import measure_all
 from unsee.folder import claimed
 from unsee.metrics.lexicon import lexicon
 from unsee.mining.calibration import from_groups, read_scored

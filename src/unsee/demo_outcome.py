@@ -10,11 +10,11 @@ from typing import Any, cast
 
 from markupsafe import Markup
 
+from unsee.evaluation.records import Record, read_records
 from unsee.metrics.chair import Chair, chair, cut_words, parse_synonyms
 from unsee.metrics.pope import YesNo, official_answer, pope
 from unsee.mining.calibration import Scored, read_scored
 from unsee.mining.selection import Thresholds, read_thresholds
-from unsee.records import Record, read_records
 from unsee.report.hallucination import ModelRow, Picture, Pictures, Role, Said, pieces
 from unsee.report.photo import photo_data_uri
 from unsee.report.plots.histogram import histogram

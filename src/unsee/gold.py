@@ -14,8 +14,8 @@ from typing import Any
 
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
-from unsee.evaluate import check_numbers, check_probe, measure_all
-from unsee.left_out import find_unreadable, rows_of
+from unsee.evaluation.measure import check_numbers, check_probe, measure_all
+from unsee.evaluation.unreadable import find_unreadable, rows_of
 from unsee.settings import Settings
 from unsee.system import processes
 from unsee.system.files import write_json

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from unsee.compared import BASE, compared
 from unsee.errors import InputError
+from unsee.evaluation.compared import BASE, compared
 from unsee.gold import GOLD, check_gold_model, check_gold_records, gold_records, is_asked_anew
 from unsee.run import Run
 from unsee.system.files import write_json

@@ -10,8 +10,8 @@ from typing import Any
 from unsee.data import Benchmark, Example, Probe, load_examples
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
-from unsee.left_out import without
-from unsee.records import Record
+from unsee.evaluation.records import Record
+from unsee.evaluation.unreadable import without
 from unsee.settings import Settings
 
 GONE = Path("gone")  # where the pictures would lie of which only the content is known

@@ -23,26 +23,26 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from transformers import set_seed
 
 from unsee.advice import advise
-from unsee.after import Earlier
 from unsee.base_once import check_base_records, has_base, take_over, taken_over
-from unsee.compared import COMPARED, compared
 from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
 from unsee.data.example import Role
 from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
-from unsee.evaluate import check_numbers, check_probe, measure_all
+from unsee.evaluation.after import Earlier
+from unsee.evaluation.compared import COMPARED, compared
+from unsee.evaluation.hallucination import check_objects
+from unsee.evaluation.measure import check_numbers, check_probe, measure_all
+from unsee.evaluation.records import Record, read_records
+from unsee.evaluation.span_likelihood import moved_spans, span_likelihood
+from unsee.evaluation.unreadable import LeftOut, find_unreadable, rows_of, without
 from unsee.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
 from unsee.gold import GOLD, check_gold_model, check_gold_records, gold_records, known_gold
-from unsee.hallucination_check import check_objects
-from unsee.left_out import LeftOut, find_unreadable, rows_of, without
 from unsee.methods import build
 from unsee.methods.gate import check_preserved, gate_of
 from unsee.methods.method import needs_of, without_retain
 from unsee.recalled import recall
-from unsee.records import Record, read_records
 from unsee.report.contents import Again, Check, Condition, JudgedCheck, Score
 from unsee.settings import EPOCHS, LEAST_STEPS, Settings, parse, read_yaml
-from unsee.span_likelihood import moved_spans, span_likelihood
 from unsee.system import processes, progress
 from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json

@@ -13,7 +13,7 @@ from typing import Any
 from unsee.data import Example, Probe
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
-from unsee.records import Record, read_records
+from unsee.evaluation.records import Record, read_records
 from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json, write_jsonl
 from unsee.system.typed import read_typed

@@ -26,16 +26,16 @@ from transformers.trainer_utils import SaveStrategy
 
 from unsee.bench.grids import Configuration, from_the_middle
 from unsee.bench.select import choose, distance_to
-from unsee.criteria import KEEP_MARGIN, share_right
 from unsee.data import Benchmark, Probe, digest
 from unsee.data.held_out import divide, told
 from unsee.errors import InputError
-from unsee.evaluate import check_numbers, check_probe, measure_all
+from unsee.evaluation.criteria import KEEP_MARGIN, share_right
+from unsee.evaluation.measure import check_numbers, check_probe, measure_all
+from unsee.evaluation.records import Record
+from unsee.evaluation.unreadable import find_unreadable, without
 from unsee.folder import check_place
-from unsee.left_out import find_unreadable, without
 from unsee.methods import build, find
 from unsee.metrics.answers import answer_probability
-from unsee.records import Record
 from unsee.run import config, load_benchmark, load_model, watch_of
 from unsee.settings import LEAST_STEPS, PROBES, Settings
 from unsee.system import processes, progress

@@ -10,8 +10,8 @@ import pytest
 
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
-from unsee.records import read_records
-from unsee.scores import candidate_scores
+from unsee.evaluation.records import read_records
+from unsee.evaluation.scores import candidate_scores
 
 QUICK = ("--max-new-tokens", 4)
 

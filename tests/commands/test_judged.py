@@ -12,7 +12,7 @@ from tests import tiny
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
 from tests.report.samples import Page
-from unsee.records import read_records
+from unsee.evaluation.records import read_records
 
 PICTURES = 3
 

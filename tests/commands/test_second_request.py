@@ -15,9 +15,9 @@ from transformers import AutoModelForImageTextToText
 
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger, write_rows
-from unsee import evaluate
 from unsee.data import Probe
-from unsee.records import Record
+from unsee.evaluation import measure as evaluate
+from unsee.evaluation.records import Record
 from unsee.vlm import load
 
 SHORT = ("--method", "grad_ascent", "--set", "learning_rate=1e-2", "--set", "max_new_tokens=4", "--lora", 2)

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from tests.commandline import files_of, succeed
 from tests.commands.conftest import Stranger
 from tests.tiny import FAMILIES
-from unsee.records import read_records
+from unsee.evaluation.records import read_records
 
 MODES: dict[str, list[str]] = {"full": [], "lora": ["--lora", "4", "--parts", "language,projector"]}
 CASES = [(family, method, mode) for family in FAMILIES for method in ("npo", "mmunlearner") for mode in MODES]

@@ -321,7 +321,7 @@ def test_too_little_memory(stranger: Stranger, tmp_path: Path, monkeypatch: pyte
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20 GiB.")
 
     scene = Scene(stranger, tmp_path)
-    monkeypatch.setattr("unsee.evaluate.answers", exhausted)
+    monkeypatch.setattr("unsee.evaluation.measure.answers", exhausted)
     check(call(*scene.arguments), ["cpu has too little memory", "smaller batch_size", "--lora"])
     assert not scene.out.exists()
     given = ["--model", stranger / "llava", "--data", stranger / "forget.jsonl"]

@@ -7,7 +7,7 @@ import pytest
 from tests.report.samples import Page, caption_check, full, judged, picture, yes_no_check
 from tests.report.test_verdict import plain
 from unsee.data import Example, Probe
-from unsee.records import Record
+from unsee.evaluation.records import Record
 from unsee.report import Report, headline, render, verdict
 from unsee.report.contents import Check
 from unsee.report.inventions import EACH, inventions

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.report.samples import against_base, judged, model, score
-from unsee.criteria import gap
+from unsee.evaluation.criteria import gap
 from unsee.report import ModelResult, ProbeInfo, Report, Score, headline, verdict
 from unsee.report.verdict import mark
 

@@ -15,12 +15,12 @@ from safetensors.torch import save_file
 from unsee.bench.cells import Setting, cell
 from unsee.bench.leaderboard import MARK, check_out, plan
 from unsee.errors import InputError
+from unsee.evaluation.records import Record, read_records
 from unsee.mining.calibration import read_scored
 from unsee.mining.mined import KINDS, Left
 from unsee.mining.released import captions_of
 from unsee.mining.selection import read_thresholds
 from unsee.mining.stages import Stage
-from unsee.records import Record, read_records
 from unsee.training.guard import STATE, Watch
 from unsee.training.saliency import SaliencyMask
 from unsee.world.exported import exported_world

@@ -133,7 +133,7 @@ def test_there_is_one_default_for_all_commands() -> None:
     from unsee.commands.data import retain
     from unsee.commands.evaluate import evaluate, evaluation
     from unsee.commands.mine import mine_command
-    from unsee.evaluate import measure, measure_all, summary
+    from unsee.evaluation.measure import measure, measure_all, summary
     from unsee.mining.captions import Decoding
     from unsee.mining.self_distillation import Asking
     from unsee.settings import Settings

@@ -14,7 +14,7 @@ from tests import tiny
 from tests.architectures import mllama
 from tests.families import weights_of
 from unsee.data import Example, Probe
-from unsee.evaluate import measure
+from unsee.evaluation.measure import measure
 from unsee.methods import build
 from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import IGNORED, LoadedModel, LoraOptions, Policy, answers, load, part_of_parameters

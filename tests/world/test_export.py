@@ -15,7 +15,7 @@ from unsee.benchmarks.schemas import LAYOUTS, arrow_schema
 from unsee.data import load_benchmark
 from unsee.data.pictures import decode
 from unsee.errors import InputError
-from unsee.evaluate import measure_all
+from unsee.evaluation.measure import measure_all
 from unsee.system.files import read_json
 from unsee.vlm import load
 from unsee.world import FACTS, World, export

@@ -25,10 +25,10 @@ from pydantic import BaseModel
 from unsee.bench.grids import Configuration, configuration
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
-from unsee.evaluate import measure_all
+from unsee.evaluation.measure import measure_all
+from unsee.evaluation.records import Record, read_records
+from unsee.evaluation.scores import score
 from unsee.methods import find
-from unsee.records import Record, read_records
-from unsee.scores import score
 from unsee.system import progress
 from unsee.system.files import write_json
 from unsee.system.typed import read_typed

@@ -16,8 +16,8 @@ from unsee.bench import cells, select
 from unsee.bench.cells import Cell, Setting, Subject, cell
 from unsee.bench.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
 from unsee.bench.grids import rows as make_rows
-from unsee.criteria import role_of, share_right
 from unsee.errors import InputError
+from unsee.evaluation.criteria import role_of, share_right
 from unsee.methods import METHODS
 from unsee.system.files import write_json
 from unsee.system.lock import is_free, locked

@@ -10,7 +10,7 @@ from unsee.bench.grids import VARIANTS
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.results import MARGIN, Comparison, Results
 from unsee.bench.statistics import Estimate
-from unsee.criteria import COLLAPSED
+from unsee.evaluation.criteria import COLLAPSED
 
 
 def signed(one: Estimate) -> str:

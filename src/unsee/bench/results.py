@@ -13,9 +13,9 @@ from unsee.bench import bounds, statistics
 from unsee.bench.bounds import ALPHA
 from unsee.bench.leaderboard import BASE, GOLD, Outcome
 from unsee.bench.statistics import Estimate, Floats
-from unsee.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, counted, role_of
 from unsee.data.example import Role
-from unsee.records import Record
+from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, counted, role_of
+from unsee.evaluation.records import Record
 
 MARGIN = EQUIVALENCE_MARGIN
 
@@ -48,7 +48,7 @@ class Results:
 
     Args:
         scored: for each row, probe and seed, who was asked and which answers were right, of those that count (see
-            `unsee.criteria`); rows whose training broke on some seed are left out.
+            `unsee.evaluation.criteria`); rows whose training broke on some seed are left out.
         request: what was to go.
     """
 

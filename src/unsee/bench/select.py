@@ -16,11 +16,11 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
 from unsee.bench.grids import Configuration
-from unsee.criteria import FORGET_PROBES
+from unsee.evaluation.criteria import FORGET_PROBES
 
 TIE = 1e-9
 
-Scores = Mapping[str, float]  # probe -> share of right answers, as `unsee.criteria` counts them
+Scores = Mapping[str, float]  # probe -> share of right answers, as `unsee.evaluation.criteria` counts them
 
 
 def distance(scores: Scores, base: Scores, gold: Scores, request: str) -> float:

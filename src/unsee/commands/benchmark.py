@@ -186,7 +186,7 @@ def score(kind: str, records: Path, gold: Path | None = None, truth_ratio: str =
 
 
 def _records(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    from unsee.records import read_records
+    from unsee.evaluation.records import read_records
 
     if not folder.is_dir() or not any(folder.glob("*.jsonl")):
         raise InputError(f"{folder}: holds no records; give RUN/records/NAME of a run")

@@ -97,7 +97,7 @@ def evaluation(
     limit: int | None = None,
     **loading: Any,
 ) -> dict[str, Any]:
-    """What `unsee evaluate --json` prints; see `unsee.evaluate.summary`.
+    """What `unsee evaluate --json` prints; see `unsee.evaluation.measure.summary`.
 
     Args:
         model: folder or hub id.
@@ -120,7 +120,7 @@ def evaluation(
     import torch
 
     from unsee.data import Probe
-    from unsee.evaluate import check_probe, summary
+    from unsee.evaluation.measure import check_probe, summary
     from unsee.vlm import load
 
     processes.join()

@@ -61,7 +61,7 @@ def show_scores(
 
     Args:
         out: where to.
-        models: model -> probe -> scores as `unsee.scores.ProbeScore.to_dict` has them; the base comes first.
+        models: model -> probe -> scores as `unsee.evaluation.scores.ProbeScore.to_dict` has them; the base comes first.
         roles: what each probe is for; none are known without it.
     """
     roles, base = roles or {}, next(iter(models.values()))

@@ -223,7 +223,7 @@ def carry_out(
 
 def _show(found: dict[str, Any]) -> None:
     from unsee.base_once import notice as shared
-    from unsee.left_out import notice
+    from unsee.evaluation.unreadable import notice
     from unsee.training.guard import UNWATCHED
 
     shown = console()

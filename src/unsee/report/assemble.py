@@ -13,11 +13,11 @@ import torch
 
 from unsee import __version__
 from unsee.data import Example, Probe
+from unsee.evaluation.judged import is_judged
+from unsee.evaluation.records import Record
 from unsee.folder import LIBRARIES
 from unsee.gold import GOLD
-from unsee.judged import is_judged
 from unsee.methods import find, hyper_parameters
-from unsee.records import Record
 from unsee.report import answers as arranged
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
 from unsee.report.inventions import inventions
@@ -178,7 +178,7 @@ def probe_info(
     judged: bool | None = None,
     after: bool = False,
 ) -> ProbeInfo:
-    """What a probe is for, and how many of its pictures were trained on, as `unsee.compared` has it.
+    """What a probe is for, and how many of its pictures were trained on, as `unsee.evaluation.compared` has it.
 
     Whether it is one of captions with judged phrases is seen from its rows, unless `judged` says it. `after` is
     true of the probes of an earlier request.

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unsee.compared import BASE
 from unsee.errors import InputError
+from unsee.evaluation.compared import BASE
 from unsee.folder import measured_in
 from unsee.gold import GOLD
 from unsee.report.assemble import models_of, probes_of

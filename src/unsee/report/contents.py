@@ -49,7 +49,7 @@ class Subject(_Content):
 class Score(_Content):
     """Share of right answers on one probe, from 0 to 1, with its 95 % interval. None where nothing was measured.
 
-    `score` is over what the base knew, `ungated` over everything; see `unsee.criteria`. The changes are against the
+    `score` is over what the base knew, `ungated` over everything; see `unsee.evaluation.criteria`. The changes are against the
     base on the same rows.
     """
 
@@ -101,7 +101,7 @@ def _less(one: float | None, other: float | None) -> float | None:
 
 
 class CaptionCheck(_Content):
-    """What a model invents in its captions, as `unsee.hallucination_check` has it; shares from 0 to 1."""
+    """What a model invents in its captions, as `unsee.evaluation.hallucination` has it; shares from 0 to 1."""
 
     kind: Literal["captions"] = "captions"
     invents_more: bool = False  # than the base; surely so
@@ -120,7 +120,7 @@ class CaptionCheck(_Content):
 
 
 class YesNoCheck(_Content):
-    """How a model answers by yes or no, as `unsee.hallucination_check` has it; shares from 0 to 1."""
+    """How a model answers by yes or no, as `unsee.evaluation.hallucination` has it; shares from 0 to 1."""
 
     kind: Literal["yes_no"] = "yes_no"
     invents_more: bool = False  # than the base; surely so
@@ -139,7 +139,7 @@ class YesNoCheck(_Content):
 
 
 class Tally(_Content):
-    """Of phrases judged alike, how many captions say; as `unsee.judged` has it."""
+    """Of phrases judged alike, how many captions say; as `unsee.evaluation.judged` has it."""
 
     judged: int
     said: int
@@ -149,7 +149,7 @@ class Tally(_Content):
 
 
 class JudgedCheck(_Content):
-    """What captions still say of what was judged invented and real in their pictures; as `unsee.judged` has it."""
+    """What captions still say of what was judged invented and real in their pictures; as `unsee.evaluation.judged` has it."""
 
     invented: Tally
     real: Tally
@@ -163,14 +163,14 @@ Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]
 
 
 class Again(_Content):
-    """Of what an earlier request removed, how many rows are right again; as `unsee.after` has it."""
+    """Of what an earlier request removed, how many rows are right again; as `unsee.evaluation.after` has it."""
 
     removed: int
     again: int
 
 
 class Condition(_Content):
-    """What makes the scores of a model say nothing about forgetting; as `unsee.condition` has it."""
+    """What makes the scores of a model say nothing about forgetting; as `unsee.evaluation.condition` has it."""
 
     kind: Literal["unmoved", "no longer answers", "answers alike"]
     sentence: str

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from random import Random
 
 from unsee.data import Probe
-from unsee.hallucination_check import is_yes_no, lexicon_of, objects_of, yes_or_no
+from unsee.evaluation.hallucination import is_yes_no, lexicon_of, objects_of, yes_or_no
+from unsee.evaluation.records import Record
 from unsee.metrics.chair import Lexicon
 from unsee.metrics.pope import tolerant_answer
-from unsee.records import Record
 from unsee.report.contents import Invention, Marked
 from unsee.report.hallucination import pieces
 from unsee.report.photo import Album
@@ -33,7 +33,7 @@ def inventions(
     Args:
         probes: what was asked.
         records: by model and probe; the models "base" and, where there is one, "gold" are shown beside the others.
-        lexicon: word lists, as `unsee.hallucination_check.lexicon_of` takes them.
+        lexicon: word lists, as `unsee.evaluation.hallucination.lexicon_of` takes them.
         album: which makes the thumbnails; a fresh one if none is given.
     """
     found: list[Invention] = []

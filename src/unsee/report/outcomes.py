@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from unsee.criteria import FORGET_MARGIN, KEEP_MARGIN, Gap, gap, keeping
+from unsee.evaluation.criteria import FORGET_MARGIN, KEEP_MARGIN, Gap, gap, keeping
 from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
 from unsee.system.wording import percent, points
 

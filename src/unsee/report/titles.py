@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unsee.data import Example
-from unsee.judged import is_judged
+from unsee.evaluation.judged import is_judged
 from unsee.system.wording import counted, isolated, listed, short
 
 MOST_NAMES = 3  # of whom or what was forgotten

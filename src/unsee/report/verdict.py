@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from unsee.criteria import gap
+from unsee.evaluation.criteria import gap
 from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.report.inventing import Inventing, inventing
 from unsee.report.judging import Judging, judging

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from unsee.criteria import FORGET_MARGIN, KEEP_MARGIN
+from unsee.evaluation.criteria import FORGET_MARGIN, KEEP_MARGIN
 from unsee.report.contents import Check, JudgedCheck, ModelResult, ProbeInfo, Report, Score
 from unsee.report.curves import curve, first_broken, value_range
 from unsee.report.scatter import Goal, Point, scatter
@@ -88,7 +88,7 @@ def pictures_of(probe: ProbeInfo) -> str:
 
 
 def counted(model: ModelResult, probe: ProbeInfo | None) -> Score | None:
-    """The score of a model on a probe, as the rule counts it; see `unsee.criteria`."""
+    """The score of a model on a probe, as the rule counts it; see `unsee.evaluation.criteria`."""
     score = model.scores.get(probe.name) if probe else None
     return score.counted(probe.forget) if score and probe else None
 

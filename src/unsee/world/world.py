@@ -17,9 +17,9 @@ from functools import cached_property
 from random import Random
 from typing import Literal
 
-from unsee.criteria import role_of
 from unsee.data.example import Benchmark, Example, Probe
 from unsee.errors import InputError
+from unsee.evaluation.criteria import role_of
 from unsee.world.looks import Shot, distinct_shots
 from unsee.world.people import Person, guessing_accuracy, make_people
 from unsee.world.portraits import portrait

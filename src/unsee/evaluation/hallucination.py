@@ -15,13 +15,13 @@ from typing import Any, cast
 
 from unsee.data.example import Probe
 from unsee.errors import InputError, did_you_mean
+from unsee.evaluation.records import Record
+from unsee.evaluation.scores import truncated_share
 from unsee.metrics.bootstrap import Score
 from unsee.metrics.chair import Lexicon, chair, match_lengths
 from unsee.metrics.lexicon import COCO, word_list
 from unsee.metrics.paired import paired_difference
 from unsee.metrics.pope import YesNo, official_answer, pope, tolerant_answer
-from unsee.records import Record
-from unsee.scores import truncated_share
 
 FEWEST = 10  # subjects; an interval over fewer says nothing
 OWN = "objects"  # the lexicon of a probe with objects of its own: what its rows list

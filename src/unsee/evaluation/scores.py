@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
-from unsee.criteria import known_to
+from unsee.evaluation.criteria import known_to
+from unsee.evaluation.records import Record
 from unsee.metrics.answers import answer_probability, rouge
 from unsee.metrics.bootstrap import Score, bootstrap_mean
 from unsee.metrics.multiple_choice import most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.paired import paired_difference
 from unsee.metrics.truth_ratio import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
-from unsee.records import Record
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeScore:
-    """What one model scored on one probe. See `unsee.criteria` for what counts as known to the base.
+    """What one model scored on one probe. See `unsee.evaluation.criteria` for what counts as known to the base.
 
     Attributes:
         accuracy: share of exact matches over what the base knew, with a 95 % bootstrap interval over subjects.
@@ -89,7 +89,7 @@ def score(
         base: records of the starting model on the same probe, which say what was known and what has changed; None
             scores everything and compares with nothing.
         seed: of the bootstrap.
-        known_by: records that say what was known, where they are not those of the base; see `unsee.after`.
+        known_by: records that say what was known, where they are not those of the base; see `unsee.evaluation.after`.
     """
     if base is not None and [_asked(record) for record in base] != [_asked(record) for record in records]:
         raise ValueError("base and model were not asked the same questions")

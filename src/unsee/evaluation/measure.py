@@ -1,7 +1,7 @@
 """Probes to records: what a model says, and how likely it finds the truth.
 
 Nothing is judged while the model runs: every example becomes one record with the words and the log-probability, and
-scores (`unsee.scores`) are pure functions of records.
+scores (`unsee.evaluation.scores`) are pure functions of records.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from unsee.data.example import Example, Probe
 from unsee.data.lettered import lettered
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
+from unsee.evaluation.records import Record, read_records
+from unsee.evaluation.scores import score
 from unsee.metrics.answers import exact_match
-from unsee.records import Record, read_records
-from unsee.scores import score
 from unsee.system import processes
 from unsee.system.files import write_jsonl
 from unsee.system.progress import progress

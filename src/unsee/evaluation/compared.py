@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from unsee.after import Earlier, came_back
-from unsee.condition import condition
 from unsee.data.example import Benchmark
 from unsee.data.overlap import picture_overlap
-from unsee.hallucination_check import check_hallucination
-from unsee.judged import check_judged
-from unsee.records import Record
-from unsee.scores import score
+from unsee.evaluation.after import Earlier, came_back
+from unsee.evaluation.condition import condition
+from unsee.evaluation.hallucination import check_hallucination
+from unsee.evaluation.judged import check_judged
+from unsee.evaluation.records import Record
+from unsee.evaluation.scores import score
 
 BASE = "base"
 COMPARED = {"models", "hallucination", "judged", "roles", "pictures", "condition"}  # what `compared` returns

@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from tests import tiny
-from tests.test_evaluate import record
-from unsee.condition import condition
-from unsee.records import Record
+from tests.evaluation.test_measure import record
+from unsee.evaluation.condition import condition
+from unsee.evaluation.records import Record
 from unsee.vlm import LoraOptions, load
 from unsee.vlm.change import Start
 

@@ -15,9 +15,9 @@ from tests.scripted import script
 from unsee.data import Example, Probe
 from unsee.data.lettered import INSTRUCTION, lettered, lettered_question
 from unsee.errors import InputError
-from unsee.evaluate import measure
-from unsee.records import Record, read_records
-from unsee.scores import candidate_scores, score
+from unsee.evaluation.measure import measure
+from unsee.evaluation.records import Record, read_records
+from unsee.evaluation.scores import candidate_scores, score
 from unsee.system.files import write_jsonl
 from unsee.vlm.scoring import Scorer
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Literal
 
-from unsee.records import Record
+from unsee.evaluation.records import Record
 from unsee.system.wording import isolated
 
 STILL = 1e-5  # a change of less than this share of the weights' length is none

@@ -8,12 +8,12 @@ from math import isnan
 import numpy as np
 import pytest
 
-from tests.test_evaluate import record
+from tests.evaluation.test_measure import record
 from unsee.bench.results import people
-from unsee.criteria import counted, keeping, known_to, role_of, share_right
+from unsee.evaluation.criteria import counted, keeping, known_to, role_of, share_right
+from unsee.evaluation.records import Record
+from unsee.evaluation.scores import score
 from unsee.metrics.paired import paired_difference
-from unsee.records import Record
-from unsee.scores import score
 
 RIGHT, DIFFER = 0.60, 0.08  # share of right answers of either model, and of rows on which the two differ
 

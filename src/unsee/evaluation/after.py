@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, replace
 
 from unsee.data import Probe
 from unsee.errors import InputError
-from unsee.records import Record
+from unsee.evaluation.records import Record
 
 PREFIX = "after_"  # of a probe's name, before the one that it had in the earlier run
 

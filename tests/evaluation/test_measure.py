@@ -14,12 +14,12 @@ import torch
 from tests import tiny
 from tests.families import Build, each_family
 from tests.scripted import script
-from unsee.criteria import known_to
 from unsee.data import Example, Probe
 from unsee.errors import InputError
-from unsee.evaluate import measure, measure_all, summary
-from unsee.records import Record, read_records
-from unsee.scores import score
+from unsee.evaluation.criteria import known_to
+from unsee.evaluation.measure import measure, measure_all, summary
+from unsee.evaluation.records import Record, read_records
+from unsee.evaluation.scores import score
 from unsee.system.files import write_jsonl
 from unsee.vlm import Policy
 

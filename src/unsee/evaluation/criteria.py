@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from unsee.data.example import Role
-from unsee.records import Record
+from unsee.evaluation.records import Record
 
 FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
 KEEP_MARGIN = 0.05  # a fall of this much below base counts as kept

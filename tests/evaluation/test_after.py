@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from unsee.after import Earlier, came_back
-from unsee.compared import compared
 from unsee.data import Benchmark, Example, Probe
 from unsee.errors import InputError
-from unsee.records import Record
+from unsee.evaluation.after import Earlier, came_back
+from unsee.evaluation.compared import compared
+from unsee.evaluation.records import Record
 
 QUESTIONS = [f"{fact}, asked in way {way}?" for fact in ("city", "work") for way in range(3)]
 

@@ -9,8 +9,8 @@ import pytest
 
 from unsee.data import Example, Probe
 from unsee.data.example import AnswerSpan
-from unsee.judged import Labels, check_judged, is_judged, labels_of, said_of
-from unsee.records import Record
+from unsee.evaluation.judged import Labels, check_judged, is_judged, labels_of, said_of
+from unsee.evaluation.records import Record
 
 BLANK = Record("forget", 0, None, None, None, "Describe.", "x", "", False, -1.0, 2)
 

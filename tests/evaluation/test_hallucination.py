@@ -11,7 +11,7 @@ import pytest
 
 from unsee.data import Example, Probe
 from unsee.errors import InputError
-from unsee.hallucination_check import (
+from unsee.evaluation.hallucination import (
     FEWEST,
     CaptionCheck,
     YesNoCheck,
@@ -21,7 +21,7 @@ from unsee.hallucination_check import (
     invents_more,
     lexicon_of,
 )
-from unsee.records import Record
+from unsee.evaluation.records import Record
 
 BLANK = Record("p", 0, None, None, None, "What is there?", "x", "", False, -1.0, 2)
 

@@ -8,7 +8,7 @@ named, before and after, whole and at equal length (both captions of a picture c
 This rests on the scorer that chose what to train on. What the model had not said was never judged, so a newly invented
 object is not seen, nor is one under another name. Nor is what a caption would have gone on to say that was cut off at
 `max_new_tokens`: a phrase that such a caption does not say is counted as unknown. Rows that list the `objects` of their
-pictures are an independent check; see `unsee.hallucination_check`.
+pictures are an independent check; see `unsee.evaluation.hallucination`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from statistics import fmean
 from typing import Any
 
 from unsee.data.example import Example, Probe
+from unsee.evaluation.records import Record
 from unsee.metrics.chair import match_lengths
 from unsee.metrics.lexicon import locate
 from unsee.metrics.words import count_words
-from unsee.records import Record
 
 Recorded = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 

@@ -1,0 +1,1 @@
+"""What a model says and what that means: measuring, records, scores, criteria."""
