@@ -34,7 +34,7 @@ from unsee.data.load import load_examples
 from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import Record, read_records
 from unsee.metrics.bootstrap import Score, bootstrap_mean
-from unsee.settings import read_yaml
+from unsee.runs.settings import read_yaml
 from unsee.system.files import read_json, write_json, write_text
 from unsee.system.workers import Job, run_all
 from unsee.vlm import load

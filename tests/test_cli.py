@@ -67,7 +67,7 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch, command: str, tmp_path: P
         raise KeyboardInterrupt
 
     monkeypatch.setattr("unsee.methods.find", interrupted)
-    monkeypatch.setattr("unsee.settings.parse", interrupted)
+    monkeypatch.setattr("unsee.runs.settings.parse", interrupted)
     given = {"methods": ["npo"], "unlearn": ["--model", "m", "--forget", "f", "--out", tmp_path]}[command]
     outcome = call(command, *given)
     again = "; start the same command again to go on" if command == "unlearn" else ""

@@ -20,12 +20,12 @@ from unsee.evaluation.compared import compared
 from unsee.evaluation.criteria import probes_by_role
 from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import read_records
-from unsee.folder import claimed
 from unsee.methods import find
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.report.inventions import inventions
-from unsee.run import Run, open_run, unlearn
-from unsee.settings import parse
+from unsee.runs.folder import claimed
+from unsee.runs.run import Run, open_run, unlearn
+from unsee.runs.settings import parse
 from unsee.system.files import write_json
 from unsee.system.workers import Job, run_all
 from unsee.vlm import load

@@ -18,7 +18,6 @@ from typing import Any
 from unsee.data import Probe, load_examples, write_jsonl
 from unsee.demo_outcome import Outcome
 from unsee.evaluation.measure import measure_all
-from unsee.folder import claimed
 from unsee.metrics.lexicon import lexicon
 from unsee.mining.calibration import from_groups, read_scored
 from unsee.mining.captions import Decoding
@@ -30,6 +29,7 @@ from unsee.mining.weighted_spans import CaptionRow, write_spans
 from unsee.mining.windows import Grid
 from unsee.report import assemble
 from unsee.report.hallucination import HallucinationReport, render_hallucination
+from unsee.runs.folder import claimed
 from unsee.system.files import write_bytes, write_json, write_text
 from unsee.system.files import write_jsonl as write_rows
 from unsee.system.typed import read_typed_rows

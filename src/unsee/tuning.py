@@ -33,11 +33,11 @@ from unsee.evaluation.criteria import KEEP_MARGIN, share_right
 from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.records import Record
 from unsee.evaluation.unreadable import find_unreadable, without
-from unsee.folder import check_place
 from unsee.methods import build, find
 from unsee.metrics.answers import answer_probability
-from unsee.run import config, load_benchmark, load_model, watch_of
-from unsee.settings import LEAST_STEPS, PROBES, Settings
+from unsee.runs.folder import check_place
+from unsee.runs.run import config, load_benchmark, load_model, watch_of
+from unsee.runs.settings import LEAST_STEPS, PROBES, Settings
 from unsee.system import processes, progress
 from unsee.system.files import write_json, write_text
 from unsee.system.lock import is_free, locked

@@ -10,8 +10,8 @@ from tests.data.conftest import refused
 from unsee.benchmarks import files
 from unsee.benchmarks.files import write_benchmark
 from unsee.data import load_benchmark
-from unsee.run import load_benchmark as load_run
-from unsee.settings import parse, read_yaml
+from unsee.runs.run import load_benchmark as load_run
+from unsee.runs.settings import parse, read_yaml
 
 
 @pytest.mark.parametrize("request_", ["visual", "both"])

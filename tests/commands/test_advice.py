@@ -14,8 +14,8 @@ from tests.commandline import succeed
 from tests.commands.conftest import Stranger
 from tests.commands.test_judged import mined
 from unsee.methods import build
-from unsee.run import config
-from unsee.settings import Settings, parse
+from unsee.runs.run import config
+from unsee.runs.settings import Settings, parse
 from unsee.training.trainer import UnlearnTrainer
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
@@ -27,7 +27,7 @@ def test_advice_stands_in_the_terminal_the_scores_and_the_page(
     def scripted(scores: Mapping[str, Any], settings: Settings) -> list[str]:
         return [f"{scores['steps']} steps did little; try --set learning_rate={10 * settings.learning_rate:g}"]
 
-    monkeypatch.setattr("unsee.run.advise", scripted)
+    monkeypatch.setattr("unsee.runs.run.advise", scripted)
     least = ("--model", stranger / "llava", "--forget", stranger / "forget.jsonl", "--method", "grad_ascent")
     given = ("max_steps=1", "max_new_tokens=2", "parts=projector", "learning_rate=1e-3")
     shown = succeed("unlearn", *least, "--out", tmp_path / "run", *[w for one in given for w in ("--set", one)])

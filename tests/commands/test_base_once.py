@@ -24,7 +24,7 @@ class Passes:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self.seen, self.before_training = 0, -1
         forward = LlavaForConditionalGeneration.forward
-        from unsee import run
+        from unsee.runs import run
 
         train = run._train
 

@@ -12,7 +12,7 @@ from tests.commandline import call
 from tests.commands.conftest import Stranger
 from tests.commands.test_wrong_input import Scene
 from unsee.errors import InputError
-from unsee.run import Clock
+from unsee.runs.run import Clock
 
 
 @pytest.fixture(scope="module")

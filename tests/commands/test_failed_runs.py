@@ -15,7 +15,7 @@ from transformers import LlavaProcessor, Trainer
 from tests.commandline import Outcome, call, files_of
 from tests.commands.conftest import Stranger, write_rows
 from tests.commands.test_wrong_input import Scene, check
-from unsee import folder, run
+from unsee.runs import folder, run
 from unsee.training.trainer import UnlearnTrainer
 
 BASE = "records/base/forget.jsonl"

@@ -12,8 +12,8 @@ import pytest
 from tests import tiny
 from tests.commandline import Outcome, call, files_of, succeed
 from tests.commands.conftest import Stranger, write_rows
-from unsee.gold import GOLD
-from unsee.run import open_run
+from unsee.runs.gold import GOLD
+from unsee.runs.run import open_run
 
 
 class Scene:
@@ -88,7 +88,7 @@ def test_gold_that_was_measured_is_not_asked_again(scene: Scene, with_model: Pat
     def refused(*given: Any) -> None:
         raise AssertionError("gold was loaded")
 
-    monkeypatch.setattr("unsee.gold._load", refused)
+    monkeypatch.setattr("unsee.runs.gold._load", refused)
     assert list(scores(scene.done("with_model", "--gold", scene.gold))["models"]) == ["base", "gold", "grad_ascent"]
     # and who forgets to name it again does not lose it
     assert "gold" in scores(scene.done("with_model"))["models"]

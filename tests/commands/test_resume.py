@@ -18,7 +18,7 @@ import pytest
 
 from tests.commandline import call
 from tests.commands.conftest import Stranger
-from unsee.run import fingerprint, open_run
+from unsee.runs.run import fingerprint, open_run
 
 STEPS, SAVE_STEPS = 12, 2
 CASES: dict[str, list[str]] = {
@@ -48,7 +48,7 @@ class Runner:
     def __init__(self, stranger: Stranger) -> None:
         self.stranger = stranger
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["unsee.run", "unsee.report.assemble", "tests.commandline"])
+        self.context.set_forkserver_preload(["unsee.runs.run", "unsee.report.assemble", "tests.commandline"])
 
     def start(self, case: str, out: Path) -> Any:
         """A process that carries out the run, or goes on with it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.commandline import call, succeed
-from unsee.settings import Settings, parse
+from unsee.runs.settings import Settings, parse
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 

@@ -16,7 +16,7 @@ from unsee.bench.grids import Configuration
 from unsee.data import Example
 from unsee.data.held_out import divide, told
 from unsee.errors import InputError
-from unsee.settings import parse, read_yaml
+from unsee.runs.settings import parse, read_yaml
 from unsee.tuning import configurations, select
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}

@@ -12,7 +12,7 @@ from tests.data.conftest import png, refused
 from unsee.data import load_examples
 from unsee.data.paths import located
 from unsee.mining.captions import read_captions
-from unsee.settings import parse
+from unsee.runs.settings import parse
 
 ASKED = {"question": "Who is this?", "answer": "Ada"}
 COMPOSED, APART = normalize("NFC", "phötos/Zoë.png"), normalize("NFD", "phötos/Zoë.png")

@@ -32,7 +32,7 @@ from unsee.errors import InputError
 from unsee.losses import npo
 from unsee.methods import METHODS, build
 from unsee.methods.gate import Gate, gate_of
-from unsee.settings import Settings, parse, with_assignments
+from unsee.runs.settings import Settings, parse, with_assignments
 from unsee.training.saliency import SaliencyMask
 from unsee.vlm import part_of_parameters
 

@@ -15,7 +15,7 @@ from unsee.data import Example
 from unsee.data.example import AnswerSpan
 from unsee.errors import InputError
 from unsee.methods import build
-from unsee.settings import Guard, parse
+from unsee.runs.settings import Guard, parse
 from unsee.training.guard import STATE, Watch, watched
 from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.vlm import LoadedModel, LoraOptions, load

@@ -136,7 +136,7 @@ def test_there_is_one_default_for_all_commands() -> None:
     from unsee.evaluation.measure import measure, measure_all, summary
     from unsee.mining.captions import Decoding
     from unsee.mining.self_distillation import Asking
-    from unsee.settings import Settings
+    from unsee.runs.settings import Settings
 
     for function in (measure, measure_all, summary, evaluation, evaluate):
         assert signature(function).parameters["max_new_tokens"].default is None, function

@@ -264,8 +264,8 @@ class _Place:
 
     def _trainer(self, loaded: LoadedModel, method: str, chosen: Configuration, scratch: Path, masks: Path) -> Any:
         from unsee.methods import build
-        from unsee.run import config
-        from unsee.settings import Settings
+        from unsee.runs.run import config
+        from unsee.runs.settings import Settings
         from unsee.training.trainer import UnlearnTrainer
 
         settings = Settings(

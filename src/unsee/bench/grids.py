@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from unsee.errors import InputError, did_you_mean
 from unsee.methods import METHODS, hyper_parameters
-from unsee.settings import Settings
+from unsee.runs.settings import Settings
 from unsee.types import Part
 
 BUDGET = 9

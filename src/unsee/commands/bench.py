@@ -46,7 +46,7 @@ def bench(
     that was interrupted goes on when the same command is started again.
     """
     from unsee.bench.leaderboard import plan
-    from unsee.folder import check_place
+    from unsee.runs.folder import check_place
 
     check_place(out)
     names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None

@@ -137,7 +137,7 @@ def evaluation(
 def _training_rows(model: Path) -> list[list[Example]] | None:
     """Forget and retain rows of the run that a model lies in; None where it lies in none, or they are gone."""
     from unsee.data import load_examples
-    from unsee.settings import parse, read_yaml
+    from unsee.runs.settings import parse, read_yaml
 
     if not (file := model.absolute().parent / "run.yaml").is_file():
         return None

@@ -10,7 +10,7 @@ import typer
 from unsee.commands.output import AsJson, console, places, print_json, printable
 
 if TYPE_CHECKING:
-    from unsee.run import Run
+    from unsee.runs.run import Run
 
 EXAMPLES = """Examples:
 
@@ -36,11 +36,11 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Draw report.html of a finished run again, from its records; its data and pictures need not be there."""
-    from unsee.run import open_run
+    from unsee.runs.run import open_run
 
     path, opened = out or run / "report.html", open_run(run)
     if gold is not None:
-        from unsee.gold_added import with_gold
+        from unsee.runs.gold_added import with_gold
 
         opened = with_gold(opened, gold)
     found = draw(opened, path)

@@ -44,7 +44,7 @@ def settings(
 
 def describe() -> dict[str, dict[str, Any]]:
     """Of every setting, by its key: `default` (absent where there is none), `meaning`, and the `choices` if few."""
-    from unsee.settings import Settings
+    from unsee.runs.settings import Settings
 
     schema = Settings.model_json_schema()
     return dict(_described(schema["properties"], schema.get("$defs", {})))

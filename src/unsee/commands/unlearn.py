@@ -189,7 +189,7 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
     Raises:
         InputError: when anything is wrong or missing.
     """
-    from unsee.settings import parse, read_yaml, with_assignments
+    from unsee.runs.settings import parse, read_yaml, with_assignments
 
     values = read_yaml(file) if file else {}
     given = {key: value for key, value in flags.items() if value not in (None, {})}
@@ -212,7 +212,7 @@ def carry_out(
     share_base: bool = True,
 ) -> dict[str, Any]:
     """Do the run and write its page; what `unsee unlearn --json` prints."""
-    from unsee.run import unlearn as start
+    from unsee.runs.run import unlearn as start
 
     run = start(settings, base_records, overwrite, share_base)
     found = {"run": str(run.folder), "model": str(run.model), **run.scores}
@@ -222,8 +222,8 @@ def carry_out(
 
 
 def _show(found: dict[str, Any]) -> None:
-    from unsee.base_once import notice as shared
     from unsee.evaluation.unreadable import notice
+    from unsee.runs.base_once import notice as shared
     from unsee.training.guard import UNWATCHED
 
     shown = console()

@@ -15,8 +15,6 @@ from unsee import __version__
 from unsee.data import Example, Probe
 from unsee.evaluation.judged import is_judged
 from unsee.evaluation.records import Record
-from unsee.folder import LIBRARIES
-from unsee.gold import GOLD
 from unsee.methods import find, hyper_parameters
 from unsee.report import answers as arranged
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
@@ -25,7 +23,9 @@ from unsee.report.page import render
 from unsee.report.photo import Album
 from unsee.report.sample import dozen
 from unsee.report.titles import title
-from unsee.run import Run
+from unsee.runs.folder import LIBRARIES
+from unsee.runs.gold import GOLD
+from unsee.runs.run import Run
 from unsee.system.files import write_text
 from unsee.training.guard import UNWATCHED
 

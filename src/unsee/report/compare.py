@@ -8,13 +8,13 @@ from pathlib import Path
 
 from unsee.errors import InputError
 from unsee.evaluation.compared import BASE
-from unsee.folder import measured_in
-from unsee.gold import GOLD
 from unsee.report.assemble import models_of, probes_of
 from unsee.report.contents import CaptionCheck, ModelResult, ProbeInfo, Report
 from unsee.report.verdict import Verdict, verdict
 from unsee.report.view import VERDICT_SIGNS
-from unsee.run import Run, open_run
+from unsee.runs.folder import measured_in
+from unsee.runs.gold import GOLD
+from unsee.runs.run import Run, open_run
 
 Role = str  # what a probe is for, in words
 

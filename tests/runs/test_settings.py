@@ -12,7 +12,7 @@ import yaml
 from tests.data.conftest import refused
 from unsee.commands.unlearn import merged_settings, named_files
 from unsee.errors import InputError
-from unsee.settings import L1, Lora, Settings, parse, read_yaml, with_assignments
+from unsee.runs.settings import L1, Lora, Settings, parse, read_yaml, with_assignments
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from unsee.advice import advise
-from unsee.settings import Settings, parse
+from unsee.runs.advice import advise
+from unsee.runs.settings import Settings, parse
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "retain": "owner/others", "out": "run"}
 
@@ -126,7 +126,7 @@ def test_what_nobody_knows_the_use_of_and_what_was_not_known_leads_to_no_advice(
 
 def test_advice_can_be_followed() -> None:
     """What is proposed as --set is taken by `unsee unlearn`."""
-    from unsee.settings import with_assignments
+    from unsee.runs.settings import with_assignments
 
     said = " ".join([
         *advise(scores(), settings(lora=16, parts="language", learning_rate=1e-5)),

@@ -22,8 +22,6 @@ import torch
 from pydantic import BaseModel, ConfigDict, field_validator
 from transformers import set_seed
 
-from unsee.advice import advise
-from unsee.base_once import check_base_records, has_base, take_over, taken_over
 from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
 from unsee.data.example import Role
 from unsee.data.overlap import role_by_subject
@@ -35,21 +33,23 @@ from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.records import Record, read_records
 from unsee.evaluation.span_likelihood import moved_spans, span_likelihood
 from unsee.evaluation.unreadable import LeftOut, find_unreadable, rows_of, without
-from unsee.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
-from unsee.gold import GOLD, check_gold_model, check_gold_records, gold_records, known_gold
 from unsee.methods import build
 from unsee.methods.gate import check_preserved, gate_of
 from unsee.methods.method import needs_of, without_retain
-from unsee.recalled import recall
 from unsee.report.contents import Again, Check, Condition, JudgedCheck, Score
-from unsee.settings import EPOCHS, LEAST_STEPS, Settings, parse, read_yaml
+from unsee.runs.advice import advise
+from unsee.runs.base_once import check_base_records, has_base, take_over, taken_over
+from unsee.runs.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
+from unsee.runs.gold import GOLD, check_gold_model, check_gold_records, gold_records, known_gold
+from unsee.runs.recalled import recall
+from unsee.runs.settings import EPOCHS, LEAST_STEPS, Settings, parse, read_yaml
+from unsee.runs.taken_over import read_mark
 from unsee.system import processes, progress
 from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json
 from unsee.system.launch import check_launch
 from unsee.system.lock import locked
 from unsee.system.typed import read_typed
-from unsee.taken_over import read_mark
 from unsee.training.guard import Watch, watched
 from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
 from unsee.types import PARTS
@@ -127,10 +127,10 @@ def unlearn(
     """Carry out a run, or finish one that was interrupted.
 
     Args:
-        settings: as `unsee.settings.parse` gives them.
+        settings: as `unsee.runs.settings.parse` gives them.
         base_records: a run on the same base and probes, or its records, to save measuring again.
         overwrite: start anew, whatever run the folder holds.
-        share_base: take over what a run beside this one has measured of the same base; see `unsee.base_once`.
+        share_base: take over what a run beside this one has measured of the same base; see `unsee.runs.base_once`.
 
     Raises:
         InputError: when anything that was given is wrong, and nothing has been written then; or another process is at
@@ -453,7 +453,7 @@ class Clock:
 def open_run(folder: Path) -> Run:
     """Read a finished run again, for a report.
 
-    Its data need not be where they were: what was asked and said is in its records; see `unsee.recalled`.
+    Its data need not be where they were: what was asked and said is in its records; see `unsee.runs.recalled`.
 
     Raises:
         InputError: when the folder holds no finished run.

@@ -15,7 +15,7 @@ from typing import Any
 from unsee.evaluation.criteria import FORGET_MARGIN, keeping
 from unsee.methods import find
 from unsee.mining.advice import of_spans
-from unsee.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
+from unsee.runs.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
 from unsee.types import PARTS
 
 FASTER = 10.0  # the highest rate that is proposed, over the default

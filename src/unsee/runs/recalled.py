@@ -12,7 +12,7 @@ from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.evaluation.records import Record
 from unsee.evaluation.unreadable import without
-from unsee.settings import Settings
+from unsee.runs.settings import Settings
 
 GONE = Path("gone")  # where the pictures would lie of which only the content is known
 

@@ -16,10 +16,10 @@ from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
 from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.unreadable import find_unreadable, rows_of
-from unsee.settings import Settings
+from unsee.runs.settings import Settings
+from unsee.runs.taken_over import MARK, Records, digest_of, is_records_folder, keep, read_mark, read_matching
 from unsee.system import processes
 from unsee.system.files import write_json
-from unsee.taken_over import MARK, Records, digest_of, is_records_folder, keep, read_mark, read_matching
 from unsee.vlm import LoadedModel, load
 from unsee.vlm.pretrained import fingerprint
 

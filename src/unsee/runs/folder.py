@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from unsee import __version__
 from unsee.data import Benchmark, digest
 from unsee.errors import InputError
-from unsee.settings import SOURCES, Settings
+from unsee.runs.settings import SOURCES, Settings
 from unsee.system.files import read_text, write_json, write_text
 from unsee.system.lock import is_free, locked
 from unsee.system.strict import dump_yaml, parse_yaml

@@ -13,11 +13,11 @@ from pathlib import Path
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
 from unsee.evaluation.compared import BASE
-from unsee.folder import Measured, hashes_of, measured_in
-from unsee.settings import Settings
+from unsee.runs.folder import Measured, hashes_of, measured_in
+from unsee.runs.settings import Settings
+from unsee.runs.taken_over import read_matching
 from unsee.system.files import write_bytes, write_json
 from unsee.system.typed import read_typed
-from unsee.taken_over import read_matching
 from unsee.vlm import LoadedModel
 
 NOTE = Path("checkpoints", "taken_over.json")  # apart from the records, which are those of any run on this base

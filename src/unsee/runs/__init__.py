@@ -1,0 +1,1 @@
+"""One unlearning from settings to a folder that holds everything about it."""
