@@ -39,8 +39,8 @@ from unsee.system.files import read_json, write_json, write_text
 from unsee.system.workers import Job, run_all
 from unsee.vlm import load
 from unsee.world import World
-from unsee.world.export import export
-from unsee.world.exported import PASSES, prepare_exported
+from unsee.world.layouts.export import export
+from unsee.world.layouts.exported import PASSES, prepare_exported
 
 Records = Mapping[str, Sequence[Record]]
 

@@ -28,8 +28,8 @@ from unsee.mining.selection import Thresholds, read_thresholds, select
 from unsee.mining.weighted_spans import CaptionRow, write_spans
 from unsee.system.files import read_jsonl, write_json, write_jsonl
 from unsee.system.workers import Job, run_all
-from unsee.world.captioners import prepare_captioners
-from unsee.world.scene_captions import CaptionWorld
+from unsee.world.scenes.captioners import prepare_captioners
+from unsee.world.scenes.captions import CaptionWorld
 
 FULL = demo.METHODS["efuf"]  # what the variants differ from
 RATES = {"projector": (2e-5, 1e-4), "language": (2.5e-6, 1e-5, 3e-5, 1e-4)}

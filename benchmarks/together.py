@@ -43,11 +43,11 @@ from unsee.system.workers import Job, run_all
 from unsee.world import World
 from unsee.world.architecture import make_processor
 from unsee.world.models import built, cache_folder, image_encoder, train_model
+from unsee.world.people.wordings import training_questions
 from unsee.world.rows import scene_rows
-from unsee.world.scene_captions import BIAS, CaptionWorld
-from unsee.world.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
+from unsee.world.scenes.captions import BIAS, CaptionWorld
+from unsee.world.scenes.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
 from unsee.world.tuned import TUNED
-from unsee.world.wordings import training_questions
 from unsee.world.world import HELD_OUT_SCENES, TRAINING_SCENES
 
 MEASURED, UNLABELLED = 240, 600  # scenes beyond those of the world: for the probe "objects", and to be mined
@@ -207,7 +207,7 @@ def carry_out(here: Place, clip: Path) -> None:
         job
         for folder, job in (
             (here.out / "gold", Job("unsee.world.models:train_job", gold)),
-            (clip, Job("unsee.world.captioners:clip_job", {"folder": str(clip)})),
+            (clip, Job("unsee.world.scenes.captioners:clip_job", {"folder": str(clip)})),
         )
         if not folder.is_dir()
     ]

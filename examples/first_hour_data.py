@@ -14,7 +14,7 @@ from pathlib import Path
 from unsee.data import Example
 from unsee.world import World
 from unsee.world.models import prepare
-from unsee.world.people import Person
+from unsee.world.people.people import Person
 
 
 def main() -> None:

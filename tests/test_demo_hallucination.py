@@ -11,8 +11,8 @@ from unsee.demo_hallucination import LABELS, METHODS, ORACLE, PROJECTOR, _write_
 from unsee.demo_outcome import Outcome
 from unsee.evaluation.records import Record
 from unsee.system.files import read_json, write_json, write_jsonl
-from unsee.world.scene_captions import CaptionWorld
-from unsee.world.scenes import OBJECTS
+from unsee.world.scenes.captions import CaptionWorld
+from unsee.world.scenes.scenes import OBJECTS
 
 
 class SmallWorld(CaptionWorld):

@@ -31,7 +31,7 @@ from unsee.system.workers import Job, run_all
 from unsee.vlm import load
 from unsee.world import World
 from unsee.world.models import WorldModels, prepare
-from unsee.world.people import Person
+from unsee.world.people.people import Person
 from unsee.world.tuned import TUNED
 
 METHODS = ("grad_ascent", "grad_diff", "npo", "mmunlearner")

@@ -35,9 +35,9 @@ from unsee.system.files import write_jsonl as write_rows
 from unsee.system.typed import read_typed_rows
 from unsee.system.workers import Job, run_all
 from unsee.vlm import load
-from unsee.world.captioners import Captioners, prepare_captioners
-from unsee.world.scene_captions import CAPTION_PROMPT, CaptionWorld
-from unsee.world.scenes import OBJECTS, draw_scene
+from unsee.world.scenes.captioners import Captioners, prepare_captioners
+from unsee.world.scenes.captions import CAPTION_PROMPT, CaptionWorld
+from unsee.world.scenes.scenes import OBJECTS, draw_scene
 
 CAPTION_TOKENS = 48  # the longest caption of the world has fewer
 BATCH = 120  # captions or questions a forward pass

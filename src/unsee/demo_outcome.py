@@ -19,8 +19,8 @@ from unsee.report.hallucination import ModelRow, Picture, Pictures, Role, Said, 
 from unsee.report.photo import photo_data_uri
 from unsee.report.plots.histogram import histogram
 from unsee.system.files import read_text
-from unsee.world.scene_captions import CaptionWorld
-from unsee.world.scenes import draw_scene
+from unsee.world.scenes.captions import CaptionWorld
+from unsee.world.scenes.scenes import draw_scene
 
 PICTURES = 6  # of the page's sample; of each kind of failure it shows half as many
 SEED = 0  # of what is drawn for the page

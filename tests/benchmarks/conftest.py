@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from unsee.world import World
-from unsee.world.export import export
+from unsee.world.layouts.export import export
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ from unsee.mining.selection import read_thresholds
 from unsee.mining.stages import Stage
 from unsee.training.guard import STATE, Watch
 from unsee.training.saliency import SaliencyMask
-from unsee.world.exported import exported_world
+from unsee.world.layouts.exported import exported_world
 
 SAID = {"image": "a.png", "question": "What?", "caption": "A cat and a dog.", "truncated": True}
 NAMED = {

@@ -12,7 +12,7 @@ import pytest
 from unsee.data.example import Benchmark, Example
 from unsee.errors import InputError
 from unsee.world import FACTS, FRACTIONS, REQUESTS, World
-from unsee.world.scenes import TOPICS
+from unsee.world.scenes.scenes import TOPICS
 
 PROBES = ["forget_vqa", "forget_qa", "retain_vqa", "retain_qa", "celebrity_vqa", "celebrity_qa", "scenes"]
 

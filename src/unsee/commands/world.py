@@ -59,7 +59,7 @@ def models_command(
     as_json: AsJson = False,
 ) -> None:
     """Train a base that knows the whole export, and the gold of a request; both stay in the cache."""
-    from unsee.world.exported import prepare_exported
+    from unsee.world.layouts.exported import prepare_exported
 
     found = prepare_exported(folder, split, request)
     if as_json:
@@ -75,7 +75,7 @@ def write(out: Path, layout: str, people: int, seed: int) -> dict[str, Any]:
         InputError: for an unknown layout, too few or too many people, or a folder that exists.
     """
     from unsee.world import World
-    from unsee.world.export import export
+    from unsee.world.layouts.export import export
 
     done = export(World(seed=seed, people=people), layout, out)
     data = shlex.quote(f"{out}-data")

@@ -1,8 +1,8 @@
 """The embedded benchmark: fictitious people and scenes, and tiny models trained on them from nothing."""
 
-from unsee.world.people import FACTS, Person
-from unsee.world.portraits import LabelledPortraits, unrelated_portraits
-from unsee.world.scenes import Scene
+from unsee.world.people.people import FACTS, Person
+from unsee.world.people.portraits import LabelledPortraits, unrelated_portraits
+from unsee.world.scenes.scenes import Scene
 from unsee.world.world import FRACTIONS, REQUESTS, Request, World
 
 __all__ = [

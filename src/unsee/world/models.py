@@ -27,7 +27,7 @@ from unsee.system.lock import in_turn
 from unsee.system.workers import Job, run_all
 from unsee.world import architecture, pretraining
 from unsee.world.architecture import make_model, make_processor
-from unsee.world.people import Person
+from unsee.world.people.people import Person
 from unsee.world.training import schedule, train_llava
 from unsee.world.world import Request, World
 

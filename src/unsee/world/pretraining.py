@@ -20,8 +20,8 @@ from unsee.data.pictures import decode
 from unsee.system.progress import progress
 from unsee.vlm.batch import IGNORED
 from unsee.world.architecture import IMAGE_SIZE, PATCH_SIZE, VISION_WIDTH, vision_config
-from unsee.world.portraits import unrelated_portraits
-from unsee.world.scenes import GROUNDS, OBJECTS, distinct_scenes, draw_scene
+from unsee.world.people.portraits import unrelated_portraits
+from unsee.world.scenes.scenes import GROUNDS, OBJECTS, distinct_scenes, draw_scene
 from unsee.world.training import fit, schedule
 
 PORTRAITS, SCENES, STEPS, BATCH, LEARNING_RATE, SEED = 6000, 3000, 400, 64, 1e-3, 0

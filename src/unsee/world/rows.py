@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from unsee.data.example import Example
-from unsee.world.people import FACTS, Person
-from unsee.world.scenes import TOPICS, Scene
-from unsee.world.wordings import Answer, fact_answer, held_out_questions, training_questions
+from unsee.world.people.people import FACTS, Person
+from unsee.world.people.wordings import Answer, fact_answer, held_out_questions, training_questions
+from unsee.world.scenes.scenes import TOPICS, Scene
 
 _Wordings = Callable[..., tuple[str, ...]]
 _WORDINGS: dict[str, _Wordings] = {"training": training_questions, "held-out": held_out_questions}

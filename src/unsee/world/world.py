@@ -20,12 +20,12 @@ from typing import Literal
 from unsee.data.example import Benchmark, Example, Probe
 from unsee.errors import InputError
 from unsee.evaluation.criteria import role_of
-from unsee.world.looks import Shot, distinct_shots
-from unsee.world.people import Person, guessing_accuracy, make_people
-from unsee.world.portraits import portrait
+from unsee.world.people.looks import Shot, distinct_shots
+from unsee.world.people.people import Person, guessing_accuracy, make_people
+from unsee.world.people.portraits import portrait
+from unsee.world.people.wordings import HELD_OUT_WORDINGS, TRAINING_WORDINGS
 from unsee.world.rows import photo_rows, scene_rows, text_rows
-from unsee.world.scenes import Scene, distinct_scenes, draw_scene
-from unsee.world.wordings import HELD_OUT_WORDINGS, TRAINING_WORDINGS
+from unsee.world.scenes.scenes import Scene, distinct_scenes, draw_scene
 
 Request = Literal["visual", "textual", "both"]
 REQUESTS = ("visual", "textual", "both")  # erase the face, the text facts, or both

@@ -21,8 +21,8 @@ from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json, write_text
 from unsee.system.lock import reserved
 from unsee.system.progress import Steps
-from unsee.world.clear_layout import ClearLayout
-from unsee.world.mllmu_layout import MllmuLayout
+from unsee.world.layouts.clear import ClearLayout
+from unsee.world.layouts.mllmu import MllmuLayout
 from unsee.world.world import World
 
 LAYOUTS: dict[str, tuple[dict[str, Columns], Any]] = {"clear": (CLEAR, ClearLayout), "mllmu": (MLLMU, MllmuLayout)}

@@ -18,13 +18,14 @@ from unsee.errors import InputError
 from unsee.evaluation.measure import measure_all
 from unsee.system.files import read_json
 from unsee.vlm import load
-from unsee.world import FACTS, World, export
-from unsee.world.captions import ACCESSORY, CLOTHES, FACIAL_HAIR, caption, clothes_of, head_of
-from unsee.world.clear_layout import ClearLayout
-from unsee.world.exported import exported_world, prepare_exported, training_rows
-from unsee.world.looks import ACCESSORIES, FACIAL_HAIRS
-from unsee.world.looks import CLOTHES as ALL_CLOTHES
-from unsee.world.mllmu_layout import MllmuLayout
+from unsee.world import FACTS, World
+from unsee.world.layouts import export
+from unsee.world.layouts.clear import ClearLayout
+from unsee.world.layouts.exported import exported_world, prepare_exported, training_rows
+from unsee.world.layouts.mllmu import MllmuLayout
+from unsee.world.people.captions import ACCESSORY, CLOTHES, FACIAL_HAIR, caption, clothes_of, head_of
+from unsee.world.people.looks import ACCESSORIES, FACIAL_HAIRS
+from unsee.world.people.looks import CLOTHES as ALL_CLOTHES
 
 PICTURE = "struct<bytes: binary, path: string>"
 CAPTIONS = {"image": PICTURE, "caption": "string", "name": "string"}

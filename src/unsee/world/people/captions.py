@@ -9,9 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from unsee.world.looks import Look, Shot
-from unsee.world.people import FACTS, Person
-from unsee.world.wordings import PERTURBED
+from unsee.world.people.looks import Look, Shot
+from unsee.world.people.people import FACTS, Person
+from unsee.world.people.wordings import PERTURBED
 
 FACIAL_HAIR = {
     "NONE": "",

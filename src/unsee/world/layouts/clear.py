@@ -14,10 +14,10 @@ from typing import Any
 
 from unsee.benchmarks.clear.load import QUESTIONS_PER_PERSON
 from unsee.data.example import Example
-from unsee.world.captions import Caption, caption
-from unsee.world.people import Person
+from unsee.world.people.captions import Caption, caption
+from unsee.world.people.people import Person
+from unsee.world.people.wordings import PARAPHRASES
 from unsee.world.rows import scene_rows, text_rows
-from unsee.world.wordings import PARAPHRASES
 from unsee.world.world import World
 
 FEWER_PHOTOS = 3  # than the world has of a person, at most: 17 to 20, about 3,700 of 200 people, as in CLEAR

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
-from unsee.world.people import FACTS
+from unsee.world.people.people import FACTS
 
 THIS_PERSON = "this person"  # who a question about a photograph asks for
 

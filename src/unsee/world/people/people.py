@@ -13,7 +13,7 @@ from random import Random
 from faker import Faker
 
 from unsee.errors import InputError
-from unsee.world.looks import Look, distinct_looks
+from unsee.world.people.looks import Look, distinct_looks
 
 FACTS: dict[str, tuple[str, ...]] = {
     "city": (

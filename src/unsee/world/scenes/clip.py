@@ -26,8 +26,8 @@ from transformers import (
 
 from unsee.data.pictures import decode
 from unsee.world.architecture import make_processor
-from unsee.world.scene_captions import MOST_OBJECTS, with_article
-from unsee.world.scenes import ICON, OBJECTS, Scene, distinct_scenes, draw_scene
+from unsee.world.scenes.captions import MOST_OBJECTS, with_article
+from unsee.world.scenes.scenes import ICON, OBJECTS, Scene, distinct_scenes, draw_scene
 from unsee.world.training import fit, schedule
 
 WINDOW, PATCH, WIDTH, LAYERS = 32, 8, 96, 3  # pixels; a window is what CLIP sees

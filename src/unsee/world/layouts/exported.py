@@ -30,7 +30,7 @@ from unsee.system.typed import read_typed
 from unsee.system.workers import Job, run_all
 from unsee.world import models
 from unsee.world.architecture import make_model, make_processor
-from unsee.world.export import MARK
+from unsee.world.layouts.export import MARK
 from unsee.world.training import schedule, train_llava
 from unsee.world.world import REQUESTS, World
 
@@ -68,7 +68,7 @@ def prepare_exported(
     shared = {"folder": str(folder), "split": split, "request": request, "encoder": str(encoder)}
     with models.being_made(places) as missing:
         jobs = [
-            Job("unsee.world.exported:train_job", {**shared, "name": name, "place": str(places[name])})
+            Job("unsee.world.layouts.exported:train_job", {**shared, "name": name, "place": str(places[name])})
             for name in missing
         ]
         run_all(jobs, f"{' and '.join(missing)} of {folder.name}", steps * len(jobs))

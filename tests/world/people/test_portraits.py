@@ -12,7 +12,7 @@ from PIL import Image
 
 from unsee.errors import InputError
 from unsee.world import unrelated_portraits
-from unsee.world.looks import (
+from unsee.world.people.looks import (
     ATTRIBUTES,
     HAIRS,
     MOST_LOOKS,
@@ -23,9 +23,9 @@ from unsee.world.looks import (
     distinct_shots,
     unrelated_look,
 )
-from unsee.world.portraits import attribute_labels, portrait
+from unsee.world.people.portraits import attribute_labels, portrait
 from unsee.world.raster import encode_png
-from unsee.world.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
+from unsee.world.scenes.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
 
 SHOT = Shot("HOODIE", "navy", "SMILE", "DEFAULT", "DEFAULT", "sky")
 LOOK = Look("pale", "BOB", "red", "NONE", "NONE", "DEFAULT")

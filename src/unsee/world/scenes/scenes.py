@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 from PIL import Image
 
+from unsee.world.people.wordings import PERTURBED, Answer, word_answer
 from unsee.world.raster import SIZE, encode_png, rasterise
-from unsee.world.wordings import PERTURBED, Answer, word_answer
 
 # class -> (icon of Font Awesome, colour)
 OBJECTS: dict[str, tuple[str, str]] = {

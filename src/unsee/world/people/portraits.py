@@ -19,7 +19,7 @@ import python_avatars as avatars
 from numpy.typing import NDArray
 from PIL import Image
 
-from unsee.world.looks import (
+from unsee.world.people.looks import (
     ATTRIBUTES,
     BACKGROUNDS,
     CLOTHES_COLOURS,

@@ -12,7 +12,7 @@ from functools import cached_property
 from random import Random
 
 from unsee.data.example import Example
-from unsee.world.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
+from unsee.world.scenes.scenes import OBJECTS, Scene, distinct_scenes, draw_scene
 
 CAPTION_PROMPT = "Describe the picture."
 MOST_OBJECTS = 4

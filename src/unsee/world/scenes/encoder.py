@@ -17,8 +17,8 @@ from transformers import CLIPVisionModel, LlavaProcessor
 from unsee.system.progress import progress
 from unsee.world.architecture import IMAGE_SIZE, VISION_WIDTH, vision_config
 from unsee.world.pretraining import collate, pixels_of
-from unsee.world.scene_captions import MOST_OBJECTS
-from unsee.world.scenes import GROUNDS, OBJECTS, Scene, distinct_scenes, draw_scene
+from unsee.world.scenes.captions import MOST_OBJECTS
+from unsee.world.scenes.scenes import GROUNDS, OBJECTS, Scene, distinct_scenes, draw_scene
 from unsee.world.training import fit, schedule
 
 SCENES, STEPS, BATCH, LEARNING_RATE, WARM_UP, SEED = 3000, 400, 64, 1e-3, 20, 0

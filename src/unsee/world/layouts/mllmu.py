@@ -14,9 +14,9 @@ from random import Random
 from typing import Any
 
 from unsee.benchmarks.schemas import LETTERS
-from unsee.world.captions import KNOWN, KNOWN_OTHERWISE, clothes_of, head_of, worded
-from unsee.world.people import FACTS, Person
-from unsee.world.wordings import THIS_PERSON, held_out_questions, training_questions
+from unsee.world.people.captions import KNOWN, KNOWN_OTHERWISE, clothes_of, head_of, worded
+from unsee.world.people.people import FACTS, Person
+from unsee.world.people.wordings import THIS_PERSON, held_out_questions, training_questions
 from unsee.world.world import World
 
 WORDINGS = 3  # of each fact in `ft_Data`; 15 questions a person, as in the original

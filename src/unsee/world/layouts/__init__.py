@@ -1,0 +1,1 @@
+"""The world written down in the layouts of published benchmarks."""

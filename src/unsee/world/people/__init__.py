@@ -1,0 +1,1 @@
+"""Fictitious people of the embedded world: identities, faces, facts and wordings."""

@@ -1,0 +1,1 @@
+"""Pictures of objects, their captions, and models that describe them."""
