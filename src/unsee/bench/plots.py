@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from unsee.bench.leaderboard import BASE, GOLD
 from unsee.bench.results import Results
-from unsee.report.scatter import Point, scatter
-from unsee.report.svg import drawing, element
+from unsee.report.plots.scatter import Point, scatter
+from unsee.report.plots.svg import drawing, element
 from unsee.system.wording import short
 
 _LINE, _PANEL, _NAMES, _TOP = 22, 118, 150, 34  # pixels: a row, a probe, the names, the head

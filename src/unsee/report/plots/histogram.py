@@ -8,7 +8,7 @@ import numpy as np
 from markupsafe import Markup
 
 from unsee.mining.selection import Thresholds
-from unsee.report.svg import drawing, element
+from unsee.report.plots.svg import drawing, element
 from unsee.system.wording import plain
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 400, 12, 20, 350

@@ -13,8 +13,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from unsee.report.labels import Box, place
-from unsee.report.svg import drawing, element
+from unsee.report.plots.labels import Box, place
+from unsee.report.plots.svg import drawing, element
 from unsee.system.wording import plain, short
 
 _LABEL_HEIGHT = 18.0

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from markupsafe import Markup
 
-from unsee.report.labels import Box
-from unsee.report.svg import drawing, element
+from unsee.report.plots.labels import Box
+from unsee.report.plots.svg import drawing, element
 from unsee.system.wording import short
 
 Line = Sequence[tuple[int, float]]  # (step, value), in order of steps

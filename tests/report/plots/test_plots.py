@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from unsee.report.curves import curve, value_range
-from unsee.report.labels import Box, place
-from unsee.report.scatter import Goal, Point, scatter
+from unsee.report.plots.curves import curve, value_range
+from unsee.report.plots.labels import Box, place
+from unsee.report.plots.scatter import Goal, Point, scatter
 
 FRAME = Box(44, 10, 330, 346)  # the inside of the narrow plot
 shares = st.floats(0, 1)
