@@ -24,8 +24,6 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unsee.bench.grids import VARIANTS, Configuration, configuration
-from unsee.bench.select import distance as distance_on_leaderboard
 from unsee.benchmarks import load_benchmark
 from unsee.benchmarks.clear.score import AMONG_OPTIONS, SPLITS, TEXTUAL, ClearScores, score_clear
 from unsee.benchmarks.files import SETTINGS, write_benchmark
@@ -33,6 +31,8 @@ from unsee.data.example import Probe
 from unsee.data.load import load_examples
 from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import Record, read_records
+from unsee.leaderboard.grids import VARIANTS, Configuration, configuration
+from unsee.leaderboard.select import distance as distance_on_leaderboard
 from unsee.metrics.bootstrap import Score, bootstrap_mean
 from unsee.runs.settings import read_yaml
 from unsee.system.files import read_json, write_json, write_text

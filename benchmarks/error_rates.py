@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 
-from unsee.bench import bounds
-from unsee.bench.bounds import Differences
-from unsee.bench.results import MARGIN, Results
-from unsee.bench.statistics import Floats, Seed
 from unsee.evaluation.criteria import KEEP_MARGIN, keeping, share_right
 from unsee.evaluation.records import Record
+from unsee.leaderboard import bounds
+from unsee.leaderboard.bounds import Differences
+from unsee.leaderboard.results import MARGIN, Results
+from unsee.leaderboard.statistics import Floats, Seed
 from unsee.metrics.paired import paired_difference
 
 FACTS, ANSWERS, WORLDS = 6, 20, 3  # facts a person; answers a person where they are independent; worlds of a bench

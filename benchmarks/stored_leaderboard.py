@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from unsee.bench import bounds
-from unsee.bench.bounds import Spread
-from unsee.bench.results import MARGIN
-from unsee.bench.select import distance
 from unsee.evaluation.criteria import role_of
+from unsee.leaderboard import bounds
+from unsee.leaderboard.bounds import Spread
+from unsee.leaderboard.results import MARGIN
+from unsee.leaderboard.select import distance
 from unsee.metrics.bootstrap import wilson
 
 REQUEST, BASE, GOLD = "visual", "base", "gold"

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.bench.conftest import scripted_bench  # noqa: F401  (a fixture)
 from tests.commandline import call, succeed
+from tests.leaderboard.conftest import scripted_bench  # noqa: F401  (a fixture)
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:

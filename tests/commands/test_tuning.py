@@ -12,12 +12,12 @@ import torch
 from tests import tiny
 from tests.commandline import call, succeed
 from tests.commands.conftest import Stranger
-from unsee.bench.grids import Configuration
 from unsee.data import Example
 from unsee.data.held_out import divide, told
 from unsee.errors import InputError
+from unsee.leaderboard.grids import Configuration
+from unsee.leaderboard.tuning import configurations, select
 from unsee.runs.settings import parse, read_yaml
-from unsee.tuning import configurations, select
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
 
@@ -166,7 +166,7 @@ def test_too_little_memory_is_one_line_and_leaves_nothing_in_the_way(
     def measured(*_: Any) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr("unsee.tuning.measure_all", measured)
+    monkeypatch.setattr("unsee.leaderboard.tuning.measure_all", measured)
     given = ("--model", stranger / "llava", "--forget", stranger / "forget.jsonl", "--out", tmp_path / "tuned")
     refused = call("tune", *given, "--method", "grad_ascent")
     assert refused.code == 2

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tests.evaluation.test_measure import record
-from unsee.bench.results import people
 from unsee.evaluation.criteria import counted, keeping, known_to, role_of, share_right
 from unsee.evaluation.records import Record
 from unsee.evaluation.scores import score
+from unsee.leaderboard.results import people
 from unsee.metrics.paired import paired_difference
 
 RIGHT, DIFFER = 0.60, 0.08  # share of right answers of either model, and of rows on which the two differ

@@ -12,10 +12,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from unsee.bench.cells import Setting, cell
-from unsee.bench.leaderboard import MARK, check_out, plan
 from unsee.errors import InputError
 from unsee.evaluation.records import Record, read_records
+from unsee.leaderboard.board import MARK, check_out, plan
+from unsee.leaderboard.cells import Setting, cell
 from unsee.mining.calibration import read_scored
 from unsee.mining.mined import KINDS, Left
 from unsee.mining.released import captions_of

@@ -45,7 +45,7 @@ def bench(
     on worlds of other people. Writes leaderboard.md, leaderboard.html, leaderboard.csv, cells.csv and plots. A bench
     that was interrupted goes on when the same command is started again.
     """
-    from unsee.bench.leaderboard import plan
+    from unsee.leaderboard.board import plan
     from unsee.runs.folder import check_place
 
     check_place(out)
@@ -64,8 +64,8 @@ def bench(
         described = made.to_dict()
         print_json(described) if as_json else _show_plan(described)
         return
-    from unsee.bench.leaderboard import bench as carry_out
-    from unsee.bench.output import write
+    from unsee.leaderboard.board import bench as carry_out
+    from unsee.leaderboard.output import write
 
     summary = write(carry_out(made))
     if as_json:

@@ -77,7 +77,7 @@ def tune(
         "trust_remote_code": trust_remote_code or None,
     }
     settings = merged_settings(settings_file, flags, assignments or [])
-    from unsee.tuning import tune as search
+    from unsee.leaderboard.tuning import tune as search
 
     found = search(settings, budget, minutes)
     if as_json:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from unsee.bench.statistics import Estimate, Floats, Seed
+from unsee.leaderboard.statistics import Estimate, Floats, Seed
 
 ALPHA = 0.05
 _FLIPS = 9999

@@ -22,12 +22,12 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel
 
-from unsee.bench.grids import Configuration, configuration
 from unsee.data import Benchmark, Probe
 from unsee.errors import InputError
 from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import Record, read_records
 from unsee.evaluation.scores import score
+from unsee.leaderboard.grids import Configuration, configuration
 from unsee.methods import find
 from unsee.system import progress
 from unsee.system.files import write_json
@@ -133,7 +133,7 @@ def job(one: Cell, base: Path, gold: Path, base_cell: Path, masks: Path) -> Job:
         masks: folder for saliency masks.
     """
     arguments = {**one.describe(), "base": str(base), "gold": str(gold), "base_cell": str(base_cell)}
-    return Job("unsee.bench.cells:run_cell", {**arguments, "masks": str(masks), "folder": str(one.folder)})
+    return Job("unsee.leaderboard.cells:run_cell", {**arguments, "masks": str(masks), "folder": str(one.folder)})
 
 
 def run_cell(

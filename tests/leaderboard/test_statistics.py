@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unsee.bench import statistics
-from unsee.bench.statistics import Floats, Seed, draw_people, draw_seeds, holm, interval, mean_of, resampled_means
+from unsee.leaderboard import statistics
+from unsee.leaderboard.statistics import Floats, Seed, draw_people, draw_seeds, holm, interval, mean_of, resampled_means
 
 
 def means_of(seeds: list[Seed], resamples: int = 2000, seed: int = 0) -> Floats:

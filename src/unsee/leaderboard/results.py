@@ -9,13 +9,13 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unsee.bench import bounds, statistics
-from unsee.bench.bounds import ALPHA
-from unsee.bench.leaderboard import BASE, GOLD, Outcome
-from unsee.bench.statistics import Estimate, Floats
 from unsee.data.example import Role
 from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, counted, role_of
 from unsee.evaluation.records import Record
+from unsee.leaderboard import bounds, statistics
+from unsee.leaderboard.board import BASE, GOLD, Outcome
+from unsee.leaderboard.bounds import ALPHA
+from unsee.leaderboard.statistics import Estimate, Floats
 
 MARGIN = EQUIVALENCE_MARGIN
 

@@ -7,8 +7,8 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from unsee.bench.leaderboard import BASE, GOLD
-from unsee.bench.results import Results
+from unsee.leaderboard.board import BASE, GOLD
+from unsee.leaderboard.results import Results
 from unsee.report.plots.scatter import Point, scatter
 from unsee.report.plots.svg import drawing, element
 from unsee.system.wording import short

@@ -12,14 +12,14 @@ from unsee.system.files import write_json, write_jsonl
 from unsee.system.workers import Job
 
 if TYPE_CHECKING:  # a worker need not wait for it
-    from unsee.bench.cells import Cell
+    from unsee.leaderboard.cells import Cell
 
 PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
 
 
 def job(one: Cell, base: Path, gold: Path, base_cell: Path, masks: Path) -> Job:
     """A cell as work for `run_cell` below."""
-    return Job("tests.bench.scripted:run_cell", {**one.describe(), "folder": str(one.folder)})
+    return Job("tests.leaderboard.scripted:run_cell", {**one.describe(), "folder": str(one.folder)})
 
 
 def knows(subject: str, row: str, configuration: dict[str, Any] | None, probe: str) -> bool:

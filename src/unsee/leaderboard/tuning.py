@@ -4,7 +4,7 @@ A part of the forget and of the retain rows is held out, the rest is trained on 
 steps, and each outcome is measured on what was held out. Probes are never looked at: they are for the run that follows.
 
 The rule: of the configurations whose held-out retain rows stay within the margin of the model before, the one that is
-nearest to knowing none of the held-out forget rows and all of the others (the distance of `unsee.bench.select`, with
+nearest to knowing none of the held-out forget rows and all of the others (the distance of `unsee.leaderboard.select`, with
 "nothing" for gold's forgetting). Where none stays within the margin, the nearest of all. Ties go to fewer steps, then
 to the smaller rate.
 """
@@ -24,8 +24,6 @@ from typing import Any
 import torch
 from transformers.trainer_utils import SaveStrategy
 
-from unsee.bench.grids import Configuration, from_the_middle
-from unsee.bench.select import choose, distance_to
 from unsee.data import Benchmark, Probe, digest
 from unsee.data.held_out import divide, told
 from unsee.errors import InputError
@@ -33,6 +31,8 @@ from unsee.evaluation.criteria import KEEP_MARGIN, share_right
 from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.records import Record
 from unsee.evaluation.unreadable import find_unreadable, without
+from unsee.leaderboard.grids import Configuration, from_the_middle
+from unsee.leaderboard.select import choose, distance_to
 from unsee.methods import build, find
 from unsee.metrics.answers import answer_probability
 from unsee.runs.folder import check_place

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from unsee.bench.bounds import people_needed
-from unsee.bench.grids import VARIANTS
-from unsee.bench.leaderboard import BASE, GOLD, Outcome
-from unsee.bench.results import MARGIN, Comparison, Results
-from unsee.bench.statistics import Estimate
 from unsee.evaluation.criteria import COLLAPSED
+from unsee.leaderboard.board import BASE, GOLD, Outcome
+from unsee.leaderboard.bounds import people_needed
+from unsee.leaderboard.grids import VARIANTS
+from unsee.leaderboard.results import MARGIN, Comparison, Results
+from unsee.leaderboard.statistics import Estimate
 
 
 def signed(one: Estimate) -> str:

@@ -8,9 +8,9 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from typing_extensions import Doc
 
-from unsee.bench import grids
-from unsee.bench.grids import BATCH, BUDGET, PARTS, VARIANTS, configuration, grid_of, rows
 from unsee.errors import InputError
+from unsee.leaderboard import grids
+from unsee.leaderboard.grids import BATCH, BUDGET, PARTS, VARIANTS, configuration, grid_of, rows
 from unsee.methods import METHODS, build
 from unsee.methods.method import Needs
 

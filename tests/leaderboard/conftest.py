@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.bench import scripted
-from unsee.bench import cells, leaderboard
-from unsee.bench.leaderboard import Outcome, bench, plan
+from tests.leaderboard import scripted
+from unsee.leaderboard import board as leaderboard
+from unsee.leaderboard import cells
+from unsee.leaderboard.board import Outcome, bench, plan
 from unsee.world.models import WorldModels
 
 

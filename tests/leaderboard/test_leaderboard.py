@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.scripted import PROBES
+from tests.leaderboard.scripted import PROBES
 from tests.report.test_directions import HOSTILE, Directions
-from unsee.bench import output
-from unsee.bench.cells import Cell
-from unsee.bench.leaderboard import Outcome, all_cells, plan
-from unsee.bench.results import people, results
 from unsee.errors import InputError
+from unsee.leaderboard import output
+from unsee.leaderboard.board import Outcome, all_cells, plan
+from unsee.leaderboard.cells import Cell
+from unsee.leaderboard.results import people, results
 
 Bench = Callable[..., Outcome]
 

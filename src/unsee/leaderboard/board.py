@@ -12,12 +12,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from unsee.bench import cells, select
-from unsee.bench.cells import Cell, Setting, Subject, cell
-from unsee.bench.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
-from unsee.bench.grids import rows as make_rows
 from unsee.errors import InputError
 from unsee.evaluation.criteria import role_of, share_right
+from unsee.leaderboard import cells, select
+from unsee.leaderboard.cells import Cell, Setting, Subject, cell
+from unsee.leaderboard.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
+from unsee.leaderboard.grids import rows as make_rows
 from unsee.methods import METHODS
 from unsee.system.files import write_json
 from unsee.system.lock import is_free, locked
@@ -120,7 +120,7 @@ class Plan:
 
 
 def plan(out: Path, methods: Sequence[str] | None = None, budget: int = BUDGET, **more: Any) -> Plan:
-    """A plan from names of rows; see `Plan` and `unsee.bench.grids.rows`."""
+    """A plan from names of rows; see `Plan` and `unsee.leaderboard.grids.rows`."""
     return Plan(Path(out), tuple(make_rows(methods, budget)), **more)
 
 
@@ -231,7 +231,7 @@ class _Work:
 
 
 def selection(plan: Plan, row: Row) -> Selected:
-    """What the rule of `unsee.bench.select` chooses for a row, from cells that are done."""
+    """What the rule of `unsee.leaderboard.select` chooses for a row, from cells that are done."""
     distances: dict[int, list[float]] = {place: [] for place in range(len(row.configurations))}
     for seed in plan.development:
         base, gold = (plan.shares(cell(plan.out, plan.setting(seed), n, s)) for n, s in MEASURED[:2])

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from unsee.bench.bounds import Differences, Spread, differences, interval, lower, p_value, people_needed, upper
-from unsee.bench.statistics import Floats
+from unsee.leaderboard.bounds import Differences, Spread, differences, interval, lower, p_value, people_needed, upper
+from unsee.leaderboard.statistics import Floats
 
 MARGIN = 0.05
 Drawn = Callable[[np.random.Generator, int, float], Floats]  # generator, people, true difference -> each one's

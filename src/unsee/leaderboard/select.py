@@ -15,8 +15,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
-from unsee.bench.grids import Configuration
 from unsee.evaluation.criteria import FORGET_PROBES
+from unsee.leaderboard.grids import Configuration
 
 TIE = 1e-9
 

@@ -13,9 +13,9 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from unsee.bench import plots, questions
-from unsee.bench.leaderboard import BASE, GOLD, Outcome, all_cells
-from unsee.bench.results import MARGIN, Results, results
+from unsee.leaderboard import plots, questions
+from unsee.leaderboard.board import BASE, GOLD, Outcome, all_cells
+from unsee.leaderboard.results import MARGIN, Results, results
 from unsee.system import wording
 from unsee.system.files import write_json, write_text
 
@@ -232,7 +232,7 @@ def page(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str], draw
         autoescape=True, finalize=wording.visible, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"percent": wording.percent, "plain": wording.plain}
-    template = environment.from_string(files("unsee.bench").joinpath("leaderboard.html.j2").read_text("utf-8"))
+    template = environment.from_string(files("unsee.leaderboard").joinpath("leaderboard.html.j2").read_text("utf-8"))
     return template.render(
         title=f"{len(outcome.selected)} ways to make a model forget, compared",
         lead=_lead(outcome),

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from unsee.bench.grids import Configuration
-from unsee.bench.select import choose, distance
+from unsee.leaderboard.grids import Configuration
+from unsee.leaderboard.select import choose, distance
 
 BASE = {"forget_vqa": 1.0, "forget_qa": 1.0, "retain_vqa": 1.0, "scenes": 0.8}
 GOLD = {"forget_vqa": 0.1, "forget_qa": 1.0, "retain_vqa": 0.9, "scenes": 0.9}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from unsee.bench.leaderboard import Outcome
-from unsee.bench.questions import gold_question, l1_question, mask_question
-from unsee.bench.results import Results, results
+from unsee.leaderboard.board import Outcome
+from unsee.leaderboard.questions import gold_question, l1_question, mask_question
+from unsee.leaderboard.results import Results, results
 
 PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
 
@@ -77,7 +77,7 @@ def test_l1_is_answered_from_every_configuration_tried(scripted_bench: Callable[
 
 @pytest.fixture
 def with_l1() -> None:
-    from unsee.bench.grids import available
+    from unsee.leaderboard.grids import available
 
     if "npo+l1" not in available():
         pytest.skip("runs have no l1 setting")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from unsee.bench.results import Results
-from unsee.bench.statistics import Seed
+from unsee.leaderboard.results import Results
+from unsee.leaderboard.statistics import Seed
 
 SIGHT, NAME = "forget_vqa", "forget_qa"
 
