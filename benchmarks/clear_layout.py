@@ -206,7 +206,9 @@ def unlearn_all(out: Path, runs: Sequence[Chosen], data: Path, models: Mapping[s
             "out": str(folder),
         }
         missing += chosen.max_steps
-        jobs.append(Job("unsee.demo:unlearn_job", {"values": values, "base_records": str(out / "records" / BASE)}))
+        jobs.append(
+            Job("unsee.demos.person:unlearn_job", {"values": values, "base_records": str(out / "records" / BASE)})
+        )
     if jobs:
         run_all(jobs, f"{len(jobs)} runs", missing)
 

@@ -19,9 +19,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unsee import demo_hallucination as demo
 from unsee.commands.manners import behave
-from unsee.demo_outcome import Outcome
+from unsee.demos import hallucination as demo
+from unsee.demos.hallucination_outcome import Outcome
 from unsee.metrics.lexicon import lexicon
 from unsee.mining.calibration import from_quantiles, read_scored
 from unsee.mining.selection import Thresholds, read_thresholds, select
@@ -213,7 +213,7 @@ def _job(one: Variant, folder: Path, base: Path, seed: int) -> Job:
         "max_new_tokens": demo.CAPTION_TOKENS,
         "guard": {"drop": 1000.0},  # looks, and never stops: how far a training falls is what is asked
     }
-    return Job("unsee.demo:unlearn_job", {"values": values, "base_records": str(folder / "records" / "base")})
+    return Job("unsee.demos.person:unlearn_job", {"values": values, "base_records": str(folder / "records" / "base")})
 
 
 def _slug(one: Variant) -> str:

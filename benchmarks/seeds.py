@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unsee.demo import METHODS, PROBES, person
+from unsee.demos.person import METHODS, PROBES, person
 
 MODELS = ("base", "gold", *METHODS)
 

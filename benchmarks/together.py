@@ -25,8 +25,8 @@ import torch
 
 from unsee.commands.manners import behave
 from unsee.data import Example, load_examples, write_jsonl
-from unsee.demo import ANSWERS_AT_MOST, FORGET, REQUEST, measure
-from unsee.demo_hallucination import FORGET_BATCH, GRID, METHODS, STEPS
+from unsee.demos.hallucination import FORGET_BATCH, GRID, METHODS, STEPS
+from unsee.demos.person import ANSWERS_AT_MOST, FORGET, REQUEST, measure
 from unsee.evaluation.criteria import probes_by_role
 from unsee.evaluation.records import read_records
 from unsee.evaluation.scores import score
@@ -342,7 +342,10 @@ def unlearn(here: Place, names: Sequence[str]) -> None:
     """Runs that do not need one another, side by side."""
     missing = [name for name in names if not (here.out / "runs" / name / "scores.json").is_file()]
     jobs = [
-        Job("unsee.demo:unlearn_job", {"values": settings(here, name), "base_records": str(here.records(before(name)))})
+        Job(
+            "unsee.demos.person:unlearn_job",
+            {"values": settings(here, name), "base_records": str(here.records(before(name)))},
+        )
         for name in missing
     ]
     steps = sum(settings(here, name)["max_steps"] for name in missing)

@@ -40,7 +40,7 @@ def demo(
     Hallucination trains a captioner that mentions what is usually there, finds out by a CLIP what it invents, and
     unlearns that. A demo that was interrupted goes on when the same command is started again.
     """
-    from unsee.demo import DEMOS
+    from unsee.demos.person import DEMOS
 
     if name not in DEMOS:
         raise InputError(f"demo: {name!r} is unknown{did_you_mean(name, DEMOS)}; choose {' or '.join(DEMOS)}")

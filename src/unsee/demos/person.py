@@ -129,9 +129,9 @@ def _unlearn_all(models: WorldModels, sources: dict[str, Any], out: Path, seed: 
             "max_new_tokens": ANSWERS_AT_MOST,
         }
         steps += TUNED[name].max_steps
-        jobs.append(Job("unsee.demo:unlearn_job", {"values": values, "base_records": records}))
+        jobs.append(Job("unsee.demos.person:unlearn_job", {"values": values, "base_records": records}))
     gold = {"model": str(models.gold), "probes": sources["probes"], "folder": str(out / "records" / "gold")}
-    run_all([*jobs, Job("unsee.demo:measure", gold)], f"unlearning by {len(jobs)} methods", steps)
+    run_all([*jobs, Job("unsee.demos.person:measure", gold)], f"unlearning by {len(jobs)} methods", steps)
 
 
 def unlearn_job(values: dict[str, Any], base_records: str) -> None:
@@ -212,8 +212,8 @@ def _probe_info(probe: Probe, benchmark: Benchmark, overlap: Mapping[str, int]) 
 
 
 def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
-    """Find what a captioner invents and unlearn it; see `unsee.demo_hallucination`."""
-    from unsee.demo_hallucination import hallucination as carried_out
+    """Find what a captioner invents and unlearn it; see `unsee.demos.hallucination`."""
+    from unsee.demos.hallucination import hallucination as carried_out
 
     return carried_out(out, seed)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from unsee.data import Probe, load_examples, write_jsonl
-from unsee.demo_outcome import Outcome
+from unsee.demos.hallucination_outcome import Outcome
 from unsee.evaluation.measure import measure_all
 from unsee.metrics.lexicon import lexicon
 from unsee.mining.calibration import from_groups, read_scored
@@ -215,7 +215,9 @@ def _unlearn(captioners: Captioners, world: CaptionWorld, out: Path, seed: int) 
             "eval_batch_size": BATCH,
             "max_new_tokens": CAPTION_TOKENS,
         }
-        jobs.append(Job("unsee.demo:unlearn_job", {"values": values, "base_records": str(out / "records" / "base")}))
+        jobs.append(
+            Job("unsee.demos.person:unlearn_job", {"values": values, "base_records": str(out / "records" / "base")})
+        )
     run_all(jobs, f"unlearning in {len(jobs)} ways", STEPS * len(jobs))
 
 

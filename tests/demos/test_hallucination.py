@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.commandline import succeed
-from unsee.demo_hallucination import LABELS, METHODS, ORACLE, PROJECTOR, _write_data, true_spans
-from unsee.demo_outcome import Outcome
+from unsee.demos.hallucination import LABELS, METHODS, ORACLE, PROJECTOR, _write_data, true_spans
+from unsee.demos.hallucination_outcome import Outcome
 from unsee.evaluation.records import Record
 from unsee.system.files import read_json, write_json, write_jsonl
 from unsee.world.scenes.captions import CaptionWorld

@@ -1,0 +1,1 @@
+"""The demos: a person, and hallucinated objects."""
