@@ -32,7 +32,7 @@ wheel: $(READY)
 	$(BIN)/python -m build --wheel --outdir build/wheel .
 	$(PYTHON) -m venv build/wheel/venv
 	build/wheel/venv/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt build/wheel/*.whl
-	cd build/wheel && venv/bin/python -c 'import unsee, unsee.demos.person, unsee.cli; print("imported", unsee.__file__)'
+	cd build/wheel && venv/bin/python -c 'import unsee, unsee.demos.person, unsee.cli.main; print("imported", unsee.__file__)'
 	cd build/wheel && venv/bin/unsee methods --json > methods.json && venv/bin/unsee --version
 
 clean:

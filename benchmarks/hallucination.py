@@ -19,7 +19,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from unsee.commands.manners import behave
+from unsee.cli.conduct import behave
 from unsee.demos import hallucination as demo
 from unsee.demos.hallucination_outcome import Outcome
 from unsee.metrics.lexicon import lexicon

@@ -23,7 +23,7 @@ from typing import Any
 
 import torch
 
-from unsee.commands.manners import behave
+from unsee.cli.conduct import behave
 from unsee.data import Example, load_examples, write_jsonl
 from unsee.demos.hallucination import FORGET_BATCH, GRID, METHODS, STEPS
 from unsee.demos.person import ANSWERS_AT_MOST, FORGET, REQUEST, measure

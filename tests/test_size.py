@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests import tiny
-from tests.commands.conftest import write_rows
+from tests.cli.conftest import write_rows
 from unsee.data import Example, Probe, load_examples, pictures
 from unsee.data.pairing import Mismatched
 from unsee.errors import InputError

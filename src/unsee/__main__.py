@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from unsee.cli import main
+from unsee.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,6 +1,6 @@
 """The good inputs, and the voice of other libraries given back after each call."""
 
-from tests.commands.conftest import _forget_manners
+from tests.cli.conftest import _forget_manners
 from tests.hostile.scene import good
 
 __all__ = ["_forget_manners", "good"]

@@ -12,8 +12,8 @@ import pytest
 
 from tests import tiny
 from tests.benchmarks.tofu.test_score import LOG_OF_TASK
+from tests.cli.conftest import write_rows
 from tests.commandline import succeed
-from tests.commands.conftest import write_rows
 from tests.mining import encoders
 from unsee.system.files import write_json
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.data.conftest import refused
-from unsee.commands.unlearn import merged_settings, named_files
+from unsee.cli.unlearn import merged_settings, named_files
 from unsee.errors import InputError
 from unsee.runs.settings import L1, Lora, Settings, parse, read_yaml, with_assignments
 

@@ -114,8 +114,8 @@ def test_gpus_that_are_not_used_are_told_of_on_the_command_line(
 ) -> None:
     environment.setattr("torch.accelerator.is_available", lambda: devices > 0)
     environment.setattr("torch.accelerator.device_count", lambda: devices)
-    environment.setattr("unsee.commands.unlearn.carry_out", stop)
-    environment.setattr("unsee.commands.evaluate.evaluation", stop)
+    environment.setattr("unsee.cli.unlearn.carry_out", stop)
+    environment.setattr("unsee.cli.evaluate.evaluation", stop)
     given = ["--forget", "d", "--out", "o"] if command == "unlearn" else ["--data", "d"]
     lines = call(command, "--model", "m", *given).err.splitlines()
     assert lines[-1] == "unsee: error: stopped"

@@ -15,7 +15,7 @@ import pytest
 from safetensors.torch import load_file
 
 from tests import tiny
-from tests.commands.conftest import write_rows
+from tests.cli.conftest import write_rows
 
 # On machines without accelerators --multi_gpu makes `accelerate launch` start several processes at all; they use gloo.
 LAUNCH = ("accelerate.commands.launch", "--multi_gpu", "--mixed_precision", "no", "--num_machines", "1")

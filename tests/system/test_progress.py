@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-import unsee.cli
+import unsee.cli.main
 import unsee.system.progress
 from tests.commandline import call
 from unsee.system.progress import Activity, Narrator, Steps, progress, stage
@@ -90,11 +90,11 @@ def test_time_left_is_reckoned_from_the_steps_of_this_run_alone(monkeypatch: pyt
 
 def test_the_program_itself_tells_a_log_what_goes_on(tmp_path: Path) -> None:
     code = """
-import sys, time, types, unsee.cli, unsee.system.progress
+import sys, time, types, unsee.cli.main, unsee.system.progress
 unsee.system.progress.FIRST_LINE = 0.05
-unsee.cli.get_command = lambda app: types.SimpleNamespace(main=lambda *given, **how: time.sleep(1))
+unsee.cli.main.get_command = lambda app: types.SimpleNamespace(main=lambda *given, **how: time.sleep(1))
 sys.argv = ["unsee", "demo"]
-sys.exit(unsee.cli.main())
+sys.exit(unsee.cli.main.main())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert done.stdout == ""
@@ -104,7 +104,7 @@ sys.exit(unsee.cli.main())
 def test_a_caller_from_python_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unsee.system.progress, "FIRST_LINE", 0.0)
     monkeypatch.setattr(
-        unsee.cli, "get_command", lambda app: SimpleNamespace(main=lambda *given, **how: time.sleep(0.1))
+        unsee.cli.main, "get_command", lambda app: SimpleNamespace(main=lambda *given, **how: time.sleep(0.1))
     )
     assert call("demo").err == ""
 

@@ -130,9 +130,9 @@ def test_room_is_the_default_or_half_more_than_the_longest_expected_answer() -> 
 def test_there_is_one_default_for_all_commands() -> None:
     from inspect import signature
 
-    from unsee.commands.data import retain
-    from unsee.commands.evaluate import evaluate, evaluation
-    from unsee.commands.mine import mine_command
+    from unsee.cli.data import retain
+    from unsee.cli.evaluate import evaluate, evaluation
+    from unsee.cli.mine import mine_command
     from unsee.evaluation.measure import measure, measure_all, summary
     from unsee.mining.captions import Decoding
     from unsee.mining.self_distillation import Asking

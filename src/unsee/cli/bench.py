@@ -1,0 +1,123 @@
+"""`unsee bench`: methods compared under equal budgets, over seeds, beside controls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unsee.cli.output import AsJson, console, percent, places, print_json, printable, table
+from unsee.errors import InputError
+from unsee.system import limits
+
+EXAMPLES = """Examples:
+
+unsee bench --out board               every method, nine configurations each, three seeds: over an hour
+
+unsee bench --out board --methods grad_diff,npo,mmunlearner --seeds 0,1
+
+unsee bench --out board --dry-run     what would be done
+"""
+
+
+def bench(
+    out: Annotated[Path, typer.Option(help="Folder for the leaderboard and all that it rests on.")],
+    methods: Annotated[
+        str | None, typer.Option(help="Rows, by name and with commas between; all of them if not given.")
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Worlds to report on, with commas between.")] = "0,1,2",
+    development_seeds: Annotated[str, typer.Option(help="Worlds to choose configurations on: other people.")] = "100",
+    people: Annotated[
+        int, typer.Option(min=1, max=limits.PEOPLE, help="Private people in each world; a tenth are forgotten.")
+    ] = 40,
+    budget: Annotated[int, typer.Option(help="Configurations that each row may try, at most 9.")] = 9,
+    request: Annotated[str, typer.Option(help="What is to go: visual, textual or both.")] = "visual",
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=limits.WORKERS, help="Processes; as many as cores if not given.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare methods on the embedded world: equal budgets, several seeds, controls, and intervals. No downloads.
+
+    Each method tries the same number of configurations on worlds kept for that; the best one is trained and measured
+    on worlds of other people. Writes leaderboard.md, leaderboard.html, leaderboard.csv, cells.csv and plots. A bench
+    that was interrupted goes on when the same command is started again.
+    """
+    from unsee.leaderboard.board import plan
+    from unsee.runs.folder import check_place
+
+    check_place(out)
+    names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None
+    made = plan(
+        out,
+        names,
+        budget,
+        seeds=_numbers("seeds", seeds),
+        development=_numbers("development-seeds", development_seeds),
+        people=people,
+        request=_request(request),
+        workers=workers,
+    )
+    if dry_run:
+        described = made.to_dict()
+        print_json(described) if as_json else _show_plan(described)
+        return
+    from unsee.leaderboard.board import bench as carry_out
+    from unsee.leaderboard.output import write
+
+    summary = write(carry_out(made))
+    if as_json:
+        print_json(summary)
+    else:
+        _show(summary, out)
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    """0,1,2 as numbers, each once."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    short = all(word.isascii() and word.isdigit() and len(word) <= 10 for word in words)
+    if not words or not short or max(map(int, words)) > limits.SEED:
+        raise InputError(
+            f"--{option} {text!r}: give whole numbers of at most {limits.SEED} with commas between, as in 0,1,2"
+        )
+    return tuple(dict.fromkeys(int(word) for word in words))
+
+
+def _request(text: str) -> str:
+    from unsee.world.world import REQUESTS
+
+    if text not in REQUESTS:
+        raise InputError(f"--request {text!r}: choose one of {', '.join(REQUESTS)}")
+    return text
+
+
+def _show_plan(described: dict[str, Any]) -> None:
+    shown = console()
+    made = table("row", "kind", "configurations")
+    for row in described["rows"]:
+        made.add_row(row["name"], row["kind"], "\n".join(row["configurations"]))
+    shown.print(made)
+    shown.print()
+    shown.print(
+        f"{described['cells']} cells: {len(described['rows'])} rows with {described['budget']} configurations each on "
+        f"development seeds {', '.join(map(str, described['development_seeds']))}, then one each on seeds "
+        f"{', '.join(map(str, described['seeds']))}; controls: {', '.join(described['controls'])}."
+    )
+
+
+def _show(summary: dict[str, Any], out: Path) -> None:
+    shown = console()
+    probes = summary["probes"]
+    made = table("row", *(probe.replace("_", "\n") for probe in probes), "distance", numbers=len(probes) + 1)
+    for row in summary["rows"]:
+        scores = (
+            [percent(row["scores"][probe]["value"]) for probe in probes] if row["scores"] else ["failed"] * len(probes)
+        )
+        distance = f"{row['distance']['value']:.3f}" if row["distance"] else ""
+        made.add_row(printable(row["name"]), *scores, distance)
+    shown.print("Share of right answers on worlds that nothing was tuned on; distance to gold, smaller is better")
+    shown.print(made)
+    shown.print()
+    places(shown, leaderboard=out / "leaderboard.md", page=out / "leaderboard.html", cells=out / "cells.csv")

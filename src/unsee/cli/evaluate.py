@@ -1,0 +1,190 @@
+"""`unsee evaluate`: ask a model everything in a file, and score what it says."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from unsee.cli.output import AsJson, console, percent, places, print_json, printable, table
+from unsee.errors import InputError
+from unsee.system import limits, processes
+from unsee.system.launch import check_launch
+
+if TYPE_CHECKING:
+    from unsee.data import Example
+
+EXAMPLES = """Examples:
+
+unsee evaluate --model runs/ada/model --data forget.jsonl
+
+unsee evaluate --model MODEL --data retain.jsonl --limit 100 --dtype bfloat16
+
+unsee evaluate --model MODEL --data forget.jsonl --records said.jsonl
+"""
+
+
+# Shown where the data have perturbed answers or choices.
+_CANDIDATES = {
+    "truth_ratio_forget": "truth ratio R, min(R, 1/R)",
+    "truth_ratio_retain": "truth ratio R, max(0, 1 - R)",
+    "probability_among_options": "probability among perturbed answers",
+    "choice_by_sum": "choice by log-probability",
+    "choice_by_mean": "choice by log-probability per token",
+    "choice_strict": "choice by letter, strict",
+    "choice_tolerant": "choice by letter, tolerant",
+}
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Option(help="Folder or hub id of a model, or folder of an adapter.", show_default=False)
+    ],
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Questions and answers: a .jsonl or .parquet file, a folder, a hub id; FOLDER#SPLIT names a split.",
+            show_default=False,
+        ),
+    ],
+    batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows a forward pass.")] = 32,
+    max_new_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=limits.TOKENS,
+            help="Answers are cut there.",
+            show_default="128, or half more than the longest answer",
+        ),
+    ] = None,
+    records: Annotated[
+        Path | None,
+        typer.Option(help="Also write what was said to each row: one JSON object a line.", show_default=False),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first rows.", show_default="all")] = None,
+    dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
+    quantize: Annotated[
+        str | None, typer.Option(help="Round the weights as they are loaded: 4bit.", show_default=False)
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a model every question of a file and score its answers.
+
+    Rows with paraphrased_answers, perturbed_answers or choices are scored on those too.
+    """
+    how = {"dtype": dtype, "quantize": quantize, "trust_remote_code": trust_remote_code}
+    processes.tell_of_spare_devices()
+    found = evaluation(model, data, batch_size, max_new_tokens, records, limit, **how)
+    if not processes.is_main():
+        return
+    if as_json:
+        print_json(found)
+    else:
+        _show(found, model, records)
+
+
+def evaluation(
+    model: str,
+    data: str,
+    batch_size: int = 32,
+    max_new_tokens: int | None = None,
+    records: Path | None = None,
+    limit: int | None = None,
+    **loading: Any,
+) -> dict[str, Any]:
+    """What `unsee evaluate --json` prints; see `unsee.evaluation.measure.summary`.
+
+    Args:
+        model: folder or hub id.
+        data: as `unsee.data.load_examples` reads it.
+        batch_size: rows a forward pass.
+        max_new_tokens: answers are cut there; None leaves room for the expected ones.
+        records: a file for one record a row, overwritten.
+        limit: ask only the first rows.
+        loading: further arguments of `unsee.vlm.load`.
+
+    Raises:
+        InputError: when model or data cannot be used, or the records cannot be written.
+    """
+    check_launch()
+    if records is not None:
+        _check_writable(records, data)
+    from unsee.data import load_examples
+
+    examples = load_examples(data, limit=limit)
+    import torch
+
+    from unsee.data import Probe
+    from unsee.evaluation.measure import check_probe, summary
+    from unsee.vlm import load
+
+    processes.join()
+    loaded = load(model, parts=(), **loading)
+    check_probe(loaded.encoder, Probe("data", examples), data, max_new_tokens)
+    try:
+        found = summary(loaded, examples, batch_size, max_new_tokens, records=records)
+    except torch.OutOfMemoryError as error:
+        raise InputError(f"{loaded.device} has too little memory; choose a smaller --batch-size") from error
+    training = _training_rows(Path(model))
+    return found if training is None else found | _pictures(examples, training)
+
+
+def _training_rows(model: Path) -> list[list[Example]] | None:
+    """Forget and retain rows of the run that a model lies in; None where it lies in none, or they are gone."""
+    from unsee.data import load_examples
+    from unsee.runs.settings import parse, read_yaml
+
+    if not (file := model.absolute().parent / "run.yaml").is_file():
+        return None
+    try:
+        settings = parse({**read_yaml(file), "out": str(file.parent)}, str(file))
+        return [load_examples(source) for source in (settings.forget, settings.retain) if source]
+    except InputError:
+        return None
+
+
+def _pictures(examples: list[Example], training: list[list[Example]]) -> dict[str, int]:
+    """How many rows show a picture, and how many of these one that was trained on."""
+    from unsee.data.overlap import picture_overlap
+
+    found = picture_overlap(examples, training)
+    return {"pictures": found.pictures, "pictures_trained_on": found.trained_on}
+
+
+def _check_writable(path: Path, data: str) -> None:
+    """InputError unless records may be written there; found out before the model has worked for an hour."""
+    folder = path.absolute().parent
+    if os.path.isdir(path):
+        raise InputError(f"--records {path} is a folder; give a file such as {path / 'records.jsonl'}")
+    if os.path.exists(path) and os.path.exists(data) and os.path.samefile(path, data):
+        raise InputError(f"--records {path} is the file given as --data, which would be lost; give another")
+    existing = next(place for place in (folder, *folder.parents) if os.path.lexists(place))
+    if not os.path.isdir(existing) or not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"--records {path}: no file can be written in {existing}; give a folder of your own")
+
+
+def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
+    made = table("", "score", "95 % interval", numbers=2)
+    low, high = found["exact_match_low"], found["exact_match_high"]
+    made.add_row("exact match", percent(found["exact_match"]), f"{percent(low)} to {percent(high)}")
+    made.add_row("mean answer probability", percent(found["mean_answer_probability"]), "")
+    made.add_row("ROUGE-L recall", percent(found["rouge_l_recall"]), "")
+    made.add_row("mean log-probability", f"{found['mean_log_prob']:.2f} nats", "")
+    for name, words in _CANDIDATES.items():
+        if name in found:
+            made.add_row(words, percent(found[name]), "")
+    made.add_row("rows", str(found["n"]), "")
+    if found["truncated"]:
+        made.add_row("answers cut off (--max-new-tokens)", percent(found["truncated"]), "")
+    if "pictures" in found:
+        made.add_row("pictures that were trained on", f"{found['pictures_trained_on']} of {found['pictures']}", "")
+    out = console()
+    out.print(printable(model), style="bold", soft_wrap=True)
+    out.print(made)
+    if records is not None:
+        places(out, records=records)

@@ -1,0 +1,111 @@
+"""`unsee tune`: a small search for learning rate and steps, on a part of the user's own rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unsee.cli.output import AsJson, console, percent, places, print_json, printable, table
+from unsee.cli.unlearn import merged_settings
+
+EXAMPLES = """Examples:
+
+unsee tune --model MODEL --forget ada.jsonl --retain others.jsonl --method npo --lora 16 --out runs/tuned
+
+unsee tune ada.yaml --out runs/tuned --budget 5 --minutes 60
+
+unsee unlearn runs/tuned/best.yaml --forget-probe new_photos=held_out.jsonl     the run with what was found
+"""
+
+
+def tune(
+    settings_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN.YAML", help="Settings in a YAML file. Flags win over it, --set over both.", show_default=False
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Folder or hub id of the model to change.", show_default=False)
+    ] = None,
+    forget: Annotated[str | None, typer.Option(help="Rows to be forgotten.", show_default=False)] = None,
+    retain: Annotated[str | None, typer.Option(help="Rows to be kept.", show_default=False)] = None,
+    preserve: Annotated[
+        str | None, typer.Option(help="Further rows that a saliency mask protects.", show_default=False)
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="One of those that `unsee methods` lists.", show_default="npo")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the search; an unfinished one goes on.", show_default=False)
+    ] = None,
+    parts: Annotated[str | None, typer.Option(help="Where weights may move.", show_default="everywhere")] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(metavar="RANK", help="Train low-rank adapters instead of the weights.", show_default=False),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="As for unsee unlearn.", show_default=False),
+    ] = None,
+    budget: Annotated[int, typer.Option(help="Configurations to be tried, 1 to 9; the middle ones first.")] = 9,
+    minutes: Annotated[
+        float | None, typer.Option(min=0, help="Begin none after so many.", show_default="no limit")
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find a learning rate and a number of steps on a part of your rows that is held out.
+
+    Rates and steps around those that the run would have are tried. The one is taken that leaves least of the held-out
+    forget rows while held-out retain rows stay within 5 points of the model before. Probes are never looked at.
+    `best.yaml` is the run with what was found, for `unsee unlearn`.
+    """
+    flags = {
+        "model": model,
+        "forget": forget,
+        "retain": retain,
+        "preserve": preserve,
+        "method": method,
+        "out": str(out) if out else None,
+        "parts": parts,
+        "lora": lora,
+        "trust_remote_code": trust_remote_code or None,
+    }
+    settings = merged_settings(settings_file, flags, assignments or [])
+    from unsee.leaderboard.tuning import tune as search
+
+    found = search(settings, budget, minutes)
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def _show(found: dict[str, Any]) -> None:
+    shown = console()
+    made = table("", "learning_rate", "steps", "forget rows,\nright", "probability", "retain rows,\nright", numbers=5)
+    base = found["base"]
+    made.add_row("before", "", "", *_cells(base))
+    for place, one in enumerate(found["tried"]):
+        mark = "chosen" if place == found["chosen"] else ""
+        cells = (printable(one["failed"]), "", "") if "failed" in one else _cells(one)
+        made.add_row(mark, f"{one['learning_rate']:g}", str(one["max_steps"]), *cells)
+    shown.print("What each left of the held-out rows", style="bold")
+    shown.print(made)
+    shown.print()
+    for note in found["notes"]:
+        shown.print(printable(note))
+    if not found["keeps"]:
+        shown.print(
+            "None kept the held-out retain rows within 5 points of the model before; the nearest to that is taken."
+        )
+    places(shown, settings=found["settings"])
+
+
+def _cells(one: dict[str, Any]) -> tuple[str, str, str]:
+    return percent(one["forget"]), f"{one['forget_probability']:.3f}", percent(one.get("retain"))

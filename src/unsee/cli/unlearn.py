@@ -1,0 +1,299 @@
+"""`unsee unlearn`: settings from flags and a YAML file, one run, what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unsee.cli.output import AsJson, console, places, print_json, printable, show_scores, table
+from unsee.cli.report import draw
+from unsee.errors import InputError
+from unsee.system import processes
+
+EXAMPLES = """Examples:
+
+unsee unlearn --model MODEL --forget ada.jsonl --method grad_ascent --out runs/ada
+
+unsee unlearn ada.yaml --forget-probe new_photos=held_out.jsonl --keep-probe others=others.jsonl --lora 16
+
+unsee unlearn ada.yaml --out runs/slow --set learning_rate=5e-6 --set beta=0.2
+
+unsee unlearn runs/ada/run.yaml --out runs/again     the same run once more
+
+Relative paths in a YAML file start at its folder, those of flags where you are.
+"""
+
+REQUIRED = {"model": "--model", "forget": "--forget", "out": "--out"}
+
+
+def unlearn(
+    settings_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN.YAML", help="Settings in a YAML file. Flags win over it, --set over both.", show_default=False
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(help="Folder or hub id of the model to change.", show_default=False)
+    ] = None,
+    forget: Annotated[
+        str | None,
+        typer.Option(help="Rows to be forgotten: a .jsonl or .parquet file, a folder, a hub id.", show_default=False),
+    ] = None,
+    retain: Annotated[
+        str | None, typer.Option(help="Rows to be kept, for methods that train on them.", show_default=False)
+    ] = None,
+    preserve: Annotated[
+        str | None,
+        typer.Option(help="Further rows that a saliency mask protects; never trained on.", show_default=False),
+    ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="Held-out rows to measure on; may be repeated. Whether their answers are to go is found from the "
+            "subjects of the rows; names mean nothing.",
+            show_default=False,
+        ),
+    ] = None,
+    forget_probe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="The same, of answers that are to go.", show_default=False),
+    ] = None,
+    keep_probe: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=FILE", help="The same, of answers that are to stay.", show_default=False),
+    ] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN", help="Folder of an earlier run: what it removed is asked again.", show_default=False
+        ),
+    ] = None,
+    lexicon: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What objects may be called, to check captions of probes whose rows list objects: coco, or a file "
+            "with a category and its synonyms a line; may be repeated.",
+            show_default="coco, or what the rows list",
+        ),
+    ] = None,
+    gold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL|RECORDS",
+            help="Model that never learned what is to go, or a folder of its records: what forgetting should come to.",
+            show_default=False,
+        ),
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option(help="One of those that `unsee methods` lists.", show_default="npo")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run: model, records, report.", show_default=False)
+    ] = None,
+    parts: Annotated[
+        str | None,
+        typer.Option(help="Where weights may move.", show_default="vision,projector,language; for efuf projector"),
+    ] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(metavar="RANK", help="Train low-rank adapters instead of the weights.", show_default=False),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any other setting that `unsee settings` lists (learning_rate, max_steps, dtype, ...) or a "
+            "hyper-parameter of the method; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
+    ] = False,
+    base_records: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="RUN", help="Run that has measured the same model on the same probes.", show_default="runs beside"
+        ),
+    ] = None,
+    share_base: Annotated[
+        bool,
+        typer.Option(
+            "--share-base/--no-share-base", help="Take over what a run beside --out has measured of the same model."
+        ),
+    ] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Start anew, whatever run the folder of --out holds.")
+    ] = False,
+    write_page: Annotated[bool, typer.Option("--report/--no-report", help="Write report.html.")] = True,
+    as_json: AsJson = False,
+) -> None:
+    """Make a model forget rows of a file, and measure before and after.
+
+    Everything goes to one folder: the model (an ordinary checkpoint or adapter), what was said before and after, the
+    scores, the settings and a page to read. A run that was interrupted goes on when the same command is started again.
+    """
+    flags = {
+        "model": model,
+        "forget": forget,
+        "retain": retain,
+        "preserve": preserve,
+        "probes": named_files(probe or []),
+        "forget_probes": named_files(forget_probe or [], "--forget-probe"),
+        "keep_probes": named_files(keep_probe or [], "--keep-probe"),
+        "after": after,
+        "lexicon": lexicon or None,
+        "gold": gold,
+        "method": method,
+        "out": str(out) if out else None,
+        "parts": parts,
+        "lora": lora,
+        "trust_remote_code": trust_remote_code or None,
+    }
+    settings = merged_settings(settings_file, flags, assignments or [])
+    processes.tell_of_spare_devices()
+    found = carry_out(settings, write_page, overwrite, base_records, share_base)
+    if not processes.is_main():
+        return
+    if as_json:
+        print_json(found)
+    else:
+        _show(found)
+
+
+def named_files(pairs: list[str], flag: str = "--probe") -> dict[str, str]:
+    """Probes from NAME=FILE pairs.
+
+    Raises:
+        InputError: for a pair without a name or a file, and for a name given twice.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        name, _, path = pair.partition("=")
+        if not name or not path:
+            raise InputError(f"{flag} {pair!r}: give NAME=FILE, as in {flag} new_photos=held_out.jsonl")
+        if name in found:
+            raise InputError(f"{flag} {name} is given twice; give each probe a name of its own")
+        found[name] = path
+    return found
+
+
+def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[str]) -> Any:
+    """Settings of a run: what the file says, flags over it, `--set` over both.
+
+    Raises:
+        InputError: when anything is wrong or missing.
+    """
+    from unsee.runs.settings import parse, read_yaml, with_assignments
+
+    values = read_yaml(file) if file else {}
+    given = {key: value for key, value in flags.items() if value not in (None, {})}
+    if "method" in given:
+        values = with_assignments(values, [f"method={given.pop('method')}"])
+    if "lora" in given and isinstance(values.get("lora"), dict):
+        given["lora"] = {**values["lora"], "rank": given["lora"]}
+    values = with_assignments({**values, **given}, assignments)
+    missing = [flag for key, flag in REQUIRED.items() if key not in values]
+    if missing:
+        raise InputError(f"missing {', '.join(missing)}; unsee unlearn --help has examples")
+    return parse(values, str(file) if file else "settings")
+
+
+def carry_out(
+    settings: Any,
+    write_page: bool,
+    overwrite: bool = False,
+    base_records: Path | None = None,
+    share_base: bool = True,
+) -> dict[str, Any]:
+    """Do the run and write its page; what `unsee unlearn --json` prints."""
+    from unsee.runs.run import unlearn as start
+
+    run = start(settings, base_records, overwrite, share_base)
+    found = {"run": str(run.folder), "model": str(run.model), **run.scores}
+    if write_page and processes.is_main():
+        found |= draw(run, run.folder / "report.html")
+    return found
+
+
+def _show(found: dict[str, Any]) -> None:
+    from unsee.evaluation.unreadable import notice
+    from unsee.runs.base_once import notice as shared
+    from unsee.training.guard import UNWATCHED
+
+    shown = console()
+    _show_scores(found)
+    if found["trained_on"]:
+        shown.print(
+            f"Measured on training rows: {', '.join(found['trained_on'])}. --probe NAME=FILE adds held-out rows."
+        )
+    if seen := [f"{name} ({one['trained_on']} of {one['pictures']})" for name, one in _seen(found)]:
+        shown.print(f"Pictures that were trained on, under other questions: {printable(', '.join(seen))}.")
+    if taken_over := shared(found["taken_over"]):
+        shown.print(printable(taken_over))
+    if unreadable := notice(found["unreadable"]):
+        shown.print(printable(unreadable))
+    if unread := found.get("unread"):
+        more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+        shown.print(
+            f"The checkpoint holds {printable(unread[0])}{more}, which its architecture has no place for: neither "
+            "measured nor trained, and written as they were."
+        )
+    if stopped := found.get("stopped"):
+        shown.print(
+            f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "
+            f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats a token). The model is that of step "
+            f"{stopped['kept']}."
+        )
+    if found.get("watched") == []:
+        shown.print(UNWATCHED)
+    if "verdict" in found:
+        shown.print(found["verdict"])
+    for one in found["advice"]:
+        shown.print(printable(one))
+    places(shown, **{name: found[name] for name in ("model", "report") if name in found})
+
+
+def _seen(found: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
+    """Probes that repeat no training rows but show pictures of them."""
+    shown = found["pictures"].items()
+    return [(name, one) for name, one in shown if one["trained_on"] and name not in found["trained_on"]]
+
+
+def _show_scores(found: dict[str, Any]) -> None:
+    """Right answers, and what captions still say of what was judged: to these there is no right answer."""
+    shown, judged = console(), found["judged"]
+    answered = {
+        model: {probe: score for probe, score in scores.items() if probe not in judged[model]}
+        for model, scores in found["models"].items()
+    }
+    if any(answered.values()):
+        show_scores(shown, answered, found["roles"])
+    for probe in judged["base"]:
+        made = table(
+            "model",
+            "judged invented,\nstill said",
+            "at equal\nlength",
+            "judged real,\nstill named",
+            "at equal\nlength",
+            "words",
+            numbers=5,
+        )
+        for model, checks in judged.items():
+            tallies = (checks[probe]["invented"], checks[probe]["real"])
+            cells = [cell for tally in tallies for cell in _cells(tally, model == "base")]
+            made.add_row(printable(model), *cells, f"{checks[probe]['mean_words']:.1f}")
+        shown.print(f"What captions still say, by the scorer's labels: {printable(probe)}", style="bold")
+        shown.print(made)
+        shown.print()
+
+
+def _cells(tally: dict[str, int], is_base: bool) -> tuple[str, str]:
+    """How many are said, as they stand and at equal length, where the base is beside it."""
+    matched = "" if is_base else f"{tally['said_matched']:,} (base {tally['base_said_matched']:,})"
+    return f"{tally['said']:,} of {tally['judged']:,}", matched
