@@ -23,7 +23,7 @@ from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
 from unsee.vlm import Encoder
 from unsee.vlm.generate import answers
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 POINTER = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from unsee.system.files import read_json
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_every_command_of_the_first_hour_is_in_the_readme() -> None:

@@ -15,7 +15,7 @@ from unsee.data import Example
 
 @pytest.fixture(scope="module")
 def together() -> ModuleType:
-    path = Path(__file__).parents[1] / "benchmarks" / "together.py"
+    path = Path(__file__).parents[2] / "benchmarks" / "together.py"
     found = importlib.util.spec_from_file_location("together", path)
     assert found is not None
     assert found.loader is not None
