@@ -13,8 +13,8 @@ import pytest
 
 from tests.benchmarks.exports import Rows, rows_of, spoilt
 from tests.commandline import call, succeed
+from unsee.benchmarks import load_benchmark
 from unsee.benchmarks.damage import damage
-from unsee.data import load_benchmark
 
 Edit = Callable[[Rows], Any]
 SPLIT = {"clear": "forget10", "mllmu": "forget_5", "tofu": "forget10"}

@@ -1,4 +1,4 @@
-"""The pure parts of `benchmarks/together.py`."""
+"""The pure parts of `experiments/together.py`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from unsee.data import Example
 
 @pytest.fixture(scope="module")
 def together() -> ModuleType:
-    path = Path(__file__).parents[2] / "benchmarks" / "together.py"
+    path = Path(__file__).parents[2] / "experiments" / "together.py"
     found = importlib.util.spec_from_file_location("together", path)
     assert found is not None
     assert found.loader is not None

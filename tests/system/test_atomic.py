@@ -196,7 +196,7 @@ def test_a_number_that_was_given_again_is_another_process(tmp_path: Path) -> Non
 
 
 def test_no_module_writes_under_a_fixed_name_or_in_place() -> None:
-    """Everything goes through `unsee.system.atomic`; a second writer under the same name would take the first one's away."""
+    """Everything goes through `unsee.system.atomic`; a second writer under one name would take the first one's away."""
     source = Path(__file__).parents[2] / "src" / "unsee"
     found = []
     for path in sorted(source.rglob("*.py")):
@@ -213,7 +213,7 @@ def _is_fixed_name(node: ast.AST) -> bool:
 
 
 def _writes_in_place(node: ast.AST) -> bool:
-    """A method `write_text` or `write_bytes`, or `open` for writing; functions of `unsee.system.files` have no object."""
+    """A method `write_text` or `write_bytes`, or `open` for writing; those of `unsee.system.files` have no object."""
     if not isinstance(node, ast.Call):
         return False
     if isinstance(node.func, ast.Attribute) and node.func.attr in ("write_text", "write_bytes"):

@@ -1,6 +1,7 @@
 """What each of two processes of `tests/training/test_lockstep.py` does: one short training after another.
 
-Run as `python -m tests.training.lockstep FOLDER CASE...` with what `accelerate launch` sets: RANK, WORLD_SIZE and the like.
+Run as `python -m tests.training.lockstep FOLDER CASE...` with what `accelerate launch` sets: RANK, WORLD_SIZE and
+the like.
 """
 
 from __future__ import annotations

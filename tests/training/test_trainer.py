@@ -671,7 +671,8 @@ def killed(folder: Path, step: int) -> None:
 def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
     """Folders of runs that were killed at a random step from the fourth to the sixth."""
     folder, step = tmp_path_factory.mktemp("killed"), int.from_bytes(os.urandom(2)) % 3 + 4
-    code = f"from pathlib import Path; from tests.training.test_trainer import killed; killed(Path({str(folder)!r}), {step})"
+    called = f"killed(Path({str(folder)!r}), {step})"
+    code = f"from pathlib import Path; from tests.training.test_trainer import killed; {called}"
     root = Path(__file__).resolve().parents[2]
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -223,7 +223,7 @@ def write(kind: str, source: str, out: Path, allow_anomalies: bool = False, **op
         source: a folder, or a hub id.
         out: a folder that does not exist yet.
         allow_anomalies: whether a copy that is not whole is written as well.
-        options: of `unsee.data.load_benchmark`.
+        options: of `unsee.benchmarks.load_benchmark`.
 
     Raises:
         InputError: for anything wrong with the benchmark, a copy that is not whole, or a folder that exists.

@@ -16,8 +16,7 @@ import typer
 from typer.main import get_command
 
 from unsee import __version__
-from unsee.cli.conduct import behave
-from unsee.cli.main import (
+from unsee.cli import (
     bench,
     benchmark,
     compare,
@@ -34,6 +33,7 @@ from unsee.cli.main import (
     unlearn,
     world,
 )
+from unsee.cli.conduct import behave
 from unsee.errors import InputError
 from unsee.system import processes
 from unsee.system.progress import Narrator

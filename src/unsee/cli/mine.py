@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsee.cli.main import mined
+from unsee.cli import mined
 from unsee.cli.output import AsJson, console, places, print_json, printable, table
 from unsee.data.example import NEW_TOKENS
 from unsee.errors import InputError

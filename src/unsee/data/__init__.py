@@ -1,6 +1,5 @@
 """What a model is asked, trained on and measured with."""
 
-from unsee.benchmarks import load_benchmark
 from unsee.data.example import Benchmark, Example, Probe
 from unsee.data.load import examples_from_rows, load_examples
 from unsee.data.sets import check_sets, digest, write_jsonl
@@ -12,7 +11,6 @@ __all__ = [
     "check_sets",
     "digest",
     "examples_from_rows",
-    "load_benchmark",
     "load_examples",
     "write_jsonl",
 ]

@@ -92,7 +92,7 @@ def upper(found: Spread, alpha: float = ALPHA) -> float:
       cancel, or none who differs, would count as certainty.
     - Student's t over worlds, where there are several: each has had a training of its own.
     - Clopper and Pearson's bound, as if the difference so far came from people who differ altogether. It is the only
-      one that holds where such people are rare (Clopper & Pearson 1934; simulated in `benchmarks/error_rates.py`).
+      one that holds where such people are rare (Clopper & Pearson 1934; simulated in `experiments/error_rates.py`).
     """
     return min(1.0, max(_over_people(found, alpha), _over_worlds(found, alpha), _of_rare_people(found, alpha)))
 

@@ -4,9 +4,9 @@ A part of the forget and of the retain rows is held out, the rest is trained on 
 steps, and each outcome is measured on what was held out. Probes are never looked at: they are for the run that follows.
 
 The rule: of the configurations whose held-out retain rows stay within the margin of the model before, the one that is
-nearest to knowing none of the held-out forget rows and all of the others (the distance of `unsee.leaderboard.select`, with
-"nothing" for gold's forgetting). Where none stays within the margin, the nearest of all. Ties go to fewer steps, then
-to the smaller rate.
+nearest to knowing none of the held-out forget rows and all of the others (the distance of `unsee.leaderboard.select`,
+with "nothing" for gold's forgetting). Where none stays within the margin, the nearest of all. Ties go to fewer steps,
+then to the smaller rate.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ def of_spans(scores: Mapping[str, Any], learning_rate: float) -> list[str]:
     """Why a training on spans changed nothing, if it did not.
 
     Args:
-        scores: content of a run's `scores.json`; `spans` is what `unsee.evaluation.span_likelihood` found before and after.
+        scores: content of a run's `scores.json`; `spans` is what `unsee.evaluation.span_likelihood` found before and
+            after.
         learning_rate: of the run.
     """
     spans = scores.get("spans")

@@ -49,8 +49,8 @@ class Subject(_Content):
 class Score(_Content):
     """Share of right answers on one probe, from 0 to 1, with its 95 % interval. None where nothing was measured.
 
-    `score` is over what the base knew, `ungated` over everything; see `unsee.evaluation.criteria`. The changes are against the
-    base on the same rows.
+    `score` is over what the base knew, `ungated` over everything; see `unsee.evaluation.criteria`. The changes are
+    against the base on the same rows.
     """
 
     score: Number
@@ -149,7 +149,7 @@ class Tally(_Content):
 
 
 class JudgedCheck(_Content):
-    """What captions still say of what was judged invented and real in their pictures; as `unsee.evaluation.judged` has it."""
+    """What captions still say of what was judged invented and real in their pictures; see `unsee.evaluation.judged`."""
 
     invented: Tally
     real: Tally

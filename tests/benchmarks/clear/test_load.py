@@ -9,7 +9,8 @@ import pytest
 
 from tests.benchmarks.exports import Rows, rows_of, spoilt, without_column
 from tests.data.conftest import refused
-from unsee.data import Benchmark, Example, check_sets, load_benchmark
+from unsee.benchmarks import load_benchmark
+from unsee.data import Benchmark, Example, check_sets
 from unsee.metrics.answers import normalise
 
 PROBES = [

@@ -10,7 +10,8 @@ import pytest
 
 from tests.benchmarks.exports import Rows, rows_of, spoilt
 from tests.data.conftest import refused
-from unsee.data import Benchmark, Example, check_sets, load_benchmark
+from unsee.benchmarks import load_benchmark
+from unsee.data import Benchmark, Example, check_sets
 from unsee.metrics.answers import normalise
 
 SETS = ("forget", "forget_test", "retain", "celebrity")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.data.conftest import refused
-from unsee.data import check_sets, load_benchmark
+from unsee.benchmarks import load_benchmark
+from unsee.data import check_sets
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
+from unsee.benchmarks import load_benchmark
 from unsee.benchmarks.clear.score import score_clear
 from unsee.benchmarks.schemas import LAYOUTS, arrow_schema
-from unsee.data import load_benchmark
 from unsee.data.pictures import decode
 from unsee.errors import InputError
 from unsee.evaluation.measure import measure_all

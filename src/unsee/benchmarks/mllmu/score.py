@@ -27,7 +27,8 @@ def score_mllmu(records: Mapping[str, Rows]) -> dict[str, dict[str, float | int]
     Returns:
         By probe, `n` and
         for classification the accuracy by `letter` (the answer is one upper-case letter), `letter_tolerant` (see
-        `unsee.metrics.multiple_choice.tolerant_choice`) and `likelihood` (the option with the highest mean log-probability);
+        `unsee.metrics.multiple_choice.tolerant_choice`) and `likelihood` (the option with the highest mean
+        log-probability);
         for fill-ins `cloze` (whole words) and `cloze_substring` (as published);
         for generation `rouge1_f1`, `rouge_l_f1` and `bleu` (smoothed, over the whole probe).
         NaN where records lack what a number needs.

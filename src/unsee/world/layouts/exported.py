@@ -46,7 +46,7 @@ def prepare_exported(
 
     Args:
         folder: what `unsee world export --layout clear` wrote.
-        split: who is forgotten, as `unsee.data.load_benchmark` takes it.
+        split: who is forgotten, as `unsee.benchmarks.load_benchmark` takes it.
         request: what about them gold goes without: "visual", "textual" or "both".
         cache: another folder than `unsee.world.models.cache_folder()`.
 

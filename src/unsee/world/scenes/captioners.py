@@ -21,11 +21,11 @@ from unsee.system.workers import Job, run_all
 from unsee.world import architecture
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.models import being_made, built, cache_folder, cache_key, constants
+from unsee.world.scenes import captions as scene_captions
+from unsee.world.scenes import clip as scene_clip
+from unsee.world.scenes import encoder as scene_encoder
+from unsee.world.scenes import scenes
 from unsee.world.scenes.captions import CaptionWorld
-from unsee.world.scenes.scenes import captions as scene_captions
-from unsee.world.scenes.scenes import clip as scene_clip
-from unsee.world.scenes.scenes import encoder as scene_encoder
-from unsee.world.scenes.scenes import scenes
 from unsee.world.training import schedule, train_llava
 
 STEPS, BATCH, LEARNING_RATE, WARM_UP = 1000, 32, 1e-3, 40

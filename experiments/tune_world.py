@@ -1,8 +1,8 @@
 """Tune the methods on the embedded world: every method, the same number of configurations, seeds kept for tuning.
 
-    python benchmarks/tune_world.py --seeds 100 101 102 --out tuning.jsonl
-    python benchmarks/tune_world.py --seeds 100 --methods npo mmunlearner --configs language --out tuning.jsonl
-    python benchmarks/tune_world.py --seeds 100 101 102 --configs tuned --out tuning.jsonl
+    python experiments/tune_world.py --seeds 100 101 102 --out tuning.jsonl
+    python experiments/tune_world.py --seeds 100 --methods npo mmunlearner --configs language --out tuning.jsonl
+    python experiments/tune_world.py --seeds 100 101 102 --configs tuned --out tuning.jsonl
 
 A cell is one method in one configuration on one seed: 3 of 30 people are forgotten by sight, from a copy of the same
 base, and the held-out probes are measured. Cells are appended to the output file as they finish, and those that it

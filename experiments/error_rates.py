@@ -1,6 +1,6 @@
 """How often are verdicts wrong? People whose answers are known, judged by the rules as they are and as they were.
 
-    python benchmarks/error_rates.py --runs 500 --markdown docs/statistics.md
+    python experiments/error_rates.py --runs 500 --markdown docs/statistics.md
 
 Nothing is trained or loaded. Facts of one person go or stay each for itself ("independent"), or all together ("whole
 people"). "As before" are the rules that the library had until November 2026, kept here for comparison alone.
@@ -37,7 +37,7 @@ def main() -> None:
     text = "\n\n".join("\n".join(table(options.runs)) for table in tables)
     print(text)
     if options.markdown:
-        command = f"python benchmarks/error_rates.py --runs {options.runs}"
+        command = f"python experiments/error_rates.py --runs {options.runs}"
         options.markdown.write_text(f"# How often statements are wrong\n\nFigures of `{command}`.\n\n{text}\n")
 
 

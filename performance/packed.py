@@ -1,6 +1,6 @@
 """EFUF's training step: all phrases of a caption and its sentence in one forward pass, against a row for each.
 
-    python benchmarks/packed.py [--json]
+    python performance/packed.py [--json]
 
 A separate row is the caption cut behind a phrase, with a loss on that phrase alone; the sentence is one more row. Rows
 of a length go together, so that nothing is padded: separate rows could not be cheaper. Both ways have the same loss and
@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import measuring
 import torch
 
-import bench
 from unsee.data import Example
 from unsee.data.example import AnswerSpan
 from unsee.losses import cross_entropy
@@ -36,11 +36,11 @@ WEIGHTS = {"positive": 1.0, "negative": -METHOD.negative_weight, "sentence": MET
 
 def main() -> None:
     """Compare at 1 to 8 phrases a caption."""
-    options = bench.arguments(__doc__, rows=4, repeats=5, image_tokens=64, words=60, phrase=5)
+    options = measuring.arguments(__doc__, rows=4, repeats=5, image_tokens=64, words=60, phrase=5)
     # Narrower, what does not depend on the number of tokens costs more than in models of billions of weights.
-    loaded = bench.llava(options.image_tokens, width=512, layers=4)
+    loaded = measuring.llava(options.image_tokens, width=512, layers=4)
     rows = [compare(loaded, phrases, parts, options) for parts in (("projector",), PARTS) for phrases in (1, 2, 4, 8)]
-    bench.show("one packed forward pass against separate rows, a training step", rows, options.json)
+    measuring.show("one packed forward pass against separate rows, a training step", rows, options.json)
 
 
 def compare(loaded: LoadedModel, phrases: int, parts: Sequence[str], options: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def compare(loaded: LoadedModel, phrases: int, parts: Sequence[str], options: An
         return total
 
     difference = compared(loaded, packed, one_by_one)
-    seconds = bench.medians({"packed": packed, "separate": one_by_one}, options.repeats)
+    seconds = measuring.medians({"packed": packed, "separate": one_by_one}, options.repeats)
     tokens = sum(tokens_of(row) for _, row in alone) / tokens_of(batch)
     ratio = seconds["separate"] / seconds["packed"]
     return {
@@ -85,9 +85,9 @@ def compare(loaded: LoadedModel, phrases: int, parts: Sequence[str], options: An
 
 def with_spans(options: Any, phrases: int) -> list[Example]:
     """Captions in which so many phrases, real and invented in turns, are spread evenly."""
-    size = round(options.image_tokens**0.5) * bench.PATCH
+    size = round(options.image_tokens**0.5) * measuring.PATCH
     made = []
-    for example in bench.examples(options.rows, question=6, answer=options.words, image_size=size):
+    for example in measuring.examples(options.rows, question=6, answer=options.words, image_size=size):
         words = example.answer.split()
         ends = [round((number + 1) / (phrases + 1) * len(words)) for number in range(phrases)]
         spans = [

@@ -1,6 +1,6 @@
 """Logits at the answers alone against logits everywhere: time and peak memory of a training step.
 
-    python benchmarks/logits.py [--json]
+    python performance/logits.py [--json]
 
 Each way runs in a process of its own, for whose memory the operating system answers: "extra" is the most that a step
 held beyond what the process had before it. Both compute the same loss, the cross-entropy of the answers.
@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import measuring
 import psutil
 import torch
 
-import bench
 from unsee.losses import cross_entropy
 from unsee.vlm import Batch, LoadedModel, Policy, TokenLogProbs
 
@@ -27,10 +27,10 @@ WAYS = ("answers", "everywhere")
 def main() -> None:
     """Compare both ways at both vocabularies; with `--only`, run one of them and print what it took."""
     if len(sys.argv) == 4 and sys.argv[1] == "--only":
-        bench.quiet()
+        measuring.quiet()
         print(json.dumps(step(sys.argv[2], int(sys.argv[3]))))
         return
-    options = bench.arguments(__doc__)
+    options = measuring.arguments(__doc__)
     rows = []
     for vocabulary in (32_000, 150_000):
         found = {way: _in_a_process_of_its_own(way, vocabulary) for way in WAYS}
@@ -45,18 +45,18 @@ def main() -> None:
                 "memory ratio": theirs["megabytes"] / ours["megabytes"],
             }
         )
-    bench.show("answer-only logits against full logits, a training step at 576 image tokens", rows, options.json)
+    measuring.show("answer-only logits against full logits, a training step at 576 image tokens", rows, options.json)
 
 
 def step(way: str, vocabulary: int) -> dict[str, float]:
     """Median seconds of forward and backward, and the megabytes that they took at most."""
-    loaded = bench.llava(576, vocabulary, width=256, layers=2)
-    batch = loaded.encoder.batch(bench.examples(2, answer=15, image_size=336))
+    loaded = measuring.llava(576, vocabulary, width=256, layers=2)
+    batch = loaded.encoder.batch(measuring.examples(2, answer=15, image_size=336))
     before = psutil.Process().memory_info().rss
     Path("/proc/self/clear_refs").write_text("5")  # the peak so far, when weights were made, is forgotten
     loss = _step(loaded, batch, way)
     peak = _peak_bytes()
-    seconds = bench.medians({way: lambda: _step(loaded, batch, way)}, repeats=3, warm_up=0)[way]
+    seconds = measuring.medians({way: lambda: _step(loaded, batch, way)}, repeats=3, warm_up=0)[way]
     return {"seconds": seconds, "megabytes": (peak - before) / 2**20, "loss": loss}
 
 

@@ -1,6 +1,6 @@
 """EFUF in the embedded world: the demo over seeds, and what its parts are worth.
 
-    python benchmarks/hallucination.py --out hallucination --markdown docs/hallucination/tables.md
+    python experiments/hallucination.py --out hallucination --markdown docs/hallucination/tables.md
 
 For every seed the hallucination demo runs, and for the first of them (--tables) further trainings on the same mined
 spans: how invented phrases are lowered, and in which part of the model; which parts of the objective are needed (the
@@ -66,7 +66,7 @@ def main() -> None:
         text += "\n".join(["", *tables(found), ""])
     print(text)
     if options.markdown:
-        command = f"python benchmarks/hallucination.py --seeds {' '.join(map(str, options.seeds))}"
+        command = f"python experiments/hallucination.py --seeds {' '.join(map(str, options.seeds))}"
         head = f"# Unlearning what is invented: tables\n\nFigures of `{command} --tables {options.tables}`.\n\n"
         options.markdown.parent.mkdir(parents=True, exist_ok=True)
         options.markdown.write_text(head + text)

@@ -1,6 +1,6 @@
 """An NPO step with its reference remembered against a plain fine-tuning step on the same tokens.
 
-    python benchmarks/npo.py [--json]
+    python performance/npo.py [--json]
 
 NPO takes forget and retain rows; the plain step is cross-entropy on the same rows, in one batch and in two, all
 weights moving under AdamW. What the reference costs once, before training, is in a column of its own: a forward pass
@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import measuring
 import torch
 
-import bench
 from unsee.losses import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods.npo import NPO
@@ -25,17 +25,17 @@ TARGET = 1.1
 
 def main() -> None:
     """Compare at 64 and 576 image tokens."""
-    options = bench.arguments(__doc__, rows=2, repeats=5)
+    options = measuring.arguments(__doc__, rows=2, repeats=5)
     rows = [compare(image_tokens, options) for image_tokens in (64, 576)]
-    bench.show("an NPO step with cached reference against a plain step on the same rows", rows, options.json)
+    measuring.show("an NPO step with cached reference against a plain step on the same rows", rows, options.json)
 
 
 def compare(image_tokens: int, options: Any) -> dict[str, Any]:
     """Seconds of the steps, and of the reference for one batch."""
-    loaded = bench.llava(image_tokens, layers=4)
-    size = round(image_tokens**0.5) * bench.PATCH
-    forget = bench.examples(options.rows, answer=15, image_size=size, seed=0)
-    retain = bench.examples(options.rows, answer=15, image_size=size, seed=1)
+    loaded = measuring.llava(image_tokens, layers=4)
+    size = round(image_tokens**0.5) * measuring.PATCH
+    forget = measuring.examples(options.rows, answer=15, image_size=size, seed=0)
+    retain = measuring.examples(options.rows, answer=15, image_size=size, seed=1)
     encoder, policy = loaded.encoder, Policy(loaded.model)
     reference = CachedReference.compute(Policy(loaded.model), encoder, forget, [range(options.rows)], None, "")
     batch = UnlearnBatch(forget=encoder.batch(forget), retain=encoder.batch(retain))
@@ -58,7 +58,7 @@ def compare(image_tokens: int, options: Any) -> dict[str, Any]:
         _move(optimizer)
 
     ways = {"npo": npo, "plain": plain, "plain in two": plain_in_two, "reference": _reference(loaded, forget)}
-    seconds = bench.medians(ways, options.repeats)
+    seconds = measuring.medians(ways, options.repeats)
     return {
         "image tokens": image_tokens,
         "rows": 2 * options.rows,

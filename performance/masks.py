@@ -1,6 +1,6 @@
 """What a saliency mask costs: building it against plain forward and backward passes, its file against dense ones.
 
-    python benchmarks/masks.py --json
+    python performance/masks.py --json
 
 A LLaVA of some million random weights on batches of noise, on the CPU. Passes are timed in turn, several times each,
 and the medians compared. A plain pass is what training does before its optimizer: forward, backward, gradients freed.

@@ -1,6 +1,6 @@
 """The person demo over several seeds, as one table: does what is claimed hold, and how surely?
 
-    python benchmarks/seeds.py --seeds 0 1 2 3 4 --people 30 --out seeds --markdown docs/seeds.md
+    python experiments/seeds.py --seeds 0 1 2 3 4 --people 30 --out seeds --markdown docs/seeds.md
 
 Every seed is a world of its own with its own base and gold; settings are those of `unsee demo`, the same for all.
 Seeds that are done are read, not run again.
@@ -32,7 +32,7 @@ def main() -> None:
     text = "\n\n".join("\n".join(table) for table in tables if table)
     print(text)
     if options.markdown:
-        command = f"python benchmarks/seeds.py --seeds {' '.join(map(str, options.seeds))} --people {options.people}"
+        command = f"python experiments/seeds.py --seeds {' '.join(map(str, options.seeds))} --people {options.people}"
         options.markdown.write_text(f"# The person demo over seeds\n\nFigures of `{command}`.\n\n{text}\n")
 
 

@@ -1,6 +1,6 @@
 """The best methods of the leaderboard on the world in the layout of CLEAR: base, gold and five methods, one table.
 
-    python benchmarks/clear_layout.py --out clear-layout --markdown docs/clear_layout.md
+    python experiments/clear_layout.py --out clear-layout --markdown docs/clear_layout.md
 
 It goes the way that anyone's benchmark goes: the world is exported, base and gold are trained on the export, the loader
 of CLEAR writes forget, retain, preserve and probes as files, runs read those, and CLEAR's numbers are made from their
@@ -362,7 +362,7 @@ def _lead(runs: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> list[s
         f"which it does, with the configuration that was selected there: {ranking}. Nothing was tuned on this world. "
         f"Steps are the leaderboard's times {' and '.join(map(str, options.times))}: {passes}. There {THERE} people "
         f"were to go, so that {sizes['forgotten'] / THERE:g} times the steps are as many for each.",
-        f"    python benchmarks/clear_layout.py --out DIR --people {options.people} --split {options.split} "
+        f"    python experiments/clear_layout.py --out DIR --people {options.people} --split {options.split} "
         f"--seed {options.seed} --methods {options.methods} --times {' '.join(map(str, options.times))}{more}",
     ]
 

@@ -1,6 +1,6 @@
 """What a leaderboard's stored scores still say under the present rules, without its records: at the worst.
 
-    python benchmarks/stored_leaderboard.py docs/leaderboard/leaderboard.csv
+    python experiments/stored_leaderboard.py docs/leaderboard/leaderboard.csv
 
 The file holds one share of right answers for each row, world and probe, and not who was right. Whatever is said here
 therefore holds however answers hang together: as if every wrong answer, of the one and of the other, were that of a

@@ -1,6 +1,6 @@
 """Two requests on one model: people to be forgotten by sight, and objects that it invents. Do they get along?
 
-    python benchmarks/together.py --out together --markdown docs/together.md
+    python experiments/together.py --out together --markdown docs/together.md
 
 The base knows the people of the world, and answers questions about scenes by naming partners that are not there as
 well. EFUF and MMUnlearner are run on it alone, one after the other both ways, and as one training: EFUF on spans of
@@ -433,7 +433,7 @@ def invented(
 def markdown(found: Mapping[int, Mapping[str, Any]], people: int) -> str:
     """The page."""
     chance = ", ".join(f"{one['chance']:.3f}" for one in found.values())
-    command = f"python benchmarks/together.py --seed {' '.join(map(str, found))} --people {people}"
+    command = f"python experiments/together.py --seed {' '.join(map(str, found))} --people {people}"
     parts = ["# Forgetting people and unlearning inventions, together", f"Figures of `{command}`.", fill(METHOD)]
     parts += ["## What came out", fill(" ".join(verdicts(found))), fill(EFFECTS), "\n".join(effect_table(found))]
     parts += ["## People and scenes", fill(RIGHT.format(chance=chance))]

@@ -1,6 +1,6 @@
 """A 7B LLaVA-1.5-shaped model with random weights on one GPU: tokens a second, peak memory, time to build masks.
 
-    python benchmarks/gpu.py [--json] [--tiny]
+    python performance/gpu.py [--json] [--tiny]
 
 NPO steps with bfloat16 weights and LoRA, and with all weights: float32 master weights under AdamW, and bfloat16 weights
 under bitsandbytes' 8-bit AdamW where that is installed. Then saliency masks from 500 and 2,000 batches. `--tiny` walks
@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import measuring
 import torch
 from peft import LoraConfig, get_peft_model
 
-import bench
 from unsee.methods import UnlearnBatch
 from unsee.methods.npo import NPO
 from unsee.training.saliency import SaliencyMask
@@ -76,7 +76,7 @@ def main() -> None:
     if not options.tiny and not torch.cuda.is_available():
         print("gpu.py: no GPU here; run it where there is one, or try the script with --tiny", file=sys.stderr)
         sys.exit(2)
-    bench.quiet()
+    measuring.quiet()
     size = TINY if options.tiny else SEVEN_B
     rows = [
         training("LoRA, bfloat16", size, torch.bfloat16, _lora),
@@ -85,7 +85,7 @@ def main() -> None:
     if importlib.util.find_spec("bitsandbytes") and not options.tiny:
         rows.append(training("all weights, bfloat16, 8-bit AdamW", size, torch.bfloat16, _eight_bit))
     rows += masks(size)
-    bench.show("7B LLaVA-1.5-shaped" if not options.tiny else "tiny, for trying the script", rows, options.json)
+    measuring.show("7B LLaVA-1.5-shaped" if not options.tiny else "tiny, for trying the script", rows, options.json)
 
 
 def training(
@@ -133,15 +133,15 @@ def masks(size: Size) -> list[dict[str, Any]]:
 
 
 def _model(size: Size, dtype: torch.dtype) -> LoadedModel:
-    loaded = bench.llava(size.image_tokens, **size.model, device=size.device, dtype=dtype)
+    loaded = measuring.llava(size.image_tokens, **size.model, device=size.device, dtype=dtype)
     loaded.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     loaded.model.train()
     return loaded
 
 
 def _batch(loaded: LoadedModel, size: Size, seed: int) -> Batch:
-    side = round(size.image_tokens**0.5) * bench.PATCH
-    batch = loaded.encoder.batch(bench.examples(size.rows, answer=31, image_size=side, seed=seed)).to(size.device)
+    side = round(size.image_tokens**0.5) * measuring.PATCH
+    batch = loaded.encoder.batch(measuring.examples(size.rows, answer=31, image_size=side, seed=seed)).to(size.device)
     return batch
 
 
