@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsee.cli.main import main as cli
+from unsee.cli import main as cli
 
 
 @dataclass(frozen=True)

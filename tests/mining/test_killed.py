@@ -146,7 +146,7 @@ def test_what_was_half_written_is_taken_away(checkpoints: Path, photos: Path, wh
 # `unsee` that, after so many batches of captions, waits for its end.
 PROGRAM = """
 import sys, time
-from unsee.cli.main import main as cli
+from unsee.cli import main as cli
 from unsee.mining import captioning
 
 generate, left = captioning.generate, [int(sys.argv[1])]

@@ -11,10 +11,11 @@ from transformers import CLIPVisionModel, LlavaForConditionalGeneration
 
 from unsee.system.workers import Job
 from unsee.world.architecture import make_model, make_processor, vision_config
+from unsee.world.scenes import captioners
 from unsee.world.scenes.captioners import prepare_captioners, train_captioner, training_rows
 from unsee.world.scenes.captions import CAPTION_PROMPT, CaptionWorld
 from unsee.world.scenes.encoder import PATCH_SIZE, QuarterClassifier, quarters_of
-from unsee.world.scenes.scenes import OBJECTS, Scene, captioners
+from unsee.world.scenes.scenes import OBJECTS, Scene
 
 WORLD = CaptionWorld(0)
 CLASSES = list(OBJECTS)
