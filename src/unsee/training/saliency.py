@@ -80,13 +80,15 @@ def add_squared_gradients(
     met: set[str] = set()
 
     def accumulate(name: str) -> Callable[[Tensor], None]:
+        # Runs as soon as a weight's gradient is complete: at any time only the gradients of one layer or so are held
+        # beside the accumulators, not those of the whole model.
         def hook(weight: Tensor) -> None:
             assert weight.grad is not None
             met.add(name)
             if name in scales:
                 gradient = weight.grad.float()
                 totals[name].addcmul_(gradient, gradient, value=scales[name])
-            weight.grad = None
+            weight.grad = None  # or the next batch would be added to this one before it is squared
 
         return hook
 
@@ -113,6 +115,7 @@ def passes(difference: Tensor) -> Tensor:
     True where the difference is not negative; all False where it is zero throughout, that is where neither set has
     reached anything.
     """
+    # The second is one bool for the tensor. Where all is 0 the first holds everywhere, though nothing was measured.
     return (difference >= 0) & difference.any()
 
 
@@ -160,13 +163,17 @@ class SaliencyMask:
         part_of = {n: part for n, part in part_of_parameters(model).items() if model.get_parameter(n).requires_grad}
         if not len(forget) or not len(preserve) + len(words):
             raise InputError("saliency: needs at least one forget and one preserve example")
+        # One float32 accumulator per weight, in its shape, is all that is held: D is built up in it in place.
         totals = {name: torch.zeros_like(model.get_parameter(name), dtype=torch.float32) for name in part_of}
         asked = add_squared_gradients(policy, forget, totals, dict.fromkeys(totals, 1.0))
+        # Read before anything is taken away; afterwards 0 could mean "not reached" as well as "a tie".
         reached = {name: pack(total > 0) for name, total in totals.items()}
         for total in totals.values():
-            total.mul_((1 + TIE) / len(forget))
+            total.mul_((1 + TIE) / len(forget))  # in favour of the forget set, so that a tie comes out above 0
         scales = {name: -_per_batch(gate, part, len(preserve), len(words)) for name, part in part_of.items()}
         held = {part_of[name] for name in add_squared_gradients(policy, preserve, totals, scales)}
+        # A part that nothing preserved reaches would pass whole, unprotected without a word. The language model is no
+        # such part: every row ends in words, so whatever is preserved reaches it.
         bare = {part_of[name] for name in asked} - held - {"language"}
         if bare := {part for part in bare if gate.threshold(part) > 0}:
             raise unprotected(sorted(bare))
@@ -233,6 +240,7 @@ class SaliencyMask:
         The gate sits on the gradient of one backward pass, before it is added to what other terms have left, so it
         holds under accumulation and leaves the other terms alone.
         """
+        # `register_hook` sees this backward's gradient; one after accumulation would mask other terms', too.
         hooks = [
             weight.register_hook(partial(self._through, name.removeprefix("module.")))
             for name, weight in model.named_parameters()
@@ -267,9 +275,7 @@ class SaliencyMask:
             with safe_open(path, framework="pt") as stored:
                 metadata = stored.metadata() or {}
                 header = parse_json(metadata["shape, passing, reached"], "header")
-                about = typed(
-                    header, dict[str, tuple[tuple[NonNegativeInt, ...], NonNegativeInt, NonNegativeInt]], "header"
-                )
+                about = typed(header, dict[str, _Described], "header")
                 bits = {name: stored.get_tensor(name) for name in about}
                 key = metadata["key"]
         except (SafetensorError, KeyError, InputError) as error:
@@ -294,13 +300,13 @@ def _named(gate: Gate) -> str:
 def pack(mask: Tensor) -> Tensor:
     """Eight mask entries a byte, first entry in the highest bit; the last byte is filled with zeros."""
     flat = mask.flatten().to(torch.uint8)
-    flat = torch.nn.functional.pad(flat, (0, -len(flat) % 8)).view(-1, 8)
+    flat = torch.nn.functional.pad(flat, (0, -len(flat) % 8)).view(-1, 8)  # (bytes, 8)
     return (flat << _SHIFTS.to(flat.device)).sum(-1, dtype=torch.uint8)
 
 
 def unpack(bits: Tensor, shape: torch.Size) -> Tensor:
     """The bool mask of a shape from its packed bits."""
-    flat = (bits.unsqueeze(-1) >> _SHIFTS.to(bits.device)) & 1
+    flat = (bits.unsqueeze(-1) >> _SHIFTS.to(bits.device)) & 1  # (bytes, 8)
     return flat.flatten()[: shape.numel()].view(shape).bool()
 
 

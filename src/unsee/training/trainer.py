@@ -171,6 +171,7 @@ class UnlearnTrainer(Trainer):
         check_arguments(args.deepspeed, args.fsdp, args.torch_compile)
         _use_one_gpu(args)
         self.effective_batch = effective = args.train_batch_size * args.gradient_accumulation_steps * args.world_size
+        # Epochs become steps here: a run is a list of positions, and which rows meet follows from a position alone.
         if args.max_steps <= 0:
             steps = math.ceil(args.num_train_epochs * len(forget) / effective)
             args.max_steps = max(steps, args.least_steps)
@@ -180,7 +181,7 @@ class UnlearnTrainer(Trainer):
         self.config, self.policy_model = args, model.model
         self.precision = training_precision(model.model, args.mixed_precision)
         self.masters = Masters(model.model, self.precision)
-        self.masters.widen()
+        self.masters.widen()  # at a rate of 1e-5 an update is mostly too small to change a bfloat16 weight
         self.positions = _Positions(args.max_steps * effective)
         self.bar = Bar(method.name)
         of_model: Any = model.model.config
@@ -214,7 +215,7 @@ class UnlearnTrainer(Trainer):
     def _collate(self, positions: list[int]) -> dict[str, Any]:
         pairs = [self.pairing[position] for position in positions]
         sets = {"forget": self.forget, "retain": self.retain}
-        batch = {}
+        batch = {}  # per role a `Batch` as plain dictionaries, which accelerate can move; labels (batch, answer)
         for role in pairs[0]:
             places = [pair[role] for pair in pairs]
             batch[role] = self.encoder.batch([sets[role][place] for place in places], places).as_dict()
@@ -228,6 +229,7 @@ class UnlearnTrainer(Trainer):
         return batch
 
     def _get_train_sampler(self, train_dataset: Any = None) -> SequentialSampler:
+        # In order: `Pairing` shuffles by itself, alike on any number of processes.
         return SequentialSampler(self.positions)
 
     def train(self, *arguments: Any, **options: Any) -> TrainOutput:
@@ -262,16 +264,17 @@ class UnlearnTrainer(Trainer):
         epoch = step * self.effective_batch // len(self.forget)
         steps = self.state.max_steps
         batch = UnlearnBatch(forget, retain, refusals, others, step, epoch, steps, prepared=self.prepared)
-        terms = self.method.terms(batch, self.policy, self.reference)
+        terms = self.method.terms(batch, self.policy, self.reference)  # lazy: a graph is built when its turn comes
         total = torch.zeros((), device=self.args.device)
         failed = ""
         for term in terms:
-            if not torch.isfinite(term.value):
+            if not torch.isfinite(term.value):  # not raised yet: the other processes would wait for this one for ever
                 failed = f"{term.name} loss is {term.value.item()}"
                 break
             if term.value.requires_grad:  # rows in words alone say nothing about vision and projector
                 with self.mask.gate(model) if self.mask and term.forgets else nullcontext():
                     self.accelerator.backward(term.value / self.current_gradient_accumulation_steps)
+            # Detached: holding on to a term would hold on to its graph while the next is built.
             total += term.value.detach() / self.current_gradient_accumulation_steps
             self._note({term.name: term.value, **term.parts})
         for adapter in self.penalised:  # one by one: a product is as large as the layer that it changes

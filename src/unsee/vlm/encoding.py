@@ -86,6 +86,7 @@ class Encoder:
         known = len(self._images)
         row = self._encode(example)
         self._rows[key] = row
+        # A row is charged for its images only where they were new: rows about one photograph share the same tensors.
         self._sizes[key] = sum(value.nbytes for value in row.per_image.values()) if len(self._images) > known else 0
         self._held_bytes += self._sizes[key]
         while len(self._rows) > self._keep or (self._held_bytes > self._keep_bytes and len(self._rows) > 1):
@@ -99,9 +100,13 @@ class Encoder:
         prompt = self._tokenised_prompt(example)
         length = prompt["input_ids"].shape[-1]
         self._tokens.check_known(prompt["input_ids"][0].tolist())
+        # Told apart by shape, not by a list of names, so that the inputs of an unknown family come through as well:
+        # per token (1, prompt, ...) -> (prompt, ...), padded along with the tokens; per image (images or patches, ...),
+        # joined along the first axis.
         per_token = {k: v[0] for k, v in prompt.items() if k not in _TEXT and _is_per_token(k, v, length)}
         per_image = {k: v for k, v in prompt.items() if k not in _TEXT and k not in per_token}
         if per_image:
+            # One path does not promise one tensor: the file may have changed since, or the processor read the text too.
             shared = self._images.setdefault((example.image,), per_image)
             per_image = shared if _same(shared, per_image) else per_image
         answer_ids = self.answer_ids(example)
@@ -127,11 +132,13 @@ class Encoder:
         try:
             encoded = self.processor(
                 text=prompt,
-                images=None if picture is None else [[picture]],
+                images=None if picture is None else [[picture]],  # rows of images: one row, with one image
+                # Only where the template writes no start token: a second one would change every logit behind it.
                 add_special_tokens=self._start.added,
                 return_tensors="pt",
                 **WHOLE,
             )
+        # Each processor has its own way to fail on a picture (too narrow, no channels): to its owner it is a bad row.
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             size = "" if picture is None else f" of {picture.width} x {picture.height} pixels"
             said = " ".join(str(error).split())[:200]
@@ -288,6 +295,7 @@ class Encoder:
         joined = join(rows, self.pad_token_id, places, with_answers)
         if not any(example.spans for example in examples):
             return joined
+        # Labels are right-aligned, (batch, width), while spans are counted from each answer's own start.
         width = joined.labels.shape[1]
         found = [
             [(first + width - len(row.answer_ids), last + width - len(row.answer_ids)) for first, last in spans]
@@ -312,9 +320,10 @@ class Encoder:
         ids = self.answer_ids(example)
         offsets = self._answer_offsets(example, len(ids))
         for span in example.spans:
-            if span.role == "sentence":
+            if span.role == "sentence":  # with the end of turn: what keeps a caption whole also says where it stops
                 yield 0, len(ids)
                 continue
+            # Many tokenizers put the space before a word into its token; a token that shares that alone is no part.
             text = example.answer[span.start : span.end]
             start = span.start + len(text) - len(text.lstrip())
             end = span.start + len(text.rstrip())
@@ -329,8 +338,10 @@ class Encoder:
             raise InputError(f"{type(self.tokenizer).__name__} does not tell which characters a token is of")
         prompt, whole = self.texts(example)
         stripped = example.answer.lstrip()
+        # Where the answer's character 0 would stand in `whole`, from which white space at its edges was trimmed.
         answer = whole.index(stripped.rstrip(), len(prompt)) - (len(example.answer) - len(stripped))
         whole_ids, prompt_ids = self._tokens.ids(whole), self._tokens.ids(prompt)
+        # The same choice as in `answer_ids`, or the offsets would belong to other tokens.
         if whole_ids[: len(prompt_ids)] == prompt_ids:
             text, shift, skip = whole, answer, len(prompt_ids)
         else:

@@ -91,6 +91,7 @@ class Scorer:
         # An image is where positions are hard to get right.
         chosen = max((row for row in times if times[row] > 1), key=lambda row: examples[row].image is not None)
         example, both = [examples[chosen]], [(0, text) for row, text in pairs if row == chosen][:2]
+        # Tried on the model at hand, since no list of families stays complete; 2 answers, once per scorer.
         alone, shared = self._one_by_one(example, both), self._shared(example, both)
         exact = next(self.model.parameters()).dtype == torch.float32
         self.shares = bool(shared) and all(_agree(alone[pair], shared[pair], exact) for pair in both)
@@ -130,6 +131,8 @@ class Scorer:
         if any(value.dim() > 2 and value.shape[:2] == shape for value in inputs.values()):
             return None  # tokens say which images they see, and the past does not know of it
         counting: Any = next((module for module in self.model.modules() if hasattr(module, "rope_deltas")), None)
+        # Qwen2-VL and its kin count an image's positions in three axes (time, height, width), so the token behind an
+        # image has a smaller position than its place: `rope_deltas`, (batch, 1), is the difference, kept on the module.
         if counting is not None:
             counting.rope_deltas = None  # of an earlier batch; rows in words alone would leave it there
         extra: dict[str, Any] = {"logits_to_keep": 1} if self._cuts_logits else {}
@@ -137,7 +140,7 @@ class Scorer:
         past = getattr(output, "past_key_values", None)
         if not isinstance(past, DynamicCache) or not all(map(_is_shareable, past.layers)):
             return None
-        mask, offset = inputs["attention_mask"], None
+        mask, offset = inputs["attention_mask"], None  # (batch, prompt), padded on the left
         if counting is not None:
             missing = torch.zeros(len(examples), 1, dtype=torch.long, device=mask.device)
             offset = mask.sum(-1, keepdim=True) + (missing if counting.rope_deltas is None else counting.rope_deltas)
@@ -147,16 +150,19 @@ class Scorer:
         """Summed log-probability of answers, each behind the prompt of its row; shape (answers,)."""
         index = torch.tensor(rows, device=self.device)
         longest = max(map(len, answers))
+        # (answers, longest), padded on the right: an answer has to begin right behind its prompt. -1 is no token of any
+        # vocabulary, so it marks the padding even where the pad token is the end of turn, which is scored.
         words = torch.tensor([[*ids, *[-1] * (longest - len(ids))] for ids in answers], device=self.device)
         said = words >= 0
         words = words.clamp(min=0)
-        total = _log_probs(prompt.logits[index], words[:, 0])
+        total = _log_probs(prompt.logits[index], words[:, 0])  # (answers,); the prompt predicts the first token
         if longest == 1:
             return total
         inputs: dict[str, Any] = {}
-        if prompt.offset is not None:
+        if prompt.offset is not None:  # text advances all three axes alike: (3, answers, longest - 1)
             positions = prompt.offset[index] + torch.arange(longest - 1, device=self.device)
             inputs["position_ids"] = positions.expand(3, -1, -1)
+        # Tokens 0 to n - 2 go in and predict 1 to n - 1; the mask covers past and new: (answers, prompt + longest - 1).
         logits = self.model(
             input_ids=words[:, :-1].masked_fill(~said[:, :-1], self.encoder.pad_token_id),
             attention_mask=torch.cat([prompt.mask[index], said[:, :-1].to(prompt.mask.dtype)], dim=-1),
@@ -205,6 +211,7 @@ def _groups(rows: Sequence[int], answers: Sequence[Sequence[int]], most: int) ->
 
 def _branch(past: DynamicCache, index: Tensor, rows: int) -> DynamicCache:
     """The past of some rows, to go on from; the given one stays as it is."""
+    # Shallow copies will do: `_SHAREABLE` layers append by making new tensors and never write into the old ones.
     branch = copy.copy(past)
     in_order = torch.arange(rows, device=index.device)
     each, over = divmod(len(index), rows)
@@ -226,6 +233,7 @@ class _Joined(DynamicLayer):
         self.is_initialized, self.dtype, self.device = True, layer.dtype, layer.device
         assert layer.keys is not None
         assert layer.values is not None
+        # (rows, heads, time, width) -> (rows, each, heads, time, width), a view: `each` answers see one past.
         self.keys = layer.keys.unsqueeze(1).expand(-1, each, -1, -1, -1)
         self.values = layer.values.unsqueeze(1).expand(-1, each, -1, -1, -1)
 
@@ -234,6 +242,7 @@ class _Joined(DynamicLayer):
         assert self.keys is not None
         assert self.values is not None
         joined = []
+        # New: (rows * each, heads, new, width), unfolded to meet the view. This `cat` is the only copy of the past.
         for past, new in ((self.keys, key_states), (self.values, value_states)):
             joined.append(torch.cat([past, new.unflatten(0, past.shape[:2])], dim=-2).flatten(0, 1))
         self.keys, self.values = joined[0].unsqueeze(1), joined[1].unsqueeze(1)  # should more follow
@@ -241,10 +250,12 @@ class _Joined(DynamicLayer):
 
 
 def _log_probs(logits: Tensor, words: Tensor) -> Tensor:
+    # (..., vocabulary) and (...) -> (...): one number less logsumexp, without a log-softmax as large as the logits
     return logits.gather(-1, words.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
 
 
 def _agree(one: AnswerScore, other: AnswerScore, exact: bool) -> bool:
     """Whether two ways of scoring differ by rounding alone; a broken model that says NaN says it both ways."""
+    # Nats per token. 1e-4 is far above float32's rounding and far below a wrong position; half precision needs more.
     difference = abs(one.log_prob - other.log_prob) / one.tokens
     return not difference > (1e-4 if exact else 0.1)
