@@ -42,7 +42,8 @@ from unsee.evaluation.scores import score
 from unsee.losses import cross_entropy
 from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, UnlearnBatch, build
 from unsee.methods.method import NonNegative, forget_of, retain_of
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.types import PARTS, Part
 from unsee.vlm import LoadedModel, load
 from unsee.vlm.parts import freeze_other_parts

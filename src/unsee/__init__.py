@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unsee.evaluation.measure import measure as measure
     from unsee.evaluation.scores import score as score
     from unsee.methods import build as build
-    from unsee.training.trainer import UnlearnConfig as UnlearnConfig
+    from unsee.training.config import UnlearnConfig as UnlearnConfig
     from unsee.training.trainer import UnlearnTrainer as UnlearnTrainer
     from unsee.vlm import LoraOptions as LoraOptions
     from unsee.vlm.load import load as load
@@ -34,7 +34,7 @@ _HOME = {
     "measure": "unsee.evaluation.measure",
     "score": "unsee.evaluation.scores",
     "build": "unsee.methods",
-    "UnlearnConfig": "unsee.training.trainer",
+    "UnlearnConfig": "unsee.training.config",
     "UnlearnTrainer": "unsee.training.trainer",
     "LoraOptions": "unsee.vlm",
     "load": "unsee.vlm",

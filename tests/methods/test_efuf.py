@@ -21,7 +21,8 @@ from unsee.errors import InputError
 from unsee.losses.spans import span_unlikelihood, token_weights, unlikelihood
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF, EFUFNPO
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import IGNORED, AnswerLogits, Batch, Policy, TokenLogProbs
 from unsee.vlm.batch import Spans
 from unsee.vlm.reference import FrozenReference

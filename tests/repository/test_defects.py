@@ -19,7 +19,8 @@ from tests import tiny
 from unsee.data import Example
 from unsee.data.pairing import Mismatched, Pairing
 from unsee.methods import build
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import Encoder
 from unsee.vlm.generate import answers
 

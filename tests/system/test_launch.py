@@ -12,7 +12,8 @@ from tests.commandline import call
 from unsee.errors import InputError
 from unsee.methods import build
 from unsee.system.launch import check_distributed, check_launch
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 
 VARIABLES = [
     ("ACCELERATE_USE_DEEPSPEED", "true", "DeepSpeed is not supported"),

@@ -21,7 +21,8 @@ from tests.families import weights_of
 from tests.vlm.test_matrix import spanned
 from unsee.methods import Needs, Term, UnlearnBatch, build
 from unsee.system import processes
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, Policy, load
 from unsee.vlm.parts import freeze_other_parts
 

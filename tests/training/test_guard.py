@@ -16,8 +16,10 @@ from unsee.data.example import AnswerSpan
 from unsee.errors import InputError
 from unsee.methods import build
 from unsee.runs.settings import Guard, parse
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.config import UnlearnConfig
 from unsee.training.guard import STATE, Watch, watched
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, load
 
 FORGET = [Example("Where does Ada Byron live?", "London"), Example("Where?", "Oslo")]

@@ -21,7 +21,9 @@ from tests.vlm.test_change import assert_scaled, distance, merged
 from unsee.errors import InputError
 from unsee.methods import Needs, Term, UnlearnBatch, build
 from unsee.system.files import read_json, write_json
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import Policy, load
 from unsee.vlm.change import WeightChange
 from unsee.vlm.parts import freeze_other_parts

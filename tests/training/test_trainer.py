@@ -29,8 +29,10 @@ from unsee.methods import build as build_method
 from unsee.methods.gate import Gate
 from unsee.methods.method import Finishes
 from unsee.system import progress
+from unsee.training.checkpoints import COMPLETE, latest_checkpoint
+from unsee.training.config import UnlearnConfig
 from unsee.training.saliency import SaliencyMask
-from unsee.training.trainer import COMPLETE, UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import Batch, LoadedModel, LoraOptions, Policy, load, part_of_parameters
 from unsee.vlm.change import WeightChange
 from unsee.vlm.parts import freeze_other_parts
@@ -324,20 +326,23 @@ def test_the_mask_is_that_of_the_starting_weights_and_is_kept(tmp_path: Path) ->
     assert same(SaliencyMask.load(path).bits, expected.bits)
 
 
-def test_a_kept_mask_is_taken_again_by_the_same_run_and_built_anew_for_any_other(tmp_path: Path) -> None:
-    path, built = tmp_path / "mask.safetensors", []
+def test_a_kept_mask_is_taken_again_by_the_same_run_and_built_anew_for_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, built, build_mask = tmp_path / "mask.safetensors", [], SaliencyMask.build
 
-    class Counting(UnlearnTrainer):
-        def _build_mask(self, gate: Gate) -> SaliencyMask:
-            built.append(gate)
-            return super()._build_mask(gate)
+    def counted(*sets: Any) -> SaliencyMask:
+        built.append(sets)
+        return build_mask(*sets)
+
+    monkeypatch.setattr(SaliencyMask, "build", counted)
 
     def masked(loaded: LoadedModel, examples: Sequence[Example] = FORGET, kept: Any = (), **more: Any) -> None:
         settings = {"use_cpu": True, "report_to": "none", "max_steps": 1, "saliency_file": str(path)}
         gamma = more.pop("gamma", 1.0)
         method = build_method("mmunlearner", {"gamma": gamma})
         arguments = UnlearnConfig(output_dir=str(tmp_path), **settings | more)
-        Counting(loaded, arguments, method=method, forget=examples, retain=RETAIN, preserve=kept)
+        UnlearnTrainer(loaded, arguments, method=method, forget=examples, retain=RETAIN, preserve=kept)
 
     moved, tower = tiny.llava(), tiny.llava()
     with torch.no_grad():

@@ -26,7 +26,8 @@ from unsee.data import Example
 from unsee.data.example import AnswerSpan
 from unsee.methods import METHODS, UnlearnBatch
 from unsee.methods import build as build_method
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import IGNORED, Batch, LoadedModel, LoraOptions, Part, Policy, load, part_of_parameters
 
 # Every part may move in two of the three and stays in the third.

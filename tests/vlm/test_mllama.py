@@ -16,7 +16,8 @@ from tests.families import weights_of
 from unsee.data import Example, Probe
 from unsee.evaluation.measure import measure
 from unsee.methods import build
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import IGNORED, LoadedModel, LoraOptions, Policy, answers, load, part_of_parameters
 from unsee.vlm.save import save
 from unsee.vlm.scoring import Scorer

@@ -13,7 +13,8 @@ from transformers import TrainerCallback
 from tests import tiny
 from tests.families import ALL_FAMILIES, weights_of
 from tests.training.test_trainer import logged, same, trained, trainer_of
-from unsee.training.trainer import UnlearnTrainer, latest_checkpoint
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, load
 from unsee.vlm.precision import HALF
 

@@ -17,7 +17,9 @@ from tests import tiny
 from tests.families import Build, each_family
 from unsee.errors import InputError
 from unsee.methods import build
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, Policy, load
 from unsee.vlm.save import save
 

@@ -7,7 +7,8 @@ import torch
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration, LlavaProcessor
 
 from unsee.data import Example
-from unsee.training.trainer import UnlearnTrainer, latest_checkpoint
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.trainer import UnlearnTrainer
 from unsee.world import training
 from unsee.world.architecture import make_model, make_processor, vision_config
 from unsee.world.training import schedule, train_llava

@@ -50,8 +50,10 @@ from unsee.system.files import write_json
 from unsee.system.launch import check_launch
 from unsee.system.lock import locked
 from unsee.system.typed import read_typed
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.config import UnlearnConfig
 from unsee.training.guard import Watch, watched
-from unsee.training.trainer import UnlearnConfig, UnlearnTrainer, latest_checkpoint
+from unsee.training.trainer import UnlearnTrainer
 from unsee.types import PARTS
 from unsee.vlm import LoadedModel, LoraOptions, load, part_of_parameters, trainable_per_part
 from unsee.vlm.adapters import moving_adapters

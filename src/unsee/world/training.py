@@ -13,7 +13,10 @@ from transformers import CLIPVisionModel, LlavaForConditionalGeneration, LlavaPr
 
 from unsee.data import Example
 from unsee.methods import build
-from unsee.training.trainer import Bar, UnlearnConfig, UnlearnTrainer, latest_checkpoint, quiet_trainer
+from unsee.training.bar import Bar, quiet_trainer
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.config import UnlearnConfig
+from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import Encoder, LoadedModel
 from unsee.vlm.parts import freeze_other_parts
 
