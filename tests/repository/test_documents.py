@@ -1,0 +1,67 @@
+"""The papers at the door say what is so: how to cite, what has moved, what a source archive holds."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import unsee
+from tests.repository import house
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def citation() -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    return read
+
+
+def test_the_citation_has_what_its_format_requires(citation: dict[str, Any]) -> None:
+    assert {"cff-version", "message", "title", "authors"} <= citation.keys()
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["type"] == "software"
+    assert citation["authors"] == [{"name": "The unsee developers"}]
+    for reference in citation["references"]:
+        assert {"type", "title", "authors"} <= reference.keys()
+
+
+def test_the_citation_is_of_this_version_and_license(citation: dict[str, Any]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert citation["version"] == unsee.__version__ == project["version"]
+    assert citation["license"] == project["license"]
+
+
+def test_the_citation_refers_to_three_papers_by_number_and_address(citation: dict[str, Any]) -> None:
+    numbers = {
+        identifier["value"].removeprefix("arXiv:"): reference["url"]
+        for reference in citation["references"]
+        for identifier in reference["identifiers"]
+    }
+    assert numbers == {
+        number: f"https://arxiv.org/abs/{number}" for number in ("2502.11051", "2410.18057", "2402.09801")
+    }
+
+
+def test_every_python_path_that_the_changelog_moves_something_to_exists() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+    assert "## [Unreleased]" in changelog
+    moved = re.findall(r"^  \| `.*\| (.*) \|$", changelog, re.MULTILINE)
+    names = [name for cell in moved for name in re.findall(r"`([\w.]+)`", cell)]
+    assert "unsee.benchmarks.load_benchmark" in names
+    known = house.modules(ROOT / "src")
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        assert name in known or f"def {attribute}(" in known[module].read_text("utf-8"), name
+
+
+def test_a_source_archive_holds_the_papers_at_the_door() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
+    assert {path.name for path in ROOT.glob("*.md")} | {"CITATION.cff", "LICENSE"} <= set(included)
+    assert [name for name in included if not (ROOT / name).exists()] == []
