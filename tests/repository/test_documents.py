@@ -60,6 +60,23 @@ def test_every_python_path_that_the_changelog_moves_something_to_exists() -> Non
         assert name in known or f"def {attribute}(" in known[module].read_text("utf-8"), name
 
 
+def test_every_path_that_the_guide_for_contributors_names_exists() -> None:
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    named = set(re.findall(r"\b(?:src|tests|docs|examples)/[\w./]*|\b[A-Z]+\.(?:md|cff)\b", guide))
+    assert {"src/unsee/methods/npo.py", "docs/architecture.md", "CHANGELOG.md", "tests/vlm"} <= named
+    assert [name for name in sorted(named) if "NAME" not in name and not (ROOT / name).exists()] == []
+
+
+def test_every_list_of_the_guide_has_names_that_stand_in_the_files_it_points_to() -> None:
+    """`METHODS`, `EXPECTED` and the like: what a contributor is told to look for is found there."""
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    steps = re.findall(r"^- \[ \] `([\w./]+)`:(.*(?:\n  .*)*)", guide, re.MULTILINE)
+    wanted = [(path, name) for path, words in steps for name in re.findall(r"`([A-Z_]{4,})`", words)]
+    assert len(wanted) >= 4
+    for path, name in wanted:
+        assert re.search(rf"^{name}\b", (ROOT / path).read_text("utf-8"), re.MULTILINE), f"{name} in {path}"
+
+
 def test_a_source_archive_holds_the_papers_at_the_door() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
