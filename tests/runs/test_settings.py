@@ -12,6 +12,9 @@ import yaml
 from tests.data.conftest import refused
 from unsee.cli.unlearn import merged_settings, named_files
 from unsee.errors import InputError
+from unsee.methods import Method, build
+from unsee.methods.kl import KL
+from unsee.methods.npo import NPO
 from unsee.runs.settings import L1, Lora, Settings, parse, read_yaml, with_assignments
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
@@ -32,6 +35,29 @@ def test_settings_come_back_from_yaml(tmp_path: Path) -> None:
     path = tmp_path / "run.yaml"
     path.write_text(yaml.safe_dump({"settings": settings.model_dump(mode="json", exclude={"out"}), "hashes": {}}))
     assert parse({**read_yaml(path), "out": "run"}) == settings
+
+
+def test_a_method_is_built_once_and_another_one_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[str] = []
+
+    def counted(name: str, values: dict[str, Any]) -> Method:
+        built.append(name)
+        return build(name, values)
+
+    monkeypatch.setattr("unsee.runs.settings.model.build", counted)
+    settings = parse({**LEAST, "hyper_parameters": {"beta": "0.25"}})
+    again = settings.model_copy(update={"seed": 3}).resolved()
+    assert again.built_method is settings.built_method
+    assert built == ["npo"]
+    other = settings.model_copy(update={"hyper_parameters": {"beta": 0.5}})
+    assert (other.built_method, settings.built_method) == (NPO(beta=0.5), NPO(beta=0.25))
+    assert settings.model_copy(update={"method": "kl", "hyper_parameters": {}}).built_method == KL()
+
+
+def test_a_method_that_was_built_is_no_setting() -> None:
+    settings = parse(LEAST)
+    assert settings.model_dump().keys() == Settings.model_fields.keys()
+    assert settings == Settings(**settings.model_dump())  # of which none is built yet
 
 
 def test_local_paths_become_absolute_and_hub_ids_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

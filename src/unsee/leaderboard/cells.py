@@ -263,7 +263,6 @@ class _Place:
         return LoadedModel(fresh.model, self.base.processor, self.base.encoder, self.base.source, chosen.parts)
 
     def _trainer(self, loaded: LoadedModel, method: str, chosen: Configuration, scratch: Path, masks: Path) -> Any:
-        from unsee.methods import build
         from unsee.runs.run import config
         from unsee.runs.settings import Settings
         from unsee.training.trainer import UnlearnTrainer
@@ -290,7 +289,7 @@ class _Place:
         return UnlearnTrainer(
             loaded,
             arguments,
-            method=build(method, chosen.hyper_parameters),
+            method=settings.built_method,
             forget=self.benchmark.forget,
             retain=self.benchmark.retain,
             preserve=self.benchmark.preserve,

@@ -33,7 +33,7 @@ from unsee.evaluation.records import Record
 from unsee.evaluation.unreadable import find_unreadable, without
 from unsee.leaderboard.grids import Configuration, from_the_middle
 from unsee.leaderboard.select import choose, distance_to
-from unsee.methods import build, find
+from unsee.methods import find
 from unsee.metrics.answers import answer_probability
 from unsee.runs.folder import check_place
 from unsee.runs.run import config, load_benchmark, load_model, watch_of
@@ -251,7 +251,7 @@ class _Search:
             UnlearnTrainer(
                 self.loaded,
                 arguments,
-                method=build(settings.method, settings.hyper_parameters),
+                method=settings.built_method,
                 forget=self.trained_on.forget,
                 retain=self.trained_on.retain,
                 preserve=self.trained_on.preserve,

@@ -33,7 +33,6 @@ from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.records import Record, read_records
 from unsee.evaluation.span_likelihood import moved_spans, span_likelihood
 from unsee.evaluation.unreadable import LeftOut, find_unreadable, rows_of, without
-from unsee.methods import build
 from unsee.methods.gate import check_preserved, gate_of
 from unsee.methods.method import needs_of, without_retain
 from unsee.report.contents import Again, Check, Condition, JudgedCheck, Score
@@ -231,7 +230,7 @@ def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
         probes += earlier.probes
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     check_objects(probes, settings.lexicon)
-    method = build(settings.method, settings.hyper_parameters)
+    method = settings.built_method
     needs = needs_of(method)
     if needs.retain and not sets["retain"]:
         raise InputError(f"{settings.method} trains on retain rows and none are given; {without_retain(method)}")
@@ -346,7 +345,7 @@ def _train(folder: Path, settings: Settings, benchmark: Benchmark, loaded: Loade
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
     last, start = latest_checkpoint(checkpoints), Start.of(loaded.model)
-    method = build(settings.method, settings.hyper_parameters)
+    method = settings.built_method
     watch = watch_of(settings, benchmark, loaded, spans=method.needs.spans)
     likely = partial(span_likelihood, loaded, benchmark.forget, settings.eval_batch_size)
     before = likely() if method.needs.spans else None
