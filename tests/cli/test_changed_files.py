@@ -12,6 +12,7 @@ from tests.cli.conftest import Stranger
 from tests.cli.test_wrong_input import Scene
 from tests.commandline import call
 from unsee.errors import InputError
+from unsee.evaluation.results import VERSION
 from unsee.runs.run import Clock
 
 
@@ -53,6 +54,21 @@ def test_scores_that_were_changed_are_named_with_their_field(
     finally:
         path.write_text(before)
     assert call("report", finished.out).code == 0
+
+
+def test_scores_of_a_later_version_are_refused_in_one_line(finished: Scene) -> None:
+    path, page = finished.out / "scores.json", finished.out / "report.html"
+    before = path.read_text()
+    assert json.loads(before)["version"] == VERSION
+    page.unlink(missing_ok=True)
+    try:
+        path.write_text(json.dumps({**json.loads(before), "version": VERSION + 1}))
+        outcome = call("report", finished.out)
+        assert (outcome.code, outcome.out, page.exists()) == (2, "", False)
+        (line,) = outcome.err.splitlines()
+        assert f"{path}: is of version {VERSION + 1}" in line
+    finally:
+        path.write_text(before)
 
 
 @pytest.mark.parametrize("content", ["[]", '{"measure": "long"}', "3", "{"])

@@ -79,8 +79,8 @@ def test_a_run_from_before_roles_were_kept_finds_them_again(run: tuple[Path, Any
     (out / "scores.json").write_text(json.dumps(old))
     try:
         found = open_run(out).scores
-        assert (found["roles"], found["pictures"]) == (printed["roles"], printed["pictures"])
-        assert found["models"] == before["models"]
+        assert (found.roles, found.pictures) == (printed["roles"], printed["pictures"])
+        assert found.to_dict()["models"] == before["models"]
         assert succeed("report", out, "--out", tmp_path / "page.html", "--json").json["verdict"] == printed["verdict"]
     finally:
         (out / "scores.json").write_text(json.dumps(before))

@@ -9,6 +9,7 @@ from unsee.errors import InputError
 from unsee.evaluation.after import Earlier, came_back
 from unsee.evaluation.compared import compared
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import Again
 
 QUESTIONS = [f"{fact}, asked in way {way}?" for fact in ("city", "work") for way in range(3)]
 
@@ -32,9 +33,9 @@ def test_only_what_was_known_and_removed_can_come_back() -> None:
     earlier = earlier_of("111100", "100000")
     assert [probe.name for probe in earlier.probes] == ["after_facts"]
     assert came_back(earlier, {"after_facts": said("after_facts", "110011")}) == {
-        "after_facts": {"removed": 3, "again": 1}
+        "after_facts": Again(removed=3, again=1)
     }
-    assert came_back(earlier, {"after_facts": said("after_facts", "000000")})["after_facts"]["again"] == 0
+    assert came_back(earlier, {"after_facts": said("after_facts", "000000")})["after_facts"].again == 0
 
 
 def test_the_gate_of_an_earlier_request_is_the_knowledge_of_its_own_base() -> None:
@@ -45,11 +46,11 @@ def test_the_gate_of_an_earlier_request_is_the_knowledge_of_its_own_base() -> No
     }
     benchmark = Benchmark("now", [], [], [], list(earlier.probes))
     found = compared(benchmark, records, {}, earlier=earlier)
-    scores = found["models"]["npo"]["after_facts"]
-    assert (scores["n"], scores["left_out"], scores["score"]) == (3, 3, pytest.approx(1 / 3))
-    assert found["after"] == {"npo": {"after_facts": {"removed": 3, "again": 1}}}
-    dropped = compared(benchmark, records, {})["models"]["npo"]["after_facts"]
-    assert (dropped["n"], dropped["left_out"]) == (0, 6)
+    scores = found.models["npo"]["after_facts"]
+    assert (scores.n, scores.left_out, scores.score) == (3, 3, pytest.approx(1 / 3))
+    assert found.after == {"npo": {"after_facts": Again(removed=3, again=1)}}
+    dropped = compared(benchmark, records, {}).models["npo"]["after_facts"]
+    assert (dropped.n, dropped.left_out) == (0, 6)
 
 
 def test_other_rows_than_were_asked_are_no_comparison() -> None:

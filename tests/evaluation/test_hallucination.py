@@ -13,15 +13,13 @@ from unsee.data import Example, Probe
 from unsee.errors import InputError
 from unsee.evaluation.hallucination import (
     FEWEST,
-    CaptionCheck,
-    YesNoCheck,
     check_hallucination,
     check_objects,
     check_probe,
-    invents_more,
     lexicon_of,
 )
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import CaptionCheck, YesNoCheck
 
 BLANK = Record("p", 0, None, None, None, "What is there?", "x", "", False, -1.0, 2)
 
@@ -64,16 +62,16 @@ def test_captions_are_held_against_what_is_there() -> None:
     # Cut to two words, as the base said: "a dog", "a cat".
     assert (found.chair_s_matched, found.chair_i_matched, found.base_chair_s_matched) == (0, 0, 0)
     assert found.change.score == 0
-    assert not invents_more(found)  # longer is not more inventive
+    assert not found.invents_more  # longer is not more inventive
 
 
 def test_what_is_invented_at_equal_length_is_flagged() -> None:
     found = caption_check(captions(*[("a chair", there) for there in THERE]), BASE)
     assert (found.chair_s_matched, found.base_chair_s_matched, found.change.score) == (1, 0, 1)
     assert found.change.low > 0
-    assert invents_more(found)
-    assert not invents_more(caption_check(BASE, BASE))
-    assert not invents_more(caption_check(BASE, captions(*[("a chair", there) for there in THERE])))
+    assert found.invents_more
+    assert not caption_check(BASE, BASE).invents_more
+    assert not caption_check(BASE, captions(*[("a chair", there) for there in THERE])).invents_more
 
 
 def test_few_people_of_whom_none_invents_do_not_show_that_no_more_is_invented() -> None:
@@ -102,14 +100,14 @@ def test_few_pictures_prove_nothing(subject: str | None) -> None:
     found = caption_check([replace(record, said="a cat") for record in base], base)
     assert (found.change.score, found.subjects) == (1, number)
     assert found.change.low > 0
-    assert not invents_more(found)
+    assert not found.invents_more
 
 
 def test_many_rows_about_few_subjects_prove_nothing() -> None:
     base = [replace(BLANK, said="a dog", objects=("dog",), subject=f"s{number % 3}") for number in range(60)]
     found = caption_check([replace(record, said="a cat") for record in base], base)
     assert found.subjects == 3
-    assert not invents_more(found)
+    assert not found.invents_more
 
 
 def test_rows_without_objects_are_no_captions() -> None:
@@ -173,21 +171,21 @@ def test_answers_by_yes_or_no_are_popes() -> None:
     # To a reader: of ten questions to be denied five are affirmed, and five of twenty answers are neither.
     assert (found.false_yes, found.undecided) == (0.5, 0.25)
     assert found.change.score == 0.5
-    assert invents_more(found)
+    assert found.invents_more
 
 
 def test_a_refusal_is_no_invention_although_the_official_parser_takes_it_for_yes() -> None:
     expected = ["yes", "no"] * 20
     found = yes_no_check(answers(expected, ["I don't know."] * 40), answers(expected, expected))
     assert (found.yes_ratio, found.undecided, found.false_yes) == (1, 1, 0)
-    assert not invents_more(found)
+    assert not found.invents_more
 
 
 def test_more_yes_where_yes_is_right_is_no_invention() -> None:
     expected = ["yes", "no"] * 20
     found = yes_no_check(answers(expected, expected), answers(expected, ["no"] * 40))
     assert (found.yes_ratio, found.change.score) == (0.5, 0)
-    assert not invents_more(found)
+    assert not found.invents_more
 
 
 @pytest.mark.parametrize("expected", [["yes", "yes"], ["yes", "no", "maybe"], ["a dog", "no dog"]])
@@ -200,11 +198,10 @@ def test_numbers_are_by_model_and_probe_and_fit_for_json() -> None:
     found = check_hallucination({"base": asked, "npo": asked}, "base")
     assert list(found) == ["base", "npo"]
     assert list(found["base"]) == list(found["npo"]) == ["scenes", "pope"]  # people cannot tell
-    assert found["npo"]["scenes"]["kind"] == "captions"
-    assert found["npo"]["pope"]["kind"] == "yes_no"
-    assert found["npo"]["scenes"]["change"]["score"] == 0
-    assert found["npo"]["scenes"]["invents_more"] is False
-    json.dumps(found)
+    written = found["npo"]["scenes"].model_dump(mode="json", exclude_unset=True)
+    assert (written["kind"], written["change"]["score"], written["invents_more"]) == ("captions", 0, False)
+    assert found["npo"]["pope"].kind == "yes_no"
+    json.dumps(written, allow_nan=False)
 
 
 # Answers that were cut off.

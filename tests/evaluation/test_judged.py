@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -11,6 +10,7 @@ from unsee.data import Example, Probe
 from unsee.data.example import AnswerSpan
 from unsee.evaluation.judged import Labels, check_judged, is_judged, labels_of, said_of
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import JudgedCheck
 
 BLANK = Record("forget", 0, None, None, None, "Describe.", "x", "", False, -1.0, 2)
 
@@ -20,7 +20,7 @@ def row(invented: tuple[str, ...] = (), real: tuple[str, ...] = ()) -> Example:
     return Example("Describe.", "A caption.", spans=tuple(span for span in spans if span.phrases))
 
 
-def check(rows: list[Example], before: list[str], now: list[str]) -> dict[str, Any]:
+def check(rows: list[Example], before: list[str], now: list[str]) -> dict[str, dict[str, JudgedCheck]]:
     records = {
         model: {"forget": [replace(BLANK, said=text) for text in said]}
         for model, said in {"base": before, "m": now}.items()
@@ -34,13 +34,19 @@ def test_phrases_are_counted_before_and_after_whole_and_at_equal_length() -> Non
     now = ["a cat and a dog", "a table with a Cup there now then"]
     found = check(rows, before, now)
     base, m = found["base"]["forget"], found["m"]["forget"]
-    assert base["invented"] == {"judged": 3, "said": 3, "said_matched": 3, "base_said_matched": 3, "unknown": 0}
-    assert base["real"] == {"judged": 3, "said": 3, "said_matched": 3, "base_said_matched": 3, "unknown": 0}
+    assert base.invented.model_dump() == {
+        "judged": 3,
+        "said": 3,
+        "said_matched": 3,
+        "base_said_matched": 3,
+        "unknown": 0,
+    }
+    assert base.real.model_dump() == {"judged": 3, "said": 3, "said_matched": 3, "base_said_matched": 3, "unknown": 0}
     # At equal length the base has said "a cat and a dog" and its second caption (8 words each): the car is gone.
-    assert m["invented"] == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 2, "unknown": 0}
-    assert m["real"] == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 3, "unknown": 0}
-    assert (m["mean_words"], m["captions"], m["sentences"]) == (6.5, 2, 0)  # 5 and 8
-    assert base["mean_words"] == 8.5  # 9 and 8
+    assert m.invented.model_dump() == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 2, "unknown": 0}
+    assert m.real.model_dump() == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 3, "unknown": 0}
+    assert (m.mean_words, m.captions, m.sentences) == (6.5, 2, 0)  # 5 and 8
+    assert base.mean_words == 8.5  # 9 and 8
 
 
 @pytest.mark.parametrize(
@@ -84,7 +90,7 @@ def test_a_span_without_phrases_stands_for_its_text_and_is_counted() -> None:
     )
     example = Example("Describe.", "A cat, a  dog", spans=spans)
     assert labels_of(example) == Labels(frozenset({"a dog"}), frozenset({"cat"}))
-    assert check([example], ["a dog"], ["a cat"])["m"]["forget"]["sentences"] == 1
+    assert check([example], ["a dog"], ["a cat"])["m"]["forget"].sentences == 1
 
 
 def test_only_captions_with_judged_phrases_are_checked() -> None:
@@ -99,7 +105,7 @@ def test_only_captions_with_judged_phrases_are_checked() -> None:
 # Captions that were cut off.
 
 
-def cut_check(before: list[tuple[str, bool]], now: list[tuple[str, bool]], rows: list[Example]) -> dict[str, Any]:
+def cut_check(before: list[tuple[str, bool]], now: list[tuple[str, bool]], rows: list[Example]) -> JudgedCheck:
     records = {
         model: {"forget": [replace(BLANK, said=text, truncated=cut) for text, cut in said]}
         for model, said in {"base": before, "m": now}.items()
@@ -111,26 +117,32 @@ def test_a_phrase_behind_the_cut_is_not_known_rather_than_no_longer_said() -> No
     rows = [row(("dog", "red car"), ("cat",)), row(("cup",))]
     before = [("a cat and a dog near a red car", False), ("a table with a cup", False)]
     found = cut_check(before, [("a cat and a dog near a", True), ("a table", False)], rows)
-    assert found["invented"] == {"judged": 3, "said": 1, "said_matched": 1, "base_said_matched": 1, "unknown": 1}
-    assert found["real"] == {"judged": 1, "said": 1, "said_matched": 1, "base_said_matched": 1, "unknown": 0}
-    assert (found["truncated"], found["captions"]) == (1, 2)
+    assert found.invented.model_dump() == {
+        "judged": 3,
+        "said": 1,
+        "said_matched": 1,
+        "base_said_matched": 1,
+        "unknown": 1,
+    }
+    assert found.real.model_dump() == {"judged": 1, "said": 1, "said_matched": 1, "base_said_matched": 1, "unknown": 0}
+    assert (found.truncated, found.captions) == (1, 2)
 
 
 def test_half_a_word_at_the_cut_is_no_phrase() -> None:
     rows = [row(("car",))]
     found = cut_check([("a car", False)], [("a car", True)], rows)  # which may go on as "a cardigan"
-    assert (found["invented"]["said"], found["invented"]["unknown"], found["mean_words"]) == (0, 1, 1)
-    assert cut_check([("a car", False)], [("a car.", True)], rows)["invented"]["said"] == 1
+    assert (found.invented.said, found.invented.unknown, found.mean_words) == (0, 1, 1)
+    assert cut_check([("a car", False)], [("a car.", True)], rows).invented.said == 1
 
 
 def test_captions_of_records_that_do_not_say_whether_they_were_cut_count_as_whole() -> None:
     found = check([row(("car",))], ["a car"], ["a bus"])["m"]["forget"]
-    assert (found["invented"]["unknown"], found["truncated"]) == (0, None)
+    assert (found.invented.unknown, found.truncated) == (0, None)
 
 
 def test_phrases_are_found_where_words_are_written_together() -> None:
     rows = [row(("狗",), ("猫",))]
     found = check(rows, ["一只猫和一只狗"], ["一只猫在桌子上"])["m"]["forget"]
-    assert (found["invented"]["said"], found["real"]["said"]) == (0, 1)
+    assert (found.invented.said, found.real.said) == (0, 1)
     # Seven characters each, which is the length that both are compared at.
-    assert (found["mean_words"], found["invented"]["base_said_matched"]) == (7, 1)
+    assert (found.mean_words, found.invented.base_said_matched) == (7, 1)

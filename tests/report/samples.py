@@ -10,8 +10,9 @@ from typing import Literal
 
 from PIL import Image
 
+from unsee.evaluation.results import CaptionCheck, Check, YesNoCheck
 from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, Subject, photo_data_uri
-from unsee.report.contents import CaptionCheck, Check, Density, Invention, Marked, YesNoCheck
+from unsee.report.contents import Density, Invention, Marked
 
 VOID = {"meta", "img", "br", "link", "input"}
 

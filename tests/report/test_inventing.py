@@ -8,8 +8,8 @@ from tests.report.samples import Page, caption_check, full, judged, picture, yes
 from tests.report.test_verdict import plain
 from unsee.data import Example, Probe
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import Check
 from unsee.report import Report, headline, render, verdict
-from unsee.report.contents import Check
 from unsee.report.inventions import EACH, inventions
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from tests.report.samples import Page, caption_check, judged, model
 from tests.report.test_verdict import plain
+from unsee.evaluation.results import JudgedCheck, Tally
 from unsee.report import Answer, ProbeInfo, Report, headline, render, verdict
-from unsee.report.contents import JudgedCheck, Tally
 
 Counts = tuple[int, int, int]  # said; at equal length by the model and by the base
 

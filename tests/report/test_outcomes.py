@@ -10,8 +10,8 @@ import pytest
 
 from tests.report.samples import Page, against_base, model
 from tests.report.test_verdict import plain
+from unsee.evaluation.results import Condition
 from unsee.report import ProbeInfo, Report, Score, headline, render, verdict
-from unsee.report.contents import Condition
 from unsee.report.outcomes import FAILED
 from unsee.report.verdict import mark
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from unsee.evaluation.results import RunScores
 from unsee.runs.advice import advise
 from unsee.runs.settings import Settings, parse
 
@@ -21,11 +22,18 @@ def of_probe(share: float, likely: float, change: float = 0.0) -> dict[str, Any]
     return {"score": share, "ungated": share, "mean_answer_probability": likely, **bounds}
 
 
-def scores(method: str = "npo", gone: float = 1.0, kept: float = 1.0, **more: Any) -> dict[str, Any]:
+BEFORE = {"base": {"faces": of_probe(1.0, 0.98), "others": of_probe(1.0, 0.95)}}
+
+
+def scores(method: str = "npo", gone: float = 1.0, kept: float = 1.0, **more: Any) -> RunScores:
     """Scores of a run that began with everything right; `gone` and `kept` are the shares after it."""
     after = {"faces": of_probe(gone, 0.97 * gone, gone - 1), "others": of_probe(kept, 0.95 * kept, kept - 1)}
-    return {
-        "models": {"base": {"faces": of_probe(1.0, 0.98), "others": of_probe(1.0, 0.95)}, method: after},
+    values = {
+        "method": method,
+        "parts": {},
+        "seconds": {},
+        "trained_on": [],
+        "models": {**BEFORE, method: after},
         "roles": {"faces": "forget", "others": "keep"},
         "judged": {"base": {}, method: {}},
         "condition": {method: None},
@@ -35,6 +43,7 @@ def scores(method: str = "npo", gone: float = 1.0, kept: float = 1.0, **more: An
         "saliency": {},
         **more,
     }
+    return RunScores.model_validate(values)
 
 
 def test_a_run_that_went_well_gets_no_advice() -> None:
@@ -82,9 +91,11 @@ def test_where_what_should_stay_is_lost_smaller_steps_and_a_floor_are_proposed()
 
 
 def test_a_fall_that_is_not_shown_is_no_reason_for_advice() -> None:
-    found = scores(gone=0.0, kept=0.9)
-    found["models"]["npo"]["others"]["change_high"] = 0.0
-    assert advise(found, settings()) == []
+    fell = {**of_probe(0.9, 0.9, -0.1), "change_high": 0.0}
+    assert (
+        advise(scores(gone=0.0, models={**BEFORE, "npo": {"faces": of_probe(0.0, 0.0), "others": fell}}), settings())
+        == []
+    )
 
 
 def test_where_the_wrong_thing_fell_no_rate_is_proposed() -> None:
@@ -115,13 +126,10 @@ def test_controls_get_no_advice(method: str) -> None:
 
 def test_what_nobody_knows_the_use_of_and_what_was_not_known_leads_to_no_advice() -> None:
     assert advise(scores(roles={"faces": None, "others": None}), settings()) == []
-    unknown = scores()
-    for model in unknown["models"].values():
-        model["faces"] = of_probe(0.05, 0.02)
-    assert advise(unknown, settings()) == []
-    missing = scores()
-    missing["models"]["base"]["faces"]["score"] = None
-    assert advise(missing, settings()) == []
+    others = {"others": of_probe(1.0, 0.95)}
+    for before in (of_probe(0.05, 0.02), {**of_probe(1.0, 0.98), "score": None}):
+        models = {"base": {"faces": before, **others}, "npo": {"faces": of_probe(0.05, 0.02), **others}}
+        assert advise(scores(models=models), settings()) == []
 
 
 def test_advice_can_be_followed() -> None:

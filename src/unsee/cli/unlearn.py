@@ -215,7 +215,7 @@ def carry_out(
     from unsee.runs.run import unlearn as start
 
     run = start(settings, base_records, overwrite, share_base)
-    found = {"run": str(run.folder), "model": str(run.model), **run.scores}
+    found = {"run": str(run.folder), "model": str(run.model), **run.scores.to_dict()}
     if write_page and processes.is_main():
         found |= draw(run, run.folder / "report.html")
     return found

@@ -20,6 +20,7 @@ from unsee.evaluation.compared import compared
 from unsee.evaluation.criteria import probes_by_role
 from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import read_records
+from unsee.evaluation.results import Compared
 from unsee.methods import find
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.report.inventions import inventions
@@ -81,11 +82,13 @@ def _person(out: Path, world: World, forgotten: Sequence[Person]) -> dict[str, A
     measure(models.base, sources["probes"], out / "records" / "base")
     _unlearn_all(models, sources, out, seed)
     runs = {name: open_run(out / "runs" / name) for name in METHODS}
-    seconds |= {name: run.scores["seconds"]["unlearn"] for name, run in runs.items()}
+    seconds |= {name: run.scores.seconds["unlearn"] for name, run in runs.items()}
     seconds["total"] = round(time.perf_counter() - started, 1)
-    summary = _summary(world, benchmark, runs, out, seconds, from_cache=models.from_cache)
+    records = _records(benchmark, runs, out)
+    seen = compared(benchmark, records, {name: run.scores.moved for name, run in runs.items()}, seed)
+    summary = _summary(world, benchmark, seconds, seen, from_cache=models.from_cache)
     write_json(out / "summary.json", summary)
-    assemble.write_report(_report(world, forgotten, benchmark, runs, out, summary), out / "report.html")
+    assemble.write_report(_report(world, forgotten, benchmark, runs, records, seen, out), out / "report.html")
     return summary
 
 
@@ -140,9 +143,8 @@ def unlearn_job(values: dict[str, Any], base_records: str) -> None:
 
 
 def _summary(
-    world: World, benchmark: Benchmark, runs: Mapping[str, Run], out: Path, seconds: dict[str, float], from_cache: bool
+    world: World, benchmark: Benchmark, seconds: dict[str, float], seen: Compared, from_cache: bool
 ) -> dict[str, Any]:
-    records = _records(benchmark, runs, out)
     return {
         "seed": world.seed,
         "people": world.people,
@@ -151,7 +153,7 @@ def _summary(
         "chance": benchmark.chance,
         "seconds": seconds,
         "base_and_gold_from_cache": from_cache,
-        **compared(benchmark, records, {name: run.scores.get("moved") for name, run in runs.items()}, world.seed),
+        **seen.to_dict(),
     }
 
 
@@ -168,13 +170,12 @@ def _report(
     forgotten: Sequence[Person],
     benchmark: Benchmark,
     runs: Mapping[str, Run],
+    records: assemble.Records,
+    seen: Compared,
     out: Path,
-    summary: Mapping[str, Any],
 ) -> Report:
-    scores = {model: assemble.scores_of(numbers) for model, numbers in summary["models"].items()}
-    overlaps = summary["pictures"]
-    invented, records = summary["hallucination"], _records(benchmark, runs, out)
-    methods = {name: assemble.method_result(run, run.scores["seconds"]["unlearn"]) for name, run in runs.items()}
+    invented, overlaps = seen.hallucination, seen.pictures
+    methods = {name: assemble.method_result(run, run.scores.seconds["unlearn"]) for name, run in runs.items()}
     command = f"unsee demo person --out {shlex.quote(str(out))} --seed {world.seed} --people {world.people}"
     page = Report(
         title=f"Forgetting {len(forgotten)} of {world.people} people by sight",
@@ -188,8 +189,12 @@ def _report(
         ],
         chance=benchmark.chance,
         models={
-            "base": ModelResult(label="base", role="base", scores=scores["base"], hallucination=invented["base"]),
-            "gold": ModelResult(label="gold", role="gold", scores=scores["gold"], hallucination=invented["gold"]),
+            "base": ModelResult(
+                label="base", role="base", scores=dict(seen.models["base"]), hallucination=invented["base"]
+            ),
+            "gold": ModelResult(
+                label="gold", role="gold", scores=dict(seen.models["gold"]), hallucination=invented["gold"]
+            ),
             **methods,
         },
         probes=[_probe_info(probe, benchmark, overlaps[probe.name]) for probe in benchmark.probes],

@@ -7,11 +7,12 @@ its knowledge would drop exactly these rows. They are gated by what the base of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from unsee.data import Probe
 from unsee.errors import InputError
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import Again
 
 PREFIX = "after_"  # of a probe's name, before the one that it had in the earlier run
 
@@ -58,15 +59,7 @@ class Earlier:
         )
 
 
-@dataclass(frozen=True)
-class CameBack:
-    """Of the rows that base had right before an earlier request and not after it, how many are right again."""
-
-    removed: int
-    again: int
-
-
-def came_back(earlier: Earlier, records: Mapping[str, Sequence[Record]]) -> dict[str, dict[str, int]]:
+def came_back(earlier: Earlier, records: Mapping[str, Sequence[Record]]) -> dict[str, Again]:
     """What of an earlier request a model says again, by probe.
 
     Args:
@@ -89,5 +82,5 @@ def came_back(earlier: Earlier, records: Mapping[str, Sequence[Record]]) -> dict
             for first, then, now in zip(earlier.base[probe.name], earlier.result[probe.name], rows, strict=True)
             if first.correct and not then.correct
         ]
-        found[probe.name] = asdict(CameBack(len(removed), sum(removed)))
+        found[probe.name] = Again(removed=len(removed), again=sum(removed))
     return found

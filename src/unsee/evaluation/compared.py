@@ -13,10 +13,11 @@ from unsee.evaluation.condition import condition
 from unsee.evaluation.hallucination import check_hallucination
 from unsee.evaluation.judged import check_judged
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import Compared, MeasuredScore
 from unsee.evaluation.scores import score
 
 BASE = "base"
-COMPARED = {"models", "hallucination", "judged", "roles", "pictures", "condition"}  # what `compared` returns
+COMPARED = ("models", "hallucination", "judged", "roles", "pictures", "condition")  # what `compared` looks at
 
 
 def compared(
@@ -26,7 +27,7 @@ def compared(
     seed: int = 0,
     lexicon: Sequence[str] | None = None,
     earlier: Earlier | None = None,
-) -> dict[str, Any]:
+) -> Compared:
     """What `scores.json` and `summary.json` hold of several models.
 
     Args:
@@ -37,32 +38,26 @@ def compared(
         seed: of the bootstraps.
         lexicon: word lists, for the check of captions.
         earlier: what an earlier request removed, whose probes are among those of the benchmark.
-
-    Returns:
-        `models`: scores by model and probe. `hallucination` and `judged`: likewise, of the probes that have them.
-        `roles`: what each probe is for, or None. `pictures`: of each probe the rows with a picture, and those with one
-        that was trained on. `condition`: by model, what makes its scores say nothing about forgetting, or None.
-        `after`: by model and probe, what of an earlier request it says again.
     """
     base, training = records[BASE], (benchmark.forget, benchmark.retain)
     again = {model: came_back(earlier, asked) for model, asked in records.items() if earlier and model != BASE}
     known_by = earlier.base if earlier else {}
     roles = {probe.name: probe.role for probe in benchmark.probes}
-    return {
-        "models": {
+    conditions = {
+        model: condition(asked, base, roles, moved.get(model)) for model, asked in records.items() if model != BASE
+    }
+    return Compared(
+        models={
             model: {
-                probe: score(rows, base[probe], seed, known_by.get(probe)).to_dict() for probe, rows in asked.items()
+                probe: MeasuredScore(**score(rows, base[probe], seed, known_by.get(probe)).to_dict())
+                for probe, rows in asked.items()
             }
             for model, asked in records.items()
         },
-        "hallucination": check_hallucination(records, BASE, lexicon),
-        "judged": check_judged(benchmark.probes, records, BASE),
-        "roles": roles,
-        "pictures": {probe.name: asdict(picture_overlap(probe.examples, training)) for probe in benchmark.probes},
-        "condition": {
-            model: asdict(found) if (found := condition(asked, base, roles, moved.get(model))) else None
-            for model, asked in records.items()
-            if model != BASE
-        },
-        "after": again,
-    }
+        hallucination=check_hallucination(records, BASE, lexicon),
+        judged=check_judged(benchmark.probes, records, BASE),
+        roles=roles,
+        pictures={probe.name: asdict(picture_overlap(probe.examples, training)) for probe in benchmark.probes},
+        condition=conditions,
+        after=again,
+    )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
-from typing import Any, Literal
+from typing import Any
 
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import Condition
 from unsee.system.wording import isolated
 
 STILL = 1e-5  # a change of less than this share of the weights' length is none
@@ -18,14 +18,6 @@ FELL_APART = 3.0  # nats per token by which right answers became less likely: to
 FEWEST = 5  # answers; fewer may well be alike
 
 Records = Mapping[str, Sequence[Record]]  # by probe
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What is wrong with a model as a whole, and a sentence that says so with figures."""
-
-    kind: Literal["unmoved", "no longer answers", "answers alike"]
-    sentence: str
 
 
 def condition(
@@ -42,15 +34,15 @@ def condition(
         roles: what each probe is for.
         moved: as `unsee.vlm.change.moved` has it.
     """
-    if moved is not None and moved["length"] < STILL:
-        return Condition("unmoved", _unmoved(moved))
+    if moved is not None and (length := moved["length"]) is not None and length < STILL:
+        return Condition(kind="unmoved", sentence=_unmoved(moved))
     kept = [probe for probe in records if roles.get(probe) == "keep"]
     now, before = (_rows(of_model, kept or records) for of_model in (records, base))
     alike = _alike(now, before)
     if not kept:
-        return Condition("answers alike", f"{alike} {_NOTHING_TO_STAY}") if alike else None
+        return Condition(kind="answers alike", sentence=f"{alike} {_NOTHING_TO_STAY}") if alike else None
     if what := alike or _unlikely(now, before):
-        return Condition("no longer answers", f"{what} This is collapse and not forgetting.")
+        return Condition(kind="no longer answers", sentence=f"{what} This is collapse and not forgetting.")
     return None
 
 

@@ -9,13 +9,13 @@ length (each cut to the shorter one of its pair), with an interval over subjects
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from statistics import fmean
-from typing import Any, cast
+from typing import cast
 
 from unsee.data.example import Probe
 from unsee.errors import InputError, did_you_mean
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import CaptionCheck, Check, Interval, YesNoCheck
 from unsee.evaluation.scores import truncated_share
 from unsee.metrics.bootstrap import Score
 from unsee.metrics.chair import Lexicon, chair, match_lengths
@@ -29,82 +29,9 @@ OWN = "objects"  # the lexicon of a probe with objects of its own: what its rows
 Said = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 
 
-@dataclass(frozen=True, slots=True)
-class CaptionCheck:
-    """What one model invents in its captions; rates in [0, 1], NaN where there is nothing to measure.
-
-    Attributes:
-        chair_s: share of captions that name an object which is not there.
-        chair_i: share of mentions that are of objects which are not there.
-        chair_s_matched: `chair_s` with every caption cut to the length of the base's caption of the same picture.
-        chair_i_matched: `chair_i` likewise.
-        base_chair_s_matched: of the base, with its captions cut to the length of this model's.
-        recall: share of the objects that are there which the captions name.
-        mean_words: mean length of the captions, in words.
-        captions: how many.
-        truncated: share of the captions that were cut at `max_new_tokens`, so that they might have named more; None
-            where records do not say. Half a word at the cut names nothing.
-        change: of `chair_s_matched` against `base_chair_s_matched`, with its 95 % interval.
-        subjects: over how many the interval is.
-        lexicon: what objects may be called: "coco", "objects" for what the rows list, or names of files.
-    """
-
-    chair_s: float
-    chair_i: float
-    chair_s_matched: float
-    chair_i_matched: float
-    base_chair_s_matched: float
-    recall: float
-    mean_words: float
-    captions: int
-    truncated: float | None
-    change: Score
-    subjects: int
-    lexicon: str
-
-    kind = "captions"
-
-
-@dataclass(frozen=True, slots=True)
-class YesNoCheck:
-    """How one model answers by yes or no; rates in [0, 1], NaN where there is nothing to measure.
-
-    Accuracy, precision, recall, F1 and the share of yes among the *answers* are POPE's, with its official parser, to
-    which whatever does not deny is a yes. A false yes is more: the answer has to say yes as a reader would take it, so
-    that "I do not know" is no invention.
-
-    Attributes:
-        false_yes: share of the questions to be answered by no that are answered by yes.
-        undecided: share of answers that are neither yes nor no to a reader.
-        questions: how many.
-        truncated: share of the answers that were cut at `max_new_tokens`; None where records do not say.
-        expected_yes: share of questions to be answered by yes.
-        change: of `false_yes` against the base, with its 95 % interval.
-        subjects: over how many the interval is.
-    """
-
-    accuracy: float
-    precision: float
-    recall: float
-    f1: float
-    yes_ratio: float
-    false_yes: float
-    undecided: float
-    questions: int
-    truncated: float | None
-    expected_yes: float
-    change: Score
-    subjects: int
-
-    kind = "yes_no"
-
-
-Check = CaptionCheck | YesNoCheck
-
-
-def invents_more(check: Check) -> bool:
-    """Whether the model invents more than its base: the whole interval of the change is above zero."""
-    return check.subjects >= FEWEST and check.change.low > 0
+def _surely_more(change: Score, subjects: int) -> bool:
+    """Whether a model invents more than its base: the whole interval of the change is above zero."""
+    return subjects >= FEWEST and change.low > 0
 
 
 def check_objects(probes: Iterable[Probe], lexicon: Sequence[str] | None = None) -> None:
@@ -118,7 +45,9 @@ def check_objects(probes: Iterable[Probe], lexicon: Sequence[str] | None = None)
             raise InputError(f"probe {probe.name!r}, {error}") from None
 
 
-def check_hallucination(said: Said, base: str = "base", lexicon: Sequence[str] | None = None) -> dict[str, Any]:
+def check_hallucination(
+    said: Said, base: str = "base", lexicon: Sequence[str] | None = None
+) -> dict[str, dict[str, Check]]:
     """What each model invents, on every probe that can tell.
 
     Args:
@@ -128,19 +57,13 @@ def check_hallucination(said: Said, base: str = "base", lexicon: Sequence[str] |
             all objects that the rows list, else those objects themselves.
 
     Returns:
-        Numbers by model and probe, flat, for JSON; a probe that cannot tell is not there.
+        Numbers by model and probe; a probe that cannot tell is not there.
     """
-    found: dict[str, Any] = {}
+    found: dict[str, dict[str, Check]] = {}
     for model, asked in said.items():
         checks = {probe: check_probe(rows, said[base][probe], lexicon) for probe, rows in asked.items()}
-        found[model] = {probe: to_dict(one) for probe, one in checks.items() if one}
+        found[model] = {probe: check for probe, check in checks.items() if check}
     return found
-
-
-def to_dict(found: Check) -> dict[str, Any]:
-    """Flat, for JSON."""
-    numbers = {**asdict(found), "change": found.change.to_dict()}
-    return {"kind": found.kind, "invents_more": invents_more(found), **numbers}
 
 
 def check_probe(
@@ -221,7 +144,10 @@ def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexico
     whole, matched, matched_before = (chair(texts, shown, lexicon) for texts in (said, cut, cut_before))
     invented, invented_before = (_invented(texts, shown, lexicon) for texts in (cut, cut_before))
     subjects = [record.subject for record in records]
+    change, independent = paired_difference(invented, invented_before, subjects), _count(subjects)
     return CaptionCheck(
+        kind="captions",
+        invents_more=_surely_more(change, independent),
         chair_s=whole.chair_s,
         chair_i=whole.chair_i,
         chair_s_matched=matched.chair_s,
@@ -231,8 +157,8 @@ def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexico
         mean_words=whole.mean_words,
         captions=whole.captions,
         truncated=truncated_share(records),
-        change=paired_difference(invented, invented_before, subjects),
-        subjects=_count(subjects),
+        change=Interval.of(change),
+        subjects=independent,
         lexicon=label,
     )
 
@@ -252,7 +178,10 @@ def _yes_no(records: Sequence[Record], base: Sequence[Record]) -> Check:
         [float(tolerant_answer(of_model[place].said) == "yes") for place in absent] for of_model in (records, base)
     )
     subjects = [records[place].subject for place in absent]
+    change, independent = paired_difference(says_yes, said_yes, subjects), _count(subjects)
     return YesNoCheck(
+        kind="yes_no",
+        invents_more=_surely_more(change, independent),
         accuracy=found.accuracy,
         precision=found.precision,
         recall=found.recall,
@@ -263,8 +192,8 @@ def _yes_no(records: Sequence[Record], base: Sequence[Record]) -> Check:
         questions=len(records),
         truncated=truncated_share(records),
         expected_yes=labels.count("yes") / len(labels),
-        change=paired_difference(says_yes, said_yes, subjects),
-        subjects=_count(subjects),
+        change=Interval.of(change),
+        subjects=independent,
     )
 
 

@@ -14,13 +14,14 @@ pictures are an independent check; see `unsee.evaluation.hallucination`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from statistics import fmean
 from typing import Any
 
 from unsee.data.example import Example, Probe
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import JudgedCheck, Tally
 from unsee.metrics.chair import match_lengths
 from unsee.metrics.lexicon import locate
 from unsee.metrics.words import count_words
@@ -36,47 +37,7 @@ class Labels:
     real: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """Of phrases judged alike, how many captions say. A phrase counts once a caption.
-
-    Attributes:
-        judged: how many there are.
-        said: of these, in the model's captions.
-        said_matched: in its captions cut to the length of the base's captions of the same pictures.
-        base_said_matched: in the base's captions, cut to the length of this model's.
-        unknown: not said in captions that were cut off, which might have said them yet.
-    """
-
-    judged: int
-    said: int
-    said_matched: int
-    base_said_matched: int
-    unknown: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class JudgedCheck:
-    """What one model's captions still say, by the labels of their rows.
-
-    Attributes:
-        invented: of the phrases judged invented.
-        real: of the phrases judged real.
-        mean_words: mean length of the captions, in words (runs of non-space).
-        captions: how many.
-        sentences: labels that are a stretch of text without its phrases, which hardly any other caption repeats.
-        truncated: how many of the captions were cut off; None where records do not say.
-    """
-
-    invented: Tally
-    real: Tally
-    mean_words: float
-    captions: int
-    sentences: int
-    truncated: int | None = None
-
-
-def check_judged(probes: Iterable[Probe], recorded: Recorded, base: str = "base") -> dict[str, Any]:
+def check_judged(probes: Iterable[Probe], recorded: Recorded, base: str = "base") -> dict[str, dict[str, JudgedCheck]]:
     """What each model still says, on every probe of captions with judged phrases.
 
     Args:
@@ -85,11 +46,11 @@ def check_judged(probes: Iterable[Probe], recorded: Recorded, base: str = "base"
         base: the model before.
 
     Returns:
-        Numbers by model and probe, for JSON; a probe of other rows is not there.
+        Numbers by model and probe; a probe of other rows is not there.
     """
     rows = {probe.name: probe.examples for probe in probes if is_judged(probe.examples)}
     return {
-        model: {name: asdict(_check(rows[name], asked[name], recorded[base][name])) for name in rows if name in asked}
+        model: {name: _check(rows[name], asked[name], recorded[base][name]) for name in rows if name in asked}
         for model, asked in recorded.items()
     }
 
@@ -135,7 +96,12 @@ def _check(examples: Sequence[Example], records: Sequence[Record], base: Sequenc
     bare = sum(not span.phrases and span.role != "sentence" for example in examples for span in example.spans)
     known = [record.truncated for record in records if record.truncated is not None]
     return JudgedCheck(
-        invented, real, fmean(map(count_words, said)), len(said), bare, truncated=sum(known) if known else None
+        invented=invented,
+        real=real,
+        mean_words=fmean(map(count_words, said)),
+        captions=len(said),
+        sentences=bare,
+        truncated=sum(known) if known else None,
     )
 
 
@@ -144,7 +110,7 @@ def _tally(kind: str, found: Sequence[tuple[Labels, ...]], records: Sequence[Rec
     rows = [[len(getattr(one, kind)) for one in row] for row in found]
     unknown = sum(row[0] - row[1] for row, record in zip(rows, records, strict=True) if record.truncated)
     judged, whole, cut, base_cut = (sum(column) for column in zip(*rows, strict=True))
-    return Tally(judged, whole, cut, base_cut, unknown)
+    return Tally(judged=judged, said=whole, said_matched=cut, base_said_matched=base_cut, unknown=unknown)
 
 
 @cache

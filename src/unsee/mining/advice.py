@@ -44,15 +44,14 @@ def _above(score: float) -> str:
     return f"{math.floor(score * 10**digits + 1) / 10**digits:.4g}"
 
 
-def of_spans(scores: Mapping[str, Any], learning_rate: float) -> list[str]:
+def of_spans(spans: Mapping[str, Any] | None, steps: int, learning_rate: float) -> list[str]:
     """Why a training on spans changed nothing, if it did not.
 
     Args:
-        scores: content of a run's `scores.json`; `spans` is what `unsee.evaluation.span_likelihood` found before and
-            after.
+        spans: what `unsee.evaluation.span_likelihood` found before and after; None for a method without spans.
+        steps: of the run.
         learning_rate: of the run.
     """
-    spans = scores.get("spans")
     if not spans:
         return []
     lowered = spans["negative"]
@@ -64,7 +63,7 @@ def of_spans(scores: Mapping[str, Any], learning_rate: float) -> list[str]:
         return [f"Few spans were to be lowered: {_counted(lowered, spans)}. {_MORE}"] if few else []
     moved = f"{lowered['before']:.3f} to {lowered['after']:.3f} nats a token"
     return [
-        f"Invented phrases hardly became less likely ({moved}) in {scores['steps']} steps at learning_rate "
+        f"Invented phrases hardly became less likely ({moved}) in {steps} steps at learning_rate "
         f"{learning_rate:g}: they are {_counted(lowered, spans)}. {_why(lowered, spans)}"
     ]
 

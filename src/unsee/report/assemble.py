@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -15,9 +15,10 @@ from unsee import __version__
 from unsee.data import Example, Probe
 from unsee.evaluation.judged import is_judged
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import Score
 from unsee.methods import find, hyper_parameters
 from unsee.report import answers as arranged
-from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report, Score
+from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report
 from unsee.report.inventions import inventions
 from unsee.report.page import render
 from unsee.report.photo import Album
@@ -47,14 +48,14 @@ def run_report(run: Run, album: Album | None = None) -> Report:
         models=models_of(run),
         probes=probes_of(run),
         curves={method: curve(run)},
-        answers=answers(run.benchmark.probes, run.records, run.scores["judged"]["base"]),
+        answers=answers(run.benchmark.probes, run.records, run.scores.judged["base"]),
         inventions=inventions(run.benchmark.probes, run.records, run.settings.lexicon, album),
         saliency=densities({method: run}),
         settings=run.settings.model_dump(mode="json"),
         environment=environment(),
         command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
-        advice=run.scores["advice"],
-        notes=[*([UNWATCHED] if run.scores.get("watched") == [] else []), *filter(None, [data_lost(run)])],
+        advice=run.scores.advice,
+        notes=[*([UNWATCHED] if run.scores.watched == [] else []), *filter(None, [data_lost(run)])],
     )
     return illustrated(page, run.benchmark.probes, album)
 
@@ -72,18 +73,18 @@ def models_of(run: Run) -> dict[str, ModelResult]:
     before = ModelResult(
         label="before",
         role="base",
-        scores=scores_of(right_answers(run, "base")),
-        hallucination=checks_of(run, "base"),
-        judged=judged_of(run, "base"),
+        scores=right_answers(run, "base"),
+        hallucination=run.scores.hallucination.get("base", {}),
+        judged=run.scores.judged["base"],
     )
-    after = method_result(run, run.scores["seconds"].get("unlearn"))
+    after = method_result(run, run.scores.seconds.get("unlearn"))
     return {"base": before, **gold_result(run), run.settings.method: after}
 
 
 def probes_of(run: Run) -> list[ProbeInfo]:
     """What each probe of a run is for. Which are captions is known from the scores, should the data have gone."""
-    pictures, captions = run.scores["pictures"], run.scores["judged"]["base"]
-    earlier = run.scores.get("after", {}).get(run.settings.method, {})
+    pictures, captions = run.scores.pictures, run.scores.judged["base"]
+    earlier = run.scores.after.get(run.settings.method, {})
     return [
         probe_info(probe, pictures[probe.name], judged=probe.name in captions, after=probe.name in earlier)
         for probe in run.benchmark.probes
@@ -109,11 +110,11 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
         paper=find(name).paper,
         hyper_parameters={**values, **training, "parts": ", ".join(run.settings.parts)},
         seconds=seconds,
-        scores=scores_of(right_answers(run, name)),
-        hallucination=checks_of(run, name),
-        judged=judged_of(run, name),
-        condition=run.scores["condition"].get(name),
-        after=run.scores.get("after", {}).get(name, {}),
+        scores=right_answers(run, name),
+        hallucination=run.scores.hallucination.get(name, {}),
+        judged=run.scores.judged[name],
+        condition=run.scores.condition.get(name),
+        after=run.scores.after.get(name, {}),
     )
 
 
@@ -127,45 +128,33 @@ def data_lost(run: Run) -> str:
 
 def gold_result(run: Run) -> dict[str, ModelResult]:
     """Gold by its name, of a run that has it."""
-    if GOLD not in run.scores["models"]:
+    if GOLD not in run.scores.models:
         return {}
-    scores = scores_of(right_answers(run, GOLD))
-    checks, judged = checks_of(run, GOLD), judged_of(run, GOLD)
+    scores = right_answers(run, GOLD)
+    checks, judged = run.scores.hallucination.get(GOLD, {}), run.scores.judged[GOLD]
     return {GOLD: ModelResult(label="gold", role="gold", scores=scores, hallucination=checks, judged=judged)}
 
 
-def scores_of(scores: Mapping[str, Mapping[str, Any]]) -> dict[str, Score]:
-    """Scores as the page holds them, from those of `scores.json`."""
-    shown = set(Score.model_fields)
-    return {probe: Score(**{k: v for k, v in numbers.items() if k in shown}) for probe, numbers in scores.items()}
-
-
-def right_answers(run: Run, model: str) -> dict[str, Any]:
+def right_answers(run: Run, model: str) -> dict[str, Score]:
     """The scores of a model of a run, without those of captions: what base said once is no right answer."""
-    return {name: one for name, one in run.scores["models"][model].items() if name not in judged_of(run, model)}
-
-
-def judged_of(run: Run, model: str) -> dict[str, Any]:
-    """What a model of a run still says of what was judged, by probe."""
-    return dict(run.scores["judged"][model])
-
-
-def checks_of(run: Run, model: str) -> dict[str, Any]:
-    """What a model of a run invents, by probe; nothing in runs from before that was checked."""
-    return dict(run.scores.get("hallucination", {}).get(model, {}))
+    judged = run.scores.judged[model]
+    return {name: score for name, score in run.scores.models[model].items() if name not in judged}
 
 
 def curve(run: Run) -> list[CurvePoint]:
     """The value of each term of the objective, step by step."""
     return [
-        CurvePoint(step=point["step"], values={name: value for name, value in point.items() if name != "step"})
-        for point in run.scores["curve"]
+        CurvePoint(
+            step=int(point["step"] or 0),
+            values={name: math.nan if value is None else value for name, value in point.items() if name != "step"},
+        )
+        for point in run.scores.curve
     ]
 
 
 def densities(runs: Mapping[str, Run]) -> dict[str, dict[str, Density]]:
     """What the masks let through, of those runs that have one."""
-    found = {name: run.scores["saliency"] for name, run in runs.items()}
+    found = {name: run.scores.saliency for name, run in runs.items()}
     return {name: {part: Density(**shares) for part, shares in parts.items()} for name, parts in found.items() if parts}
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from unsee.errors import InputError
 from unsee.evaluation.compared import BASE
+from unsee.evaluation.results import CaptionCheck
 from unsee.report.assemble import models_of, probes_of
-from unsee.report.contents import CaptionCheck, ModelResult, ProbeInfo, Report
+from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.report.verdict import Verdict, verdict
 from unsee.report.view import VERDICT_SIGNS
 from unsee.runs.folder import measured_in

@@ -6,12 +6,12 @@ and a photograph has to be a small `data:` picture, never an address.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
+from unsee.evaluation.results import Again, Check, Condition, JudgedCheck, Number, Score
 from unsee.system.wording import isolated, short
 
 _PHOTO = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
@@ -25,13 +25,7 @@ def _photo(uri: str) -> str:
     return uri
 
 
-def _finite(value: Any) -> Any:
-    """A number that is not one (no example passed the gate, a division by zero) is a missing number."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 Photo = Annotated[str, AfterValidator(_photo)]
-Number = Annotated[float | None, BeforeValidator(_finite)]
 
 
 class _Content(BaseModel):
@@ -44,136 +38,6 @@ class Subject(_Content):
     name: str
     photo: Photo | None = None
     facts: dict[str, str] = {}
-
-
-class Score(_Content):
-    """Share of right answers on one probe, from 0 to 1, with its 95 % interval. None where nothing was measured.
-
-    `score` is over what the base knew, `ungated` over everything; see `unsee.evaluation.criteria`. The changes are
-    against the base on the same rows.
-    """
-
-    score: Number
-    low: Number = None
-    high: Number = None
-    n: int = 0
-    left_out: int = 0  # examples that the base model did not know, so they cannot be forgotten
-    alone: int = 0  # examples among the n of which nothing tells whether the base knew them
-    ungated: Number = None
-    ungated_low: Number = None
-    ungated_high: Number = None
-    known_change: Number = None
-    known_change_low: Number = None
-    known_change_high: Number = None
-    change: Number = None
-    change_low: Number = None
-    change_high: Number = None
-    mean_answer_probability: Number = None
-    truncated: Number = None  # share of the answers that were cut off before their end; None where that is not known
-
-    def counted(self, forget: bool | None) -> Score:
-        """The score that the rule looks at: over everything for what is to stay, else over what the base knew."""
-        if forget is not False or self.ungated is None:
-            return self
-        return Score(score=self.ungated, low=self.ungated_low, high=self.ungated_high, n=self.n + self.left_out)
-
-    def beside(self, forget: bool | None) -> Number:
-        """The share that `counted` is not, where the two are over different rows."""
-        return (self.score if forget is False else self.ungated) if self.left_out else None
-
-    def against(self, base: Score, forget: bool) -> Score:
-        """The change against the base over what counts, with its interval.
-
-        Where it was not taken row by row, the bounds are those that the two intervals allow, which is wider.
-        """
-        own = (self.known_change, self.known_change_low, self.known_change_high)
-        found = own if forget else (self.change, self.change_low, self.change_high)
-        if found[0] is not None:
-            return Score(score=found[0], low=found[1], high=found[2])
-        now, before = self.counted(forget), base.counted(forget)
-        return Score(
-            score=_less(now.score, before.score), low=_less(now.low, before.high), high=_less(now.high, before.low)
-        )
-
-
-def _less(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
-
-
-class CaptionCheck(_Content):
-    """What a model invents in its captions, as `unsee.evaluation.hallucination` has it; shares from 0 to 1."""
-
-    kind: Literal["captions"] = "captions"
-    invents_more: bool = False  # than the base; surely so
-    chair_s: Number
-    chair_i: Number
-    chair_s_matched: Number
-    chair_i_matched: Number
-    base_chair_s_matched: Number
-    recall: Number
-    mean_words: Number
-    captions: int
-    truncated: Number = None  # share that was cut off
-    change: Score  # of chair_s_matched against base_chair_s_matched
-    subjects: int
-    lexicon: str
-
-
-class YesNoCheck(_Content):
-    """How a model answers by yes or no, as `unsee.evaluation.hallucination` has it; shares from 0 to 1."""
-
-    kind: Literal["yes_no"] = "yes_no"
-    invents_more: bool = False  # than the base; surely so
-    accuracy: Number
-    precision: Number
-    recall: Number
-    f1: Number
-    yes_ratio: Number
-    false_yes: Number
-    undecided: Number
-    questions: int
-    truncated: Number = None  # share of answers that were cut off
-    expected_yes: Number
-    change: Score  # of false_yes against the base
-    subjects: int
-
-
-class Tally(_Content):
-    """Of phrases judged alike, how many captions say; as `unsee.evaluation.judged` has it."""
-
-    judged: int
-    said: int
-    said_matched: int
-    base_said_matched: int
-    unknown: int = 0  # not said by captions that were cut off
-
-
-class JudgedCheck(_Content):
-    """What captions still say of what was judged invented and real in their pictures; see `unsee.evaluation.judged`."""
-
-    invented: Tally
-    real: Tally
-    mean_words: Number
-    captions: int
-    sentences: int = 0
-    truncated: int | None = None  # captions that were cut off
-
-
-Check = Annotated[CaptionCheck | YesNoCheck, Field(discriminator="kind")]
-
-
-class Again(_Content):
-    """Of what an earlier request removed, how many rows are right again; as `unsee.evaluation.after` has it."""
-
-    removed: int
-    again: int
-
-
-class Condition(_Content):
-    """What makes the scores of a model say nothing about forgetting; as `unsee.evaluation.condition` has it."""
-
-    kind: Literal["unmoved", "no longer answers", "answers alike"]
-    sentence: str
 
 
 class ModelResult(_Content):

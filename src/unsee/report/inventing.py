@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from unsee.report.contents import CaptionCheck, Check, ModelResult, ProbeInfo, Report
+from unsee.evaluation.results import CaptionCheck, Check
+from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.system.wording import percent
 
 MARGIN = 0.10  # where the interval reaches further up than this, nothing is said about "no more"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from unsee.report.contents import JudgedCheck, ModelResult, Report, Tally
+from unsee.evaluation.results import JudgedCheck, Tally
+from unsee.report.contents import ModelResult, Report
 from unsee.system.wording import counted
 
 SILENT = 0.5  # below this share of the base's real phrases, a model says too little to have learned anything

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from unsee.evaluation.criteria import FORGET_MARGIN, KEEP_MARGIN, Gap, gap, keeping
-from unsee.report.contents import ModelResult, ProbeInfo, Report, Score
+from unsee.evaluation.results import Score
+from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.system.wording import percent, points
 
 Forgetting = Literal[

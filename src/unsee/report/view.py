@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from unsee.evaluation.criteria import FORGET_MARGIN, KEEP_MARGIN
-from unsee.report.contents import Check, JudgedCheck, ModelResult, ProbeInfo, Report, Score
+from unsee.evaluation.results import Check, JudgedCheck, Score
+from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.report.plots.curves import curve, first_broken, value_range
 from unsee.report.plots.scatter import Goal, Point, scatter
 from unsee.report.verdict import Tone, Verdict, judged, name_of, verdict

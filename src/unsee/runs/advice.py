@@ -8,11 +8,11 @@ floor: a smaller rate, a ceiling, a guard, a bounded method.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from unsee.evaluation.criteria import FORGET_MARGIN, keeping
+from unsee.evaluation.results import Condition, RunScores
 from unsee.methods import find
 from unsee.mining.advice import of_spans
 from unsee.runs.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
@@ -46,66 +46,67 @@ class Probed:
         return f"{said}, mean probability of the answers {self.likely_before:.3f} to {self.likely_after:.3f}"
 
 
-def advise(scores: Mapping[str, Any], settings: Settings) -> list[str]:
+def advise(scores: RunScores, settings: Settings) -> list[str]:
     """Sentences on what to change, with the figures that speak for it; none where a run went well.
 
     Args:
-        scores: content of a run's `scores.json`, without advice.
+        scores: of the run; their advice is not looked at.
         settings: of the run.
     """
     if not find(settings.method).needs.forget:
         return []  # a control
     held, partly, lost = *_kept_on(scores, settings), _lost(scores, settings)
-    gone = bool(lost or scores["condition"].get(settings.method))
+    gone = bool(lost or scores.condition.get(settings.method))
     if gone and held and _unmoved(scores, settings) is None:
         return [_both(held, lost, settings)]
     said = [_slower(scores, lost, settings)] if lost else []
     said += [_farther(scores, held, settings)] if held else []
     said += [_somewhat_farther(scores, partly, settings)] if partly and not (held or gone) else []
-    return [*said, *of_spans(scores, settings.learning_rate)]
+    return [*said, *of_spans(scores.spans, scores.steps, settings.learning_rate)]
 
 
-def _probed(scores: Mapping[str, Any], settings: Settings, role: str) -> Iterator[Probed]:
+def _probed(scores: RunScores, settings: Settings, role: str) -> Iterator[Probed]:
     """What became of the probes with a role, as the rule counts them; see `unsee.evaluation.criteria`."""
-    base, method = (scores["models"][name] for name in ("base", settings.method))
-    shares, change = ("score", "known_change") if role == "forget" else ("ungated", "change")
-    for name, now in method.items():
+    base, judged = scores.models["base"], scores.judged.get("base", {})
+    for name, now in scores.models[settings.method].items():
+        if scores.roles.get(name) != role or name in judged:
+            continue
         before = base[name]
-        if scores["roles"].get(name) == role and name not in scores["judged"].get("base", {}):
-            if not (_is_number(now.get(shares)) and _is_number(before.get(shares))):
-                continue
-            likely = [one.get("mean_answer_probability") for one in (before, now)]
-            yield Probed(name, before[shares], now[shares], likely[0], likely[1], now.get(f"{change}_high"))
+        shares = (before.score, now.score) if role == "forget" else (before.ungated, now.ungated)
+        high = now.known_change_high if role == "forget" else now.change_high
+        likely = (before.mean_answer_probability, now.mean_answer_probability)
+        if shares[0] is not None and shares[1] is not None:
+            yield Probed(name, shares[0], shares[1], *likely, high)
 
 
-def _kept_on(scores: Mapping[str, Any], settings: Settings) -> tuple[list[Probed], list[Probed]]:
+def _kept_on(scores: RunScores, settings: Settings) -> tuple[list[Probed], list[Probed]]:
     """What was to go, was known and hardly fell; and what fell, but not far."""
     known = [one for one in _probed(scores, settings, "forget") if one.before > FORGET_MARGIN]
     held = [one for one in known if one.before - one.after <= FORGET_MARGIN]
     return held, [one for one in known if one not in held and one.after > PARTLY * one.before]
 
 
-def _lost(scores: Mapping[str, Any], settings: Settings) -> list[Probed]:
+def _lost(scores: RunScores, settings: Settings) -> list[Probed]:
     """What was to stay and is lost, the worst first."""
     found = _probed(scores, settings, "keep")
     lost = [one for one in found if keeping(one.after, one.before, one.high) in ("lost some", "collapsed")]
     return sorted(lost, key=lambda one: one.after - one.before)
 
 
-def _unmoved(scores: Mapping[str, Any], settings: Settings) -> Mapping[str, Any] | None:
-    found: Mapping[str, Any] | None = scores["condition"].get(settings.method)
-    return found if found is not None and found["kind"] == "unmoved" else None
+def _unmoved(scores: RunScores, settings: Settings) -> Condition | None:
+    found = scores.condition.get(settings.method)
+    return found if found is not None and found.kind == "unmoved" else None
 
 
-def _farther(scores: Mapping[str, Any], held: Sequence[Probed], settings: Settings) -> str:
+def _farther(scores: RunScores, held: Sequence[Probed], settings: Settings) -> str:
     """For a model that hardly moved."""
     probes = "; ".join(one.numbers for one in held)
-    if stopped := scores.get("stopped"):
+    if stopped := scores.stopped:
         return (
             f"Hardly forgot ({probes}): the guard stopped at step {stopped['step']}, before that. Try a smaller step, "
             f"{_set('learning_rate', settings.learning_rate / SLOWER)}, or a method whose pull fades, such as npo."
         )
-    steps = int(scores["steps"])
+    steps = scores.steps
     ways = [*_more_rate(settings), *_more_steps(steps), *_more_parts(settings), *_wider_mask(scores, settings)]
     return (
         f"Hardly forgot ({probes}) in {_travelled(scores, settings)}. Try {_in_turn(ways)}. `unsee tune`, with the "
@@ -113,22 +114,22 @@ def _farther(scores: Mapping[str, Any], held: Sequence[Probed], settings: Settin
     )
 
 
-def _somewhat_farther(scores: Mapping[str, Any], partly: Sequence[Probed], settings: Settings) -> str:
+def _somewhat_farther(scores: RunScores, partly: Sequence[Probed], settings: Settings) -> str:
     """For a model that is on its way."""
     probes = "; ".join(one.numbers for one in partly)
     return (
         f"A part is still there ({probes}) after {_travelled(scores, settings)}. If a model that never knew it would "
-        f"do worse, try --set max_steps={math.ceil(1.5 * int(scores['steps']))}."
+        f"do worse, try --set max_steps={math.ceil(1.5 * scores.steps)}."
     )
 
 
-def _travelled(scores: Mapping[str, Any], settings: Settings) -> str:
+def _travelled(scores: RunScores, settings: Settings) -> str:
     """How many steps at which rate, how far the weights went and the forget loss with them."""
-    steps = int(scores["steps"])
+    steps = scores.steps
     said = f"{steps} steps at learning_rate {_number(settings.learning_rate)}"
-    if moved := scores.get("moved"):
-        said += f", which moved the weights by {100 * moved['length']:.2g} % of their size"
-    losses = [point["forget"] for point in scores["curve"] if point.get("forget") is not None]
+    if scores.moved and (length := scores.moved["length"]) is not None:
+        said += f", which moved the weights by {100 * length:.2g} % of their size"
+    losses = [loss for point in scores.curve if (loss := point.get("forget")) is not None]
     if len(losses) > 1:
         a_step = (losses[-1] - losses[0]) / (len(losses) - 1)
         said += f" and the forget loss from {losses[0]:.4g} to {losses[-1]:.4g} ({a_step:+.1g} a step)"
@@ -152,19 +153,19 @@ def _more_parts(settings: Settings) -> list[str]:
     return [f"--parts {','.join(PARTS)} (now {', '.join(settings.parts)} alone)"]
 
 
-def _wider_mask(scores: Mapping[str, Any], settings: Settings) -> list[str]:
+def _wider_mask(scores: RunScores, settings: Settings) -> list[str]:
     """Where a saliency mask lets hardly anything through."""
-    shares = [part["passing"] for part in scores["saliency"].values() if part["passing"] is not None]
+    shares = [part["passing"] for part in scores.saliency.values() if part["passing"] is not None]
     if not shares or max(shares) >= NARROW:
         return []
     gamma = "gate.gamma" if settings.gate else "gamma"
     return [f"--set {gamma}=0.5 (the mask lets at most {100 * max(shares):.1g} % of a part's weights move)"]
 
 
-def _slower(scores: Mapping[str, Any], lost: Sequence[Probed], settings: Settings) -> str:
+def _slower(scores: RunScores, lost: Sequence[Probed], settings: Settings) -> str:
     """For a model that went too far."""
     probes = "; ".join(one.numbers for one in lost)
-    steps = int(scores["steps"])
+    steps = scores.steps
     ways = [_set("learning_rate", settings.learning_rate / SLOWER)]
     if steps > 1:
         ways.append(f"--set max_steps={max(1, steps // 2)}")
@@ -194,10 +195,6 @@ def _both(held: Sequence[Probed], lost: Sequence[Probed], settings: Settings) ->
         f"What should stay fell before what should go did{fell}, which hardly fell ({kept_on}): a larger or a smaller "
         f"learning_rate alone will not mend that. Try {_in_turn(ways)}."
     )
-
-
-def _is_number(value: float | None) -> bool:
-    return value is not None and math.isfinite(value)
 
 
 def _set(key: str, value: float) -> str:

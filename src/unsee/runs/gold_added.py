@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from unsee.errors import InputError
 from unsee.evaluation.compared import BASE, compared
+from unsee.evaluation.results import VERSION
 from unsee.runs.gold import GOLD, check_gold_model, check_gold_records, gold_records, is_asked_anew
 from unsee.runs.run import Run
 from unsee.system.files import write_json
@@ -27,7 +29,7 @@ def with_gold(run: Run, gold: str) -> Run:
     settings = run.settings.model_copy(update={"gold": gold}).resolved()
     with locked(run.folder):
         names = [probe.name for probe in run.benchmark.probes]
-        if run.lost and (run.scores["judged"][BASE] or is_asked_anew(run.folder, settings, names)):
+        if run.lost and (run.scores.judged[BASE] or is_asked_anew(run.folder, settings, names)):
             raise InputError(f"gold: needs the data of the run, and {run.lost[0]}")
         check_gold_model(run.folder, settings, run.benchmark)
         check_gold_records(settings, run.benchmark.probes)
@@ -40,14 +42,19 @@ def with_gold(run: Run, gold: str) -> Run:
         ]
         benchmark = replace(run.benchmark, forget=(), retain=(), probes=probes)
         of_gold = compared(benchmark, records, {}, settings.seed, settings.lexicon)
-        scores: dict[str, Any] = {**run.scores}
-        for key in ("models", "hallucination", "judged", "condition"):
-            scores[key] = _beside(scores[key], of_gold[key].get(GOLD, {}))
-        write_json(run.folder / "scores.json", scores)
+        values = {
+            "version": VERSION,
+            "models": _beside(run.scores.models, of_gold.models[GOLD]),
+            "hallucination": _beside(run.scores.hallucination, of_gold.hallucination[GOLD]),
+            "judged": _beside(run.scores.judged, of_gold.judged.get(GOLD, {})),
+            "condition": _beside(run.scores.condition, of_gold.condition[GOLD]),
+        }
+        scores = run.scores.model_copy(update=values)
+        write_json(run.folder / "scores.json", scores.to_dict())
     return replace(run, settings=settings, records=_beside(run.records, found), scores=scores)
 
 
-def _beside(of_models: dict[str, Any], of_gold: Any) -> dict[str, Any]:
+def _beside(of_models: Mapping[str, Any], of_gold: Any) -> dict[str, Any]:
     """What belongs to each model, gold's behind base's and before those of methods."""
     first = {BASE: of_models[BASE]} if BASE in of_models else {}
     return {**first, GOLD: of_gold, **{name: one for name, one in of_models.items() if name not in (BASE, GOLD)}}

@@ -11,6 +11,7 @@ from unsee.data import Benchmark, Example, Probe, load_examples
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.evaluation.records import Record
+from unsee.evaluation.results import RunScores
 from unsee.evaluation.unreadable import without
 from unsee.runs.settings import Settings
 
@@ -19,7 +20,7 @@ GONE = Path("gone")  # where the pictures would lie of which only the content is
 
 def recall(
     settings: Settings,
-    scores: Mapping[str, Any],
+    scores: RunScores,
     base: Mapping[str, Sequence[Record]],
     earlier: Mapping[str, Sequence[Example]],
 ) -> tuple[Benchmark, list[str]]:
@@ -43,8 +44,8 @@ def recall(
     for name in base:
         named = settings.every_probe.get(name)
         rows = _read(named[0], lost) if named else sets.get(name, earlier.get(name, []))
-        probes.append(Probe(name, rows, trained_on=name in scores["trained_on"], role=scores["roles"][name]))
-    found = without(Benchmark(settings.forget, **sets, probes=probes), scores.get("unreadable", {}))
+        probes.append(Probe(name, rows, trained_on=name in scores.trained_on, role=scores.roles[name]))
+    found = without(Benchmark(settings.forget, **sets, probes=probes), scores.unreadable)
     return replace(found, probes=[_as_asked(probe, base[probe.name], lost) for probe in found.probes]), lost
 
 

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, field_validator
 from transformers import set_seed
 
 from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
@@ -31,11 +30,11 @@ from unsee.evaluation.compared import COMPARED, compared
 from unsee.evaluation.hallucination import check_objects
 from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.records import Record, read_records
+from unsee.evaluation.results import VERSION, Facts, RunScores, read_scores, values_of
 from unsee.evaluation.span_likelihood import moved_spans, span_likelihood
 from unsee.evaluation.unreadable import LeftOut, find_unreadable, rows_of, without
 from unsee.methods.gate import check_preserved, gate_of
 from unsee.methods.method import needs_of, without_retain
-from unsee.report.contents import Again, Check, Condition, JudgedCheck, Score
 from unsee.runs.advice import advise
 from unsee.runs.base_once import check_base_records, has_base, take_over, taken_over
 from unsee.runs.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
@@ -64,47 +63,6 @@ Records = dict[str, list[Record]]  # by probe
 _PROBES_BY_ITSELF: dict[str, Role] = {"forget": "forget", "retain": "keep"}  # of a run that is given none
 
 
-class Facts(BaseModel):
-    """What is known of a training, as `training.json` holds it; with whatever else it holds."""
-
-    model_config = ConfigDict(extra="allow")
-
-    curve: list[dict[str, float | None]]  # a term that is no number is null
-    parts: dict[str, tuple[int, int]]
-    saliency: dict[str, dict[str, float | None]]
-    steps: int
-
-
-class _Score(Score):
-    """With the further means that a page does not show."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class Scores(Facts):
-    """What `scores.json` holds, as far as it is built upon."""
-
-    method: str
-    models: dict[str, dict[str, _Score]]  # by model and probe
-    hallucination: dict[str, dict[str, Check]] = {}
-    judged: dict[str, dict[str, JudgedCheck]] = {}
-    roles: dict[str, Role | None] = {}
-    pictures: dict[str, dict[str, int]] = {}
-    condition: dict[str, Condition | None] = {}
-    after: dict[str, dict[str, Again]] = {}
-    seconds: dict[str, float]
-    trained_on: list[str]
-    unreadable: dict[str, list[dict[str, Any]]] = {}
-    advice: list[str] = []
-
-    @field_validator("models")
-    @classmethod
-    def _with_base(cls, models: dict[str, Any]) -> dict[str, Any]:
-        if "base" not in models or len(models) < 2:
-            raise ValueError("holds the scores of base and of the unlearned model")
-        return models
-
-
 @dataclass(frozen=True)
 class Run:
     """A finished run: its folder, and what is in it."""
@@ -113,7 +71,7 @@ class Run:
     settings: Settings
     benchmark: Benchmark
     records: dict[str, Records]  # "base" and the method
-    scores: dict[str, Any]  # the content of scores.json
+    scores: RunScores
     lost: Sequence[str] = ()  # why data could not be read again, a line each; the records hold what was asked
 
     @property
@@ -172,18 +130,20 @@ def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Reco
         gc.collect()  # gold comes in the place of the model
         found[GOLD] = clock("measure gold", lambda: gold_records(folder, settings, benchmark.probes))
     found[name] = after
-    facts = read_typed(folder / "checkpoints" / "training.json", Facts).model_dump(exclude_unset=True)
-    scores = {
-        "method": name,
-        **compared(benchmark, found, {name: facts.get("moved")}, settings.seed, settings.lexicon, _earlier(settings)),
-        "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
-        "unreadable": unreadable,
-        "taken_over": taken_over(folder),
-        "seconds": clock.seconds,
-        **facts,
-    }
-    scores["advice"] = advise(scores, settings)
-    processes.once(lambda: write_json(folder / "scores.json", scores))
+    facts: Facts = read_typed(folder / "checkpoints" / "training.json", Facts)
+    seen = compared(benchmark, found, {name: facts.moved}, settings.seed, settings.lexicon, _earlier(settings))
+    scores = RunScores(
+        version=VERSION,
+        method=name,
+        **values_of(seen),
+        trained_on=[probe.name for probe in benchmark.probes if probe.trained_on],
+        unreadable=unreadable,
+        taken_over=taken_over(folder),
+        seconds=clock.seconds,
+        **values_of(facts),
+    )
+    scores = scores.model_copy(update={"advice": advise(scores, settings)})
+    processes.once(lambda: write_json(folder / "scores.json", scores.to_dict()))
     return Run(folder, settings, benchmark, found, scores)
 
 
@@ -470,16 +430,18 @@ def open_run(folder: Path) -> Run:
     if source := read_mark(folder / "records" / GOLD).get("source"):
         stored["gold"] = source  # which may have been added later
     settings = parse(stored, str(folder / "run.yaml"))
-    scores = read_typed(folder / "scores.json", Scores).model_dump(exclude_unset=True)
+    scores = read_scores(folder / "scores.json")
     records = {
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
-        for model, probes in scores["models"].items()
+        for model, probes in scores.models.items()
     }
     _check_complete(scores, settings, folder / "scores.json")
-    if not scores.keys() >= COMPARED:  # of a run from before all of it was looked at
-        benchmark = without(load_benchmark(settings, check_images=False), scores.get("unreadable", {}))
-        scores |= compared(benchmark, records, {}, settings.seed, settings.lexicon, _earlier(settings))
-    scores.setdefault("advice", advise(scores, settings))
+    if not scores.knows(*COMPARED):
+        benchmark = without(load_benchmark(settings, check_images=False), scores.unreadable)
+        seen = compared(benchmark, records, {}, settings.seed, settings.lexicon, _earlier(settings))
+        scores = scores.model_copy(update=values_of(seen))
+    if not scores.knows("advice"):
+        scores = scores.model_copy(update={"advice": advise(scores, settings)})
     benchmark, lost = recall(settings, scores, records["base"], _asked_earlier(settings))
     return Run(folder, settings, benchmark, records, scores, lost)
 
@@ -493,18 +455,16 @@ def _asked_earlier(settings: Settings) -> dict[str, Sequence[Example]]:
     return {probe.name: probe.examples for probe in earlier.probes} if earlier else {}
 
 
-def _check_complete(scores: dict[str, Any], settings: Settings, path: Path) -> None:
-    """InputError unless scores are about both models of a run and all of its probes."""
+def _check_complete(scores: RunScores, settings: Settings, path: Path) -> None:
+    """InputError unless scores are about both models of a run and all of its probes, as far as they were looked at."""
     models = {"base", settings.method}
     probes = set(settings.every_probe) or {role for role in _PROBES_BY_ITSELF if getattr(settings, role)}
-    due: dict[str, set[str]] = {"models": models, "judged": models, "condition": {settings.method}, "pictures": probes}
-    due["roles"] = probes
-    due |= {f"models.{model}": probes for model in models}
-    for field, names in due.items():
-        found: Any = scores
-        for key in field.split(".", 1):
-            found = found.get(key, names)  # of a run from before that was looked at
-        if missing := sorted(names - set(found)):
+    held = {f"models.{model}": (set(scores.models[model]), probes) for model in models & set(scores.models)}
+    held["models"] = (set(scores.models), models)
+    wanted = {"judged": models, "condition": {settings.method}, "pictures": probes, "roles": probes}
+    held |= {field: (set(getattr(scores, field)), names) for field, names in wanted.items() if scores.knows(field)}
+    for field, (names, due) in held.items():
+        if missing := sorted(due - names):
             raise InputError(f"{path}: {field}: lacks {missing[0]}; the file is not as it was written")
 
 
