@@ -205,7 +205,7 @@ def distance_table(runs: int) -> list[str]:
         "of the resampled distances, with sight and name resampled apart. Missed: how often the 95 % interval does not",
         "hold the true distance, in per cent.",
         "",
-        "| facts | people a world | true distance | mean distance | by chance | missed, as before | missed |",
+        "| facts | people per world | true distance | mean distance | by chance | missed, as before | missed |",
         "|---|---|---|---|---|---|---|",
     ]
     for name, together in (("whole people", True), ("independent", False)):

@@ -86,7 +86,7 @@ def write_command(
         str | None, typer.Option(help="visual, textual or both.", show_default="visual; textual for tofu")
     ] = None,
     probe_rows: Annotated[
-        int | None, typer.Option(min=1, help="Measure at most so many rows a probe, spread evenly.", show_default=False)
+        int | None, typer.Option(min=1, help="At most so many rows per probe, spread evenly.", show_default=False)
     ] = None,
     training: Annotated[
         str | None,

@@ -49,7 +49,7 @@ def evaluate(
             show_default=False,
         ),
     ],
-    batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows a forward pass.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows per forward pass.")] = 32,
     max_new_tokens: Annotated[
         int | None,
         typer.Option(
@@ -61,7 +61,7 @@ def evaluate(
     ] = None,
     records: Annotated[
         Path | None,
-        typer.Option(help="Also write what was said to each row: one JSON object a line.", show_default=False),
+        typer.Option(help="Also write what was said to each row: one JSON object per line.", show_default=False),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first rows.", show_default="all")] = None,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
@@ -102,9 +102,9 @@ def evaluation(
     Args:
         model: folder or hub id.
         data: as `unsee.data.load_examples` reads it.
-        batch_size: rows a forward pass.
+        batch_size: rows per forward pass.
         max_new_tokens: answers are cut there; None leaves room for the expected ones.
-        records: a file for one record a row, overwritten.
+        records: a file for one record per row, overwritten.
         limit: ask only the first rows.
         loading: further arguments of `unsee.vlm.load`.
 

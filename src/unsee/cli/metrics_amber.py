@@ -38,10 +38,10 @@ def amber_scores(responses: Path, annotations: Path, relations: Path, safe_words
     Only annotations with a response are scored. What no response belongs to is NaN.
 
     Args:
-        responses: list of {"id", "response"}, as JSON or (.jsonl) one a line.
+        responses: list of {"id", "response"}, as JSON or (.jsonl) one per line.
         annotations: AMBER's annotations.json: list of {"id", "type", "truth", "hallu"}.
         relations: AMBER's relation.json: {object: [associated word, ...]}.
-        safe_words: AMBER's safe_words.txt: a word a line.
+        safe_words: AMBER's safe_words.txt: one word per line.
 
     Raises:
         InputError: a file is broken, an id is unknown or answered twice, or an object is not in the relations.

@@ -74,7 +74,7 @@ def mine_command(
     extractor: Annotated[str, typer.Option(help="How objects are found: lexicon, spacy or llm.")] = "lexicon",
     lexicon: Annotated[
         list[str] | None,
-        typer.Option(help="coco, or a file with a category and its synonyms a line; repeatable.", show_default="coco"),
+        typer.Option(help="coco, or a file: a category and synonyms per line; repeatable.", show_default="coco"),
     ] = None,
     extractor_model: Annotated[
         str | None,
@@ -107,9 +107,9 @@ def mine_command(
         str,
         typer.Option(help="Real and invented in one sub-sentence: narrow, drop, positive, negative, both."),
     ] = "narrow",
-    batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Captions a forward pass.")] = 16,
-    windows: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Windows a forward pass.")] = 128,
-    shard_size: Annotated[int, typer.Option(min=1, max=limits.STEPS, help="Captions a file.")] = 64,
+    batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Captions per forward pass.")] = 16,
+    windows: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Windows per forward pass.")] = 128,
+    shard_size: Annotated[int, typer.Option(min=1, max=limits.STEPS, help="Captions per file.")] = 64,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first pictures.", show_default="all")] = None,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
     trust_remote_code: Annotated[

@@ -98,7 +98,7 @@ def _score(score: Mapping[str, Any], stays: bool) -> Text:
 
 
 def places(console: Console, **where: object) -> None:
-    """Where things are, one a line, never broken: a path is there to be copied."""
+    """Where things are, one per line, never broken: a path is there to be copied."""
     widest = max(map(len, where))
     for name, place in where.items():
         console.print(f"{name:<{widest}}  {printable(place)}", soft_wrap=True)

@@ -76,7 +76,7 @@ def unlearn(
         list[str] | None,
         typer.Option(
             help="What objects may be called, to check captions of probes whose rows list objects: coco, or a file "
-            "with a category and its synonyms a line; may be repeated.",
+            "with a category and its synonyms per line; may be repeated.",
             show_default="coco, or what the rows list",
         ),
     ] = None,
@@ -247,7 +247,7 @@ def _show(found: dict[str, Any]) -> None:
     if stopped := found.get("stopped"):
         shown.print(
             f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "
-            f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats a token). The model is that of step "
+            f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats per token). The model is that of step "
             f"{stopped['kept']}."
         )
     if found.get("watched") == []:

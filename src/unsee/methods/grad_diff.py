@@ -25,7 +25,7 @@ class GradDiff:
 
     forget_weight: Annotated[NonNegative, Doc("weight of the forget ascent")] = 1.0
     retain_weight: Annotated[NonNegative, Doc("weight of the retain cross-entropy")] = 1.0
-    ceiling: Annotated[NonNegative, Doc("nats a token above which a forget answer is left alone; 0: never")] = 0.0
+    ceiling: Annotated[NonNegative, Doc("nats per token above which a forget answer is left alone; 0: never")] = 0.0
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
         """-CE(forget) + CE(retain), each weighted."""

@@ -44,7 +44,7 @@ class MMUnlearner:
     gamma_language: Annotated[Threshold, Doc("the same for the language model; gamma: as gamma")] = "gamma"
     forget_weight: Annotated[NonNegative, Doc("weight of the forget ascent")] = 1.0
     retain_weight: Annotated[NonNegative, Doc("weight of the retain cross-entropy")] = 1.0
-    ceiling: Annotated[NonNegative, Doc("nats a token above which a forget answer is left alone; 0: never")] = 0.0
+    ceiling: Annotated[NonNegative, Doc("nats per token above which a forget answer is left alone; 0: never")] = 0.0
     updates: Annotated[Literal["summed", "alternating"], Doc("forget and retain in one step, or in turn")] = "summed"
     retain_steps: Annotated[int, Ge(1), Doc("retain steps after each forget step, when they alternate")] = 1
 

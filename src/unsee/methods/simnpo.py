@@ -27,10 +27,8 @@ class SimNPO:
     paper: ClassVar[str] = "Fan et al. 2024, arXiv 2410.07163"
     needs: ClassVar[Needs] = Needs(retain=True)
 
-    beta: Annotated[Positive, Doc("inverse temperature, per nat a token")] = 4.5
-    delta: Annotated[NonNegative, Doc("margin, nats a token below which the pull fades; gamma / beta of the paper")] = (
-        0.0
-    )
+    beta: Annotated[Positive, Doc("inverse temperature, per nat per token")] = 4.5
+    delta: Annotated[NonNegative, Doc("margin, nats per token; below, the pull fades; gamma / beta of the paper")] = 0.0
     forget_weight: Annotated[NonNegative, Doc("weight of the preference loss")] = 0.125
     retain_weight: Annotated[NonNegative, Doc("weight of the retain cross-entropy")] = 1.0
 

@@ -25,7 +25,7 @@ class UnlearnConfig(TrainingArguments):
     save_total_limit: int | None = field(default=2, metadata={"help": "How many checkpoints to keep."})
     remove_unused_columns: bool = field(default=False, metadata={"help": "Must stay False."})
     saliency_batch_size: int = field(
-        default=8, metadata={"help": "Examples a squared gradient; 1 is the per-example Fisher information."}
+        default=8, metadata={"help": "Examples per squared gradient; 1 is the per-example Fisher information."}
     )
     saliency_file: str | None = field(
         default=None, metadata={"help": "Where the mask is kept, and read from when it is there already."}

@@ -113,7 +113,7 @@ class Settings(BaseModel):
     )
     max_steps: Count | None = Field(None, description="optimizer steps; overrides epochs")
     batch_size: Rows = Field(8, description="forget rows (and as many retain rows) a forward pass")
-    gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
+    gradient_accumulation: Count = Field(1, description="forward passes per optimizer step")
     scheduler: Literal["constant", "linear", "cosine"] = Field("constant", description="of the learning rate")
     warmup_steps: Annotated[int, Field(ge=0, le=limits.STEPS)] = Field(
         0, description="steps until the full learning rate"
@@ -121,7 +121,7 @@ class Settings(BaseModel):
     max_grad_norm: Annotated[FiniteFloat, Field(ge=0)] = Field(
         1.0, description="gradients are clipped to it; 0 does not clip"
     )
-    saliency_batch_size: Rows = Field(8, description="rows a squared gradient; 1 is the per-example Fisher")
+    saliency_batch_size: Rows = Field(8, description="rows per squared gradient; 1 is the per-example Fisher")
     save_steps: Count = Field(50, description="a checkpoint every so many steps")
     keep_checkpoints: bool = Field(
         False, description="keep the last two checkpoints, with their optimizers, when the model is written"
@@ -133,7 +133,7 @@ class Settings(BaseModel):
     autocast: bool = Field(
         False, description="compute in bfloat16 in training; always so for half-precision weights that move"
     )
-    eval_batch_size: Rows = Field(32, description="rows a forward pass when measuring")
+    eval_batch_size: Rows = Field(32, description="rows per forward pass when measuring")
     max_new_tokens: Annotated[int, Field(ge=1, le=limits.TOKENS)] | None = Field(
         None,
         description="measured answers are cut there; 128, or half more than a probe's longest answer, if not given",
