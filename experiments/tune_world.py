@@ -40,8 +40,10 @@ from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import Record
 from unsee.evaluation.scores import score
 from unsee.losses import cross_entropy
-from unsee.methods import GradDiff, Method, MMUnlearner, Reference, Term, UnlearnBatch, build
+from unsee.methods import Method, Reference, Term, UnlearnBatch, build
+from unsee.methods.grad_diff import GradDiff
 from unsee.methods.method import NonNegative, forget_of, retain_of
+from unsee.methods.mmunlearner import MMUnlearner
 from unsee.training.config import UnlearnConfig
 from unsee.training.trainer import UnlearnTrainer
 from unsee.types import PARTS, Part

@@ -137,12 +137,12 @@ def evaluation(
 def _training_rows(model: Path) -> list[list[Example]] | None:
     """Forget and retain rows of the run that a model lies in; None where it lies in none, or they are gone."""
     from unsee.data import load_examples
-    from unsee.runs.settings import parse, read_yaml
+    from unsee.runs.settings import kept_card, parse, read_yaml
 
     if not (file := model.absolute().parent / "run.yaml").is_file():
         return None
     try:
-        settings = parse({**read_yaml(file), "out": str(file.parent)}, str(file))
+        settings = parse({**read_yaml(file), "out": str(file.parent)}, str(file), kept_card(file))
         return [load_examples(source) for source in (settings.forget, settings.retain) if source]
     except InputError:
         return None

@@ -33,10 +33,10 @@ from unsee.evaluation.records import Record
 from unsee.evaluation.unreadable import find_unreadable, without
 from unsee.leaderboard.grids import Configuration, from_the_middle
 from unsee.leaderboard.select import choose, distance_to
-from unsee.methods import find
+from unsee.methods.registry import code_of
 from unsee.metrics.answers import answer_probability
 from unsee.runs.folder import check_place
-from unsee.runs.run import config, load_benchmark, load_model, watch_of
+from unsee.runs.run import check_needs, config, load_benchmark, load_model, watch_of
 from unsee.runs.settings import LEAST_STEPS, PROBES, Settings
 from unsee.system import processes, progress
 from unsee.system.files import write_json, write_text
@@ -89,10 +89,13 @@ def tune(settings: Settings, budget: int = BUDGET, minutes: float | None = None)
     asked, without_probes = settings, {key: dict[str, str]() for key in PROBES}
     settings = settings.model_copy(update=without_probes)  # they are for the run that follows
     benchmark = load_benchmark(settings)
-    described = {
+    check_needs(settings, benchmark)
+    described: dict[str, Any] = {
         "settings": settings.model_dump(mode="json", exclude={"out"}),
         "rows": {name: digest(getattr(benchmark, name)) for name in ("forget", "retain", "preserve")},
     }
+    if code := code_of(settings.method):
+        described["code"] = code
     _check(folder, described)
     loaded = load_model(settings)
     with locked(folder):
@@ -122,9 +125,9 @@ def tune(settings: Settings, budget: int = BUDGET, minutes: float | None = None)
 
 
 def _check_method(settings: Settings) -> None:
-    needs = find(settings.method).needs
+    needs = settings.card.needs
     if needs.spans or not needs.forget:
-        raise InputError(f"tune: {settings.method} does not unlearn answers; there is nothing to search for")
+        raise InputError(f"tune: {settings.card.name} does not unlearn answers; there is nothing to search for")
     if processes.count() > 1:
         raise InputError("tune: several processes; a search is done by one")
 

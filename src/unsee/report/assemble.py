@@ -16,7 +16,6 @@ from unsee.data import Example, Probe
 from unsee.evaluation.judged import is_judged
 from unsee.evaluation.records import Record
 from unsee.evaluation.results import Score
-from unsee.methods import find, hyper_parameters
 from unsee.report import answers as arranged
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report
 from unsee.report.inventions import inventions
@@ -40,7 +39,7 @@ def run_report(run: Run, album: Album | None = None) -> Report:
         run: finished.
         album: which makes the thumbnails, and knows afterwards which pictures have gone.
     """
-    method, album = run.settings.method, album or Album()
+    method, album = run.settings.card.name, album or Album()
     page = Report(
         title=title(_forgotten(run), run.settings.forget, run.settings.model, method),
         created=now(),
@@ -78,13 +77,13 @@ def models_of(run: Run) -> dict[str, ModelResult]:
         judged=run.scores.judged["base"],
     )
     after = method_result(run, run.scores.seconds.get("unlearn"))
-    return {"base": before, **gold_result(run), run.settings.method: after}
+    return {"base": before, **gold_result(run), run.settings.card.name: after}
 
 
 def probes_of(run: Run) -> list[ProbeInfo]:
     """What each probe of a run is for. Which are captions is known from the scores, should the data have gone."""
     pictures, captions = run.scores.pictures, run.scores.judged["base"]
-    earlier = run.scores.after.get(run.settings.method, {})
+    earlier = run.scores.after.get(run.settings.card.name, {})
     return [
         probe_info(probe, pictures[probe.name], judged=probe.name in captions, after=probe.name in earlier)
         for probe in run.benchmark.probes
@@ -98,8 +97,7 @@ def write_report(report: Report, path: Path) -> None:
 
 def method_result(run: Run, seconds: float | None = None) -> ModelResult:
     """The unlearned model of a run, with the hyper-parameters that it really had."""
-    name = run.settings.method
-    values = {one.name: one.default for one in hyper_parameters(name)} | run.settings.hyper_parameters
+    name = run.settings.card.name
     training = run.settings.model_dump(
         mode="json", include={"learning_rate", "epochs", "max_steps", "batch_size", "parts", "lora", "gate", "seed"}
     )
@@ -107,8 +105,8 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
     return ModelResult(
         label=name,
         role="method",
-        paper=find(name).paper,
-        hyper_parameters={**values, **training, "parts": ", ".join(run.settings.parts)},
+        paper=run.settings.card.paper,
+        hyper_parameters={**run.settings.hyper_parameters, **training, "parts": ", ".join(run.settings.parts)},
         seconds=seconds,
         scores=right_answers(run, name),
         hallucination=run.scores.hallucination.get(name, {}),

@@ -69,7 +69,7 @@ def compare(folders: Sequence[Path]) -> Comparison:
     gold = {GOLD: models_of(golds[0])[GOLD]} if golds else {}
     rows = [Row(name, _cells(model, probes)) for name, model in {BASE: base, **gold}.items()]
     for name, run in _named(runs).items():
-        method, found = run.settings.method, models_of(run)
+        method, found = run.settings.card.name, models_of(run)
         page = Report(title=name, models={BASE: found[BASE], **gold, method: found[method]}, probes=probes_of(run))
         rows.append(Row(name, _cells(found[method], probes), _words(verdict(page, method))))
     return Comparison(rows, {probe.name: _role(probe) for probe in probes})
@@ -107,7 +107,7 @@ def _check_gold(first: Run, other: Run) -> None:
 
 def _named(runs: Sequence[Run]) -> dict[str, Run]:
     """Runs by names that tell them apart: the method, and where several have it the end of the folder's path too."""
-    methods = [run.settings.method for run in runs]
+    methods = [run.settings.card.name for run in runs]
     places = [run.folder.resolve() for run in runs]
     depth = 1
     while len({place.parts[-depth:] for place in places}) < len(places):

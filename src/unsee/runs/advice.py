@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 from unsee.evaluation.criteria import FORGET_MARGIN, keeping
 from unsee.evaluation.results import Condition, RunScores
-from unsee.methods import find
 from unsee.mining.advice import of_spans
 from unsee.runs.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
 from unsee.types import PARTS
@@ -53,10 +52,10 @@ def advise(scores: RunScores, settings: Settings) -> list[str]:
         scores: of the run; their advice is not looked at.
         settings: of the run.
     """
-    if not find(settings.method).needs.forget:
+    if not settings.card.needs.forget:
         return []  # a control
     held, partly, lost = *_kept_on(scores, settings), _lost(scores, settings)
-    gone = bool(lost or scores.condition.get(settings.method))
+    gone = bool(lost or scores.condition.get(settings.card.name))
     if gone and held and _unmoved(scores, settings) is None:
         return [_both(held, lost, settings)]
     said = [_slower(scores, lost, settings)] if lost else []
@@ -68,7 +67,7 @@ def advise(scores: RunScores, settings: Settings) -> list[str]:
 def _probed(scores: RunScores, settings: Settings, role: str) -> Iterator[Probed]:
     """What became of the probes with a role, as the rule counts them; see `unsee.evaluation.criteria`."""
     base, judged = scores.models["base"], scores.judged.get("base", {})
-    for name, now in scores.models[settings.method].items():
+    for name, now in scores.models[settings.card.name].items():
         if scores.roles.get(name) != role or name in judged:
             continue
         before = base[name]
@@ -94,7 +93,7 @@ def _lost(scores: RunScores, settings: Settings) -> list[Probed]:
 
 
 def _unmoved(scores: RunScores, settings: Settings) -> Condition | None:
-    found = scores.condition.get(settings.method)
+    found = scores.condition.get(settings.card.name)
     return found if found is not None and found.kind == "unmoved" else None
 
 
@@ -148,7 +147,7 @@ def _more_steps(steps: int) -> list[str]:
 
 
 def _more_parts(settings: Settings) -> list[str]:
-    if find(settings.method).needs.spans or set(settings.parts) == set(PARTS):
+    if settings.card.needs.spans or set(settings.parts) == set(PARTS):
         return []
     return [f"--parts {','.join(PARTS)} (now {', '.join(settings.parts)} alone)"]
 
@@ -180,8 +179,8 @@ def _bounds(settings: Settings) -> list[str]:
         found.append("--set ceiling=1, which lets go of an answer that is unlikely enough")
     if settings.guard is None and settings.retain:
         found.append("--set guard=1, which stops in time")
-    if settings.method in UNBOUNDED and not settings.hyper_parameters.get("ceiling"):
-        found.append(f"--method npo, whose pull fades where that of {settings.method} grows")
+    if settings.card.name in UNBOUNDED and not settings.hyper_parameters.get("ceiling"):
+        found.append(f"--method npo, whose pull fades where that of {settings.card.name} grows")
     return found
 
 
@@ -190,7 +189,7 @@ def _both(held: Sequence[Probed], lost: Sequence[Probed], settings: Settings) ->
     kept_on, fell = ("; ".join(one.numbers for one in some) for some in (held, lost))
     fell = f" ({fell})" if fell else ""
     ways = ["other --parts", "retain rows that are more like the forget rows", "--set gate=saliency"]
-    ways += [f"--method {'gated_npo' if settings.method == 'npo' else 'npo'}"]
+    ways += [f"--method {'gated_npo' if settings.card.name == 'npo' else 'npo'}"]
     return (
         f"What should stay fell before what should go did{fell}, which hardly fell ({kept_on}): a larger or a smaller "
         f"learning_rate alone will not mend that. Try {_in_turn(ways)}."

@@ -9,7 +9,7 @@ import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from unsee import __version__
 from unsee.data import Benchmark, digest
 from unsee.errors import InputError
+from unsee.methods.registry import code_of
 from unsee.runs.settings import SOURCES, Settings
 from unsee.system.files import read_text, write_json, write_text
 from unsee.system.lock import is_free, locked
@@ -117,6 +118,8 @@ def start_folder(
     make again stay when the other one failed.
     """
     hashes = hashes_of(benchmark, loaded)
+    if code := code_of(settings.method):
+        hashes["method"] = code
     kept = _kept(settings)
     if (folder / "run.yaml").is_file():
         if overwrite:
@@ -129,6 +132,8 @@ def start_folder(
     versions = {"unsee": __version__, "python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
     content = {"settings": kept, "versions": versions, "hashes": hashes}
+    if settings.card.source:
+        content["method"] = asdict(settings.card)  # the run can be read without its code
     write_text(folder / "run.yaml", dump_yaml(content))
     (folder / FAILED).unlink(missing_ok=True)  # last: whoever is killed before starts with the same again
 

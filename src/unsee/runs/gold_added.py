@@ -26,7 +26,7 @@ def with_gold(run: Run, gold: str) -> Run:
         InputError: gold cannot be read or asked, its records are of other rows, the data of the run have gone and are
             needed, or another process is at work in the folder.
     """
-    settings = run.settings.model_copy(update={"gold": gold}).resolved()
+    settings = run.settings.model_copy(update={"gold": gold}).resolved(run.settings.card)
     with locked(run.folder):
         names = [probe.name for probe in run.benchmark.probes]
         if run.lost and (run.scores.judged[BASE] or is_asked_anew(run.folder, settings, names)):

@@ -40,7 +40,7 @@ from unsee.runs.base_once import check_base_records, has_base, take_over, taken_
 from unsee.runs.folder import check_folder, drop_checkpoints, fail_folder, is_begun, start_folder
 from unsee.runs.gold import GOLD, check_gold_model, check_gold_records, gold_records, known_gold
 from unsee.runs.recalled import recall
-from unsee.runs.settings import EPOCHS, LEAST_STEPS, Settings, parse, read_yaml
+from unsee.runs.settings import EPOCHS, LEAST_STEPS, Settings, kept_card, parse, read_yaml
 from unsee.runs.taken_over import read_mark
 from unsee.system import processes, progress
 from unsee.system.atomic import whole_folder
@@ -104,6 +104,7 @@ def unlearn(
         # The pictures of a run that goes on were looked at when it began, and are the same by their digests.
         goes_on = not overwrite and is_begun(folder)
         benchmark = load_benchmark(settings, check_images=not goes_on)
+        check_needs(settings, benchmark)
         loaded, readable = _start(folder, settings, benchmark, overwrite, base_records)
         if base_records is not None or share_base:
             processes.once(lambda: take_over(folder, base_records, readable.probes))
@@ -122,7 +123,7 @@ def unlearn(
 
 def _measured(folder: Path, settings: Settings, benchmark: Benchmark, base: Records, clock: Clock) -> Run:
     """Measure the model of a run, and gold where there is one, and write the scores."""
-    name = settings.method
+    name = settings.card.name
     after, unreadable = _measure_model(folder, settings, benchmark, clock)
     benchmark = without(benchmark, unreadable)
     found = {"base": base}
@@ -159,7 +160,7 @@ def _measure_model(folder: Path, settings: Settings, benchmark: Benchmark, clock
     )
     unreadable = find_unreadable(benchmark, loaded.encoder)
     asked = without(benchmark, unreadable)
-    return clock("measure", lambda: _measure(folder, settings, asked, loaded, settings.method)), unreadable
+    return clock("measure", lambda: _measure(folder, settings, asked, loaded, settings.card.name)), unreadable
 
 
 def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
@@ -190,15 +191,19 @@ def load_benchmark(settings: Settings, check_images: bool = True) -> Benchmark:
         probes += earlier.probes
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     check_objects(probes, settings.lexicon)
+    return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
+
+
+def check_needs(settings: Settings, benchmark: Benchmark) -> None:
+    """InputError unless the method of a run has the rows that it trains on, and its mask those that it protects."""
     method = settings.built_method
-    needs = needs_of(method)
-    if needs.retain and not sets["retain"]:
-        raise InputError(f"{settings.method} trains on retain rows and none are given; {without_retain(method)}")
-    if (settings.gate or needs.saliency) and not (sets["retain"] or sets["preserve"]):
+    needs, kept = needs_of(method), [*benchmark.retain, *benchmark.preserve]
+    if needs.retain and not benchmark.retain:
+        raise InputError(f"{method.name} trains on retain rows and none are given; {without_retain(method)}")
+    if (settings.gate or needs.saliency) and not kept:
         raise InputError("a saliency mask needs rows that it protects; add --retain FILE or --preserve FILE")
     if gate := gate_of(method, settings.gate):
-        check_preserved(gate, settings.parts, sets["forget"], [*sets["retain"], *sets["preserve"]])
-    return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
+        check_preserved(gate, settings.parts, benchmark.forget, kept)
 
 
 def _earlier(settings: Settings) -> Earlier | None:
@@ -208,7 +213,7 @@ def _earlier(settings: Settings) -> Earlier | None:
     run = open_run(Path(settings.after))
     if run.lost:
         raise InputError(f"after: {settings.after} cannot be asked again: {run.lost[0]}")
-    result = run.records[run.settings.method]
+    result = run.records[run.settings.card.name]
     return Earlier.of(run.benchmark.probes, run.records["base"], result, settings.after)
 
 
@@ -429,7 +434,7 @@ def open_run(folder: Path) -> Run:
     stored = {**read_yaml(folder / "run.yaml"), "out": str(folder)}
     if source := read_mark(folder / "records" / GOLD).get("source"):
         stored["gold"] = source  # which may have been added later
-    settings = parse(stored, str(folder / "run.yaml"))
+    settings = parse(stored, str(folder / "run.yaml"), kept_card(folder / "run.yaml"))
     scores = read_scores(folder / "scores.json")
     records = {
         model: {probe: read_records(folder / "records" / model / f"{probe}.jsonl") for probe in probes}
@@ -457,11 +462,11 @@ def _asked_earlier(settings: Settings) -> dict[str, Sequence[Example]]:
 
 def _check_complete(scores: RunScores, settings: Settings, path: Path) -> None:
     """InputError unless scores are about both models of a run and all of its probes, as far as they were looked at."""
-    models = {"base", settings.method}
+    models = {"base", settings.card.name}
     probes = set(settings.every_probe) or {role for role in _PROBES_BY_ITSELF if getattr(settings, role)}
     held = {f"models.{model}": (set(scores.models[model]), probes) for model in models & set(scores.models)}
     held["models"] = (set(scores.models), models)
-    wanted = {"judged": models, "condition": {settings.method}, "pictures": probes, "roles": probes}
+    wanted = {"judged": models, "condition": {settings.card.name}, "pictures": probes, "roles": probes}
     held |= {field: (set(getattr(scores, field)), names) for field, names in wanted.items() if scores.knows(field)}
     for field, (names, due) in held.items():
         if missing := sorted(due - names):

@@ -16,6 +16,7 @@ from unsee.runs.settings.model import PROBES as PROBES
 from unsee.runs.settings.model import SOURCES as SOURCES
 from unsee.runs.settings.model import WHOLE_RATE as WHOLE_RATE
 from unsee.runs.settings.model import Settings as Settings
+from unsee.runs.settings.reading import kept_card as kept_card
 from unsee.runs.settings.reading import parse as parse
 from unsee.runs.settings.reading import read_yaml as read_yaml
 from unsee.runs.settings.reading import with_assignments as with_assignments

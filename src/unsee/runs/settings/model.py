@@ -9,12 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, TypeAdapter, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    PrivateAttr,
+    TypeAdapter,
+    model_validator,
+)
 
 from unsee.data.example import Role
 from unsee.errors import InputError, did_you_mean
-from unsee.methods import Method, build
+from unsee.methods import Method, MethodCard, build, card_of
 from unsee.methods.gate import Gate, gate_of
+from unsee.methods.registry import in_full
 from unsee.runs.settings.groups import L1, Count, Guard, Lora, Positive, as_gate, as_guard, as_l1, as_lora
 from unsee.runs.settings.sources import absolute, as_lists, word_list
 from unsee.system import limits
@@ -80,7 +90,7 @@ class Settings(BaseModel):
     request: Literal["visual", "textual", "both"] | None = Field(
         None, description="what is to go: faces (what is asked in words stays), text facts (photographs stay) or both"
     )
-    method: str = Field(DEFAULT_METHOD, description="as `unsee methods` lists it")
+    method: str = Field(DEFAULT_METHOD, description="as `unsee methods` lists it, or path/to/file.py:Class")
     hyper_parameters: dict[str, HyperValue] = Field({}, description="of the method; its defaults where not given")
     gate: Annotated[Gate | None, BeforeValidator(as_gate)] = Field(
         None, description="saliency: let forget gradients through MMUnlearner's mask alone, whatever the method"
@@ -140,30 +150,41 @@ class Settings(BaseModel):
     )
     trust_remote_code: bool = Field(False, description="run code that comes with the model")
 
-    def resolved(self) -> Settings:
+    _card: MethodCard | None = PrivateAttr(None)  # of a run that is read: what it has kept
+
+    def resolved(self, card: MethodCard | None = None) -> Settings:
         """With every hyper-parameter of the method, checked, and local paths absolute.
+
+        Args:
+            card: what a run has kept of its method. Its hyper-parameters were checked then, and no code is run now.
 
         Raises:
             InputError: for an unknown method or hyper-parameter, one out of range, a gate that the method has no place
                 for, or a probe that cannot name a file.
         """
         self._check_probes()
-        method: Any = self.built_method
-        gate_of(method, self.gate)
+        values = self.hyper_parameters
+        if card is None:
+            method: Any = self.built_method
+            gate_of(method, self.gate)
+            values = asdict(method)
         sources = {name: absolute(value) for name in SOURCES if (value := getattr(self, name))}
         if sources.get("gold") == sources["model"]:
             raise InputError(f"gold: {self.gold} is the model itself; give one that never learned what is to go")
-        return super().model_copy(  # which keeps the method that was built: its own hyper-parameters are filled in
+        resolved = super().model_copy(  # which keeps the method that was built: its own hyper-parameters are filled in
             update={
                 **sources,
+                "method": in_full(self.method),
                 **{key: {n: absolute(path) for n, path in getattr(self, key).items()} for key in PROBES},
                 "lexicon": self.lexicon and tuple(word_list(name) for name in self.lexicon),
-                "hyper_parameters": asdict(method),
-                "parts": self.parts or (SPAN_PARTS if method.needs.spans else PARTS),
-                "guard": self.guard or (Guard() if method.needs.spans else None),
+                "hyper_parameters": values,
+                "parts": self.parts or (SPAN_PARTS if (card or self.card).needs.spans else PARTS),
+                "guard": self.guard or (Guard() if (card or self.card).needs.spans else None),
                 "out": str(Path(self.out).expanduser()),
             }
         )
+        resolved._card = card
+        return resolved
 
     @cached_property
     def built_method(self) -> Method:
@@ -174,11 +195,17 @@ class Settings(BaseModel):
         """
         return build(self.method, self.hyper_parameters)
 
+    @property
+    def card(self) -> MethodCard:
+        """The method's own name, its paper and its needs."""
+        return self._card or card_of(self.built_method, self.method)
+
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """A copy; one with another method, or other hyper-parameters, will build its own."""
         copied = super().model_copy(update=update, deep=deep)
         if update and not update.keys().isdisjoint(("method", "hyper_parameters")):
             copied.__dict__.pop("built_method", None)
+            copied._card = None
         return copied
 
     @model_validator(mode="before")

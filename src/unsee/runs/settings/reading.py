@@ -11,20 +11,23 @@ from typing import Any
 from pydantic import ValidationError
 
 from unsee.errors import InputError, did_you_mean
-from unsee.methods import METHODS, find
+from unsee.methods import METHODS, MethodCard, find
+from unsee.methods.registry import in_full
 from unsee.runs.settings.groups import GROUPS
 from unsee.runs.settings.model import DEFAULT_METHOD, PROBES, SOURCES, Settings
 from unsee.runs.settings.sources import absolute, as_lists, word_list
 from unsee.system.files import read_text
 from unsee.system.strict import parse_yaml
+from unsee.system.typed import typed
 
 
-def parse(values: Mapping[str, Any], where: str = "settings") -> Settings:
+def parse(values: Mapping[str, Any], where: str = "settings", card: MethodCard | None = None) -> Settings:
     """Settings from keys and values, resolved.
 
     Args:
         values: by key, as `Settings` lists them.
         where: what an error message calls them, such as the name of a file.
+        card: what a run has kept of its method, if these are its settings; see `kept_card`.
 
     Raises:
         InputError: for an unknown key (with the nearest valid one), a missing one, or a value of the wrong kind.
@@ -34,7 +37,7 @@ def parse(values: Mapping[str, Any], where: str = "settings") -> Settings:
             raise InputError(f"{where}: unknown key {key!r}{_hint(key, values)}")
     _no_booleans(values, where)
     try:
-        return Settings.model_validate(dict(values)).resolved()
+        return Settings.model_validate(dict(values)).resolved(card)
     except ValidationError as error:
         raise InputError(f"{where}: {_complaint(error)}") from None
 
@@ -50,7 +53,7 @@ def _no_booleans(values: Mapping[str, Any], where: str) -> None:
 
 
 def _hint(key: str, values: Mapping[str, Any]) -> str:
-    method = METHODS.get(str(values.get("method", DEFAULT_METHOD)))
+    method = METHODS.get(str(values.get("method", DEFAULT_METHOD)))  # no code is run for the sake of a hint
     if method is not None and key in {field.name for field in fields(method)}:
         return f"; it belongs under hyper_parameters, as in hyper_parameters: {{{key}: {values[key]}}}"
     return did_you_mean(key, Settings.model_fields)
@@ -86,6 +89,25 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return _beside({str(key): value for key, value in settings.items() if value is not None}, path.parent)
 
 
+def kept_card(path: Path) -> MethodCard | None:
+    """What the `run.yaml` of a run keeps of a method from outside; None for one of this package.
+
+    With it the run is read without its method's code, which a stranger may have written, or which has gone.
+
+    Raises:
+        InputError: the file has none although its method is from outside.
+    """
+    values = parse_yaml(read_text(path), str(path))
+    settings = values.get("settings", values) if isinstance(values, dict) else None
+    method = settings.get("method") if isinstance(settings, dict) else None
+    if not isinstance(method, str) or method in METHODS:
+        return None  # what is no name at all is refused with the rest
+    if settings is values or "method" not in values:
+        raise InputError(f"{path}: method {method!r} is from outside, and nothing else is said of it there")
+    card: MethodCard = typed(values["method"], MethodCard, f"{path}: method")
+    return card
+
+
 def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The same values with relative paths starting at a folder."""
     for key in SOURCES:
@@ -96,6 +118,8 @@ def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
             values[key] = {k: absolute(v, folder) if isinstance(v, str) else v for k, v in probes.items()}
     if isinstance(lists := as_lists(values.get("lexicon")), list):
         values["lexicon"] = [word_list(name, folder) if isinstance(name, str) else name for name in lists]
+    if isinstance(method := values.get("method"), str):
+        values["method"] = in_full(method, folder)
     if isinstance(out := values.get("out"), str):
         values["out"] = os.path.abspath(folder / Path(out).expanduser())
     return values
@@ -122,7 +146,7 @@ def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[
             held = GROUPS[group][1](merged.get(group)) if group in GROUPS else merged.get(group)
             merged[group] = {**(held if isinstance(held, dict) else {}), inner: _value(text)}
         else:
-            if key == "method" and text != merged.get("method", DEFAULT_METHOD):
+            if key == "method" and (text := in_full(text)) != in_full(str(merged.get("method", DEFAULT_METHOD))):
                 merged.pop("hyper_parameters", None)
             merged[key] = text if key in (*SOURCES, "out", "method") and text != "null" else _value(text)
     return merged
