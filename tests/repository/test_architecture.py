@@ -30,9 +30,9 @@ def test_every_room_has_its_line_in_the_order_of_the_floors(page: str) -> None:
 
 
 def test_the_drawing_holds_every_room_once_and_no_other(page: str) -> None:
-    drawing = page.partition("flowchart BT")[2].partition("```")[0]
-    floors = re.findall(r"subgraph \w+\[.*?\]\n(.*?)\n  end", drawing, re.DOTALL)
-    assert [room for floor in floors for room in re.findall(r"\w+", floor)] == standing()
+    drawing = page.partition("flowchart TB")[2].partition("```")[0]
+    floors = re.findall(r"<b>(.*?)</b>", drawing)
+    assert [room for floor in reversed(floors) for room in re.findall(r"\w+", floor)] == standing()
 
 
 def test_every_file_that_the_page_links_or_names_exists(page: str) -> None:
