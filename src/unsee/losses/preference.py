@@ -64,14 +64,14 @@ def dpo(log_ratio: Tensor, rejected_log_ratio: Tensor, beta: float) -> Tensor:
 def simnpo(mean_log_probs: Tensor, beta: float, delta: float) -> Tensor:
     """NPO without a reference, on the mean over an answer's tokens (Fan et al. 2024, arXiv 2410.07163).
 
-    The margin is printed as gamma, outside beta; delta = gamma / beta is the same in nats a token, as in the authors'
+    The margin is printed as gamma, outside beta; delta = gamma / beta is the same in nats per token, as in the authors'
     code.
 
     Args:
         mean_log_probs: log-likelihood of each answer divided by the number of its tokens; shape (batch,), nats.
         beta: inverse temperature, per nat of the mean.
-        delta: nats a token at which the pull is that of gradient ascent; more likely answers are pulled up to twice as
-            hard, less likely ones less and less.
+        delta: nats per token at which the pull is that of gradient ascent; more likely answers are pulled up to twice
+            as hard, less likely ones less and less.
 
     Returns:
         Per-sample loss, shape (batch,): (2 / beta) * log(1 + exp(beta * (mean_log_probs + delta))).

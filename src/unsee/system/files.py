@@ -43,7 +43,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    """Write one JSON value a line, atomically. NaN and infinities become null."""
+    """Write one JSON value per line, atomically. NaN and infinities become null."""
     write_bytes(path, b"".join(_encode(row) + b"\n" for row in rows))
 
 

@@ -1,8 +1,8 @@
-"""The gradients of several processes as those of one: averaged once an optimizer step, by ourselves.
+"""The gradients of several processes as those of one: averaged once per optimizer step, by ourselves.
 
 `DistributedDataParallel` averages within each backward pass and waits there for every process. Rows in words alone have
 no backward pass into vision tower or projector, so one process would wait for a pass that another never makes. Here
-every process comes to one place a step, whatever its rows were made of.
+every process comes to one place per step, whatever its rows were made of.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Stopped:
 
     step: int  # at which the likelihood was too low
     kept: int  # step of the weights that were kept
-    start: float  # mean log-likelihood of the watched answers before the first step; nats a token
+    start: float  # mean log-likelihood of the watched answers before the first step; nats per token
     found: float  # the same at `step`
 
 
@@ -64,13 +64,13 @@ class Watch(TrainerCallback):
     Args:
         encoder: of the model.
         examples: the watched answers.
-        drop: how far the mean may fall; nats a token.
+        drop: how far the mean may fall; nats per token.
         every: optimizer steps from one look to the next.
-        batch_size: examples a forward pass.
+        batch_size: examples per forward pass.
     """
 
     policy: Policy
-    start: float  # mean log-likelihood before the first step; nats a token
+    start: float  # mean log-likelihood before the first step; nats per token
 
     def __init__(self, encoder: Encoder, examples: Sequence[Example], drop: float, every: int, batch_size: int) -> None:
         self.encoder, self.examples = encoder, examples

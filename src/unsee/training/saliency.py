@@ -1,11 +1,11 @@
 """Which weights matter to what is forgotten more than to what is kept: MMUnlearner's mask.
 
 Diagonal Fisher information at the starting weights, streamed: one pass over each set, every gradient squared into one
-float32 accumulator and freed as soon as backward has made it. The mask is one bit a weight.
+float32 accumulator and freed as soon as backward has made it. The mask is one bit per weight.
 
 Huo et al. 2025, arXiv 2502.11051: mask = [F_forget / F_preserve >= gamma], computed once, per scalar weight. It is
 evaluated as D >= 0 with D = F_forget / N_forget - gamma * F_preserve / N_preserve, which needs no division, leaves
-weights that neither set reaches in, and is a single number a weight: forget squares are added to it and preserve
+weights that neither set reaches in, and is a single number per weight: forget squares are added to it and preserve
 squares taken away. What such a sum cannot tell from a tie counts as one, and passes.
 
 Of a tensor that neither set reaches at all nothing is known, and no forget gradient passes there. That settles fresh
@@ -253,7 +253,7 @@ class SaliencyMask:
                 hook.remove()
 
     def _through(self, name: str, gradient: Tensor) -> Tensor:
-        """What of a gradient passes. Masks are unpacked one at a time: all at once they are a byte a weight."""
+        """What of a gradient passes. Masks are unpacked one at a time: all at once they take one byte per weight."""
         bits = self.bits[name] = self.bits[name].to(gradient.device)
         return gradient.masked_fill(~unpack(bits, self.shapes[name]), 0)
 
@@ -298,7 +298,7 @@ def _named(gate: Gate) -> str:
 
 
 def pack(mask: Tensor) -> Tensor:
-    """Eight mask entries a byte, first entry in the highest bit; the last byte is filled with zeros."""
+    """Eight mask entries per byte, first entry in the highest bit; the last byte is filled with zeros."""
     flat = mask.flatten().to(torch.uint8)
     flat = torch.nn.functional.pad(flat, (0, -len(flat) % 8)).view(-1, 8)  # (bytes, 8)
     return (flat << _SHIFTS.to(flat.device)).sum(-1, dtype=torch.uint8)

@@ -11,7 +11,7 @@ What differs from ordinary training:
   before a resume. What a method does to the weights at the end is done once, when `train` has seen the last step;
   checkpoints hold the weights before that.
 - Weights in half precision that may move are kept in float32 until the training is over, and rounded once.
-- Several processes average their gradients once an optimizer step, here, and no wrapper does it in their backward
+- Several processes average their gradients once per optimizer step, here, and no wrapper does it in their backward
   passes: these differ in number from process to process.
 """
 

@@ -26,8 +26,8 @@ class Encoded:
     Attributes:
         prompt_ids: tokens of the prompt with its image placeholders; shape (prompt,).
         answer_ids: tokens of the answer, the end of turn last; shape (answer,).
-        per_token: further tensors with one value a prompt token, such as `mm_token_type_ids`, shape (prompt,) each, or
-            with several (which images it sees), shape (prompt, images, tiles).
+        per_token: further tensors with one value per prompt token, such as `mm_token_type_ids`, shape (prompt,) each,
+            or with several (which images it sees), shape (prompt, images, tiles).
         per_image: tensors about the images, such as `pixel_values`; joined along their first axis.
     """
 

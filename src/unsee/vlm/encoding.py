@@ -355,7 +355,7 @@ _ADDED = 8  # more tokens than a tokenizer or processor adds by itself: start, m
 
 
 def _is_per_token(name: str, value: Tensor, length: int) -> bool:
-    """Whether a tensor has an entry a token, or several (which images it sees, say), judged by its axes.
+    """Whether a tensor has an entry per token, or several (which images it sees, say), judged by its axes.
 
     A number about an image may happen to be as long as the prompt; with two axes the name has to agree.
     """

@@ -60,7 +60,7 @@ def answers(model: Any, encoder: Encoder, examples: Sequence[Example], max_new_t
         max_new_tokens: answers are cut there.
 
     Returns:
-        One text an example, and whether it was cut.
+        One text per example, and whether it was cut.
     """
     device = next(model.parameters()).device
     inputs = encoder.batch(examples, with_answers=False).to(device).inputs

@@ -72,7 +72,7 @@ class Scorer:
             answers: any number for each example; a wording that comes twice is scored once.
 
         Returns:
-            For each example one score an answer, in their order.
+            For each example its answers' scores, in their order.
 
         Raises:
             InputError: an answer holds an image placeholder or the end of a turn.
