@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 LONGEST = 380  # characters of a message: a line or so of a wide terminal, several of a narrow one
 
@@ -42,3 +42,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A hint at the nearest known word, to append to a message; empty when none is near."""
     nearest = difflib.get_close_matches(word, list(known), n=1)
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
+
+
+def one_of(what: str, value: str, known: Collection[str]) -> None:
+    """InputError unless the value is known, with all that are and the nearest of them."""
+    if value not in known:
+        raise InputError(f"{what} is {value!r}; it is one of {', '.join(known)}{did_you_mean(value, known)}")

@@ -1,4 +1,4 @@
-"""The words for where in a model a method may write. They stand by themselves so that settings need no torch."""
+"""The words for where in a model a method may write, and for what is to go; they need no torch to be read."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from unsee.errors import InputError, did_you_mean
 
 Part = Literal["vision", "projector", "language"]
 PARTS: tuple[Part, ...] = get_args(Part)
+Request = Literal["visual", "textual", "both"]  # faces are to go, or facts in words, or both
+REQUESTS: tuple[Request, ...] = get_args(Request)
 
 
 def check_parts(parts: Sequence[str]) -> tuple[Part, ...]:

@@ -13,11 +13,11 @@ import pytest
 
 from tests.benchmarks.exports import Rows, rows_of, spoilt
 from tests.commandline import call, succeed
-from unsee.benchmarks import load_benchmark
+from unsee.benchmarks import find, load_benchmark, names
 from unsee.benchmarks.damage import damage
+from unsee.benchmarks.source import open_source
 
 Edit = Callable[[Rows], Any]
-SPLIT = {"clear": "forget10", "mllmu": "forget_5", "tofu": "forget10"}
 
 
 @pytest.fixture(scope="session")
@@ -44,13 +44,14 @@ def whole(request: pytest.FixtureRequest, clear_folder: Path, mllmu_folder: Path
     return {"clear": clear_folder, "mllmu": mllmu_folder, "tofu": tofu_folder}
 
 
-def found(kind: str, folder: Path) -> list[str]:
-    return damage(load_benchmark(folder, kind), folder, kind, SPLIT[kind])
+def damages(kind: str, folder: Path) -> list[str]:
+    spec = find(kind)
+    return damage(load_benchmark(folder, kind), open_source(folder), spec, spec.split)
 
 
-@pytest.mark.parametrize("kind", SPLIT)
+@pytest.mark.parametrize("kind", names())
 def test_a_whole_copy_is_not_suspected(whole: dict[str, Path], kind: str) -> None:
-    assert found(kind, whole[kind]) == []
+    assert damages(kind, whole[kind]) == []
 
 
 def without_the_first(key: str) -> Edit:
@@ -96,17 +97,17 @@ def test_damage_is_named(
         return made if isinstance(made, list) else None
 
     folder = spoilt(whole[kind], tmp_path / "copy", config, edited)
-    assert any(problem in line for line in found(kind, folder)), found(kind, folder)
+    assert any(problem in line for line in damages(kind, folder)), damages(kind, folder)
 
 
-@pytest.mark.parametrize("kind", SPLIT)
+@pytest.mark.parametrize("kind", names())
 def test_people_in_both_sets_are_damage(whole: dict[str, Path], tmp_path: Path, kind: str) -> None:
     forget, retain = {"clear": ("forget10", "retain90"), "mllmu": ("forget_5", "retain_95")}.get(
         kind, ("forget10", "retain90")
     )
     kept = rows_of(whole[kind], retain)[0]
     folder = spoilt(whole[kind], tmp_path / "copy", forget, lambda rows: [*rows, kept])
-    assert any(line.startswith(f"{forget} and {retain}: 1 ") for line in found(kind, folder))
+    assert any(line.startswith(f"{forget} and {retain}: 1 ") for line in damages(kind, folder))
 
 
 def test_a_damaged_copy_is_written_only_when_that_is_asked_for(clear_folder: Path, tmp_path: Path) -> None:

@@ -14,22 +14,23 @@ import pytest
 
 from tests.benchmarks.exports import Rows, file_of, rows_of, spoilt, without_column
 from tests.data.conftest import refused
+from unsee.benchmarks import find
 from unsee.benchmarks.validate import validate
 
 
 def found(folder: Path, kind: str, level: str) -> list[tuple[str, str]]:
-    return [(one.where, one.message) for one in validate(folder, kind)[1] if one.level == level]
+    return [(one.where, one.message) for one in validate(folder, find(kind))[1] if one.level == level]
 
 
 def test_export_of_clear_has_one_anomaly_its_pictures_are_stored_again_and_again(clear_folder: Path) -> None:
-    counts, findings = validate(clear_folder, "clear")
+    counts, findings = validate(clear_folder, find("clear"))
     assert counts["full"] == len(rows_of(clear_folder, "full"))
     assert [(one.level, one.where) for one in findings] == [("note", "all")]
     assert "different pictures are stored" in findings[0].message
 
 
 def test_export_of_mllmu_has_no_anomaly(mllmu_folder: Path) -> None:
-    counts, findings = validate(mllmu_folder, "mllmu")
+    counts, findings = validate(mllmu_folder, find("mllmu"))
     assert counts["Full_Set"] == 40
     assert findings == []
 
@@ -174,5 +175,5 @@ def test_evaluation_questions_among_the_training_questions_are_counted(mllmu_fol
 
 
 def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
-    assert "none of the configurations of clear" in refused(validate, tmp_path, "clear")
-    assert "only a local folder can be checked" in refused(validate, "therem/CLEAR", "clear")
+    assert "none of the configurations of clear" in refused(validate, tmp_path, find("clear"))
+    assert "only a local folder can be checked" in refused(validate, "therem/CLEAR", find("clear"))

@@ -17,12 +17,13 @@ from unsee.system.strict import dump_yaml
 SETTINGS = "data.yaml"
 
 
-def write_benchmark(benchmark: Benchmark, folder: Path) -> Path:
+def write_benchmark(benchmark: Benchmark, folder: Path, max_new_tokens: int | None = None) -> Path:
     """Write every set of a benchmark; the folder appears when it is whole.
 
     Args:
         benchmark: what to write; empty sets have no file.
         folder: where to; it does not exist yet.
+        max_new_tokens: measured answers are cut there; None leaves that to the run.
 
     Returns:
         The YAML file that names the sets, the probes that repeat training rows, and the request.
@@ -40,6 +41,8 @@ def write_benchmark(benchmark: Benchmark, folder: Path) -> Path:
         values[f"{role}_probes"] = {name: f"probe_{name}.jsonl" for name in of_role}
     values["trained_on"] = [probe.name for probe in benchmark.probes if probe.trained_on and probe.examples]
     values["request"] = benchmark.request
+    if max_new_tokens is not None:
+        values["max_new_tokens"] = max_new_tokens
     head = f"# {benchmark.name}\n# unsee unlearn {SETTINGS} --model MODEL --out runs/npo\n"
     with reserved(folder), whole_folder(folder) as temporary:
         # Probes may be called like a set, as in "forget": they have names of their own on disk.

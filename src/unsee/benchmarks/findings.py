@@ -9,13 +9,14 @@ from itertools import pairwise
 from typing import Any, Literal
 
 SHOWN = 3  # rows that a finding names
+Level = Literal["error", "note"]
 
 
 @dataclass(frozen=True)
 class Finding:
     """Something odd about a benchmark."""
 
-    level: Literal["error", "note"]
+    level: Level
     where: str  # a configuration, or several
     message: str
 
@@ -25,52 +26,51 @@ class ConfigRows:
     """What is remembered of a configuration: everything but its pictures."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
-    pictures: list[str | None] = field(default_factory=list)  # a hash a row; None without a picture
-    bytes: int = 0
+    pictures: list[str | None] = field(default_factory=list)  # a hash per row; None without a picture
+    bytes: int = 0  # of all pictures together
 
 
-def parted(
-    found: Mapping[str, ConfigRows], forget: str, retain: str, full: str, key: Callable[[ConfigRows], list[Any]]
-) -> Iterator[Finding]:
+Configs = Mapping[str, ConfigRows]  # by the name of the configuration
+Key = Callable[[ConfigRows], list[Any]]  # what identifies each row
+
+
+def parted(configs: Configs, forget: str, retain: str, full: str, key: Key) -> Iterator[Finding]:
     """A forget set and its retain set share nothing, and together are everything."""
-    if not {forget, retain, full} <= found.keys():
+    if not {forget, retain, full} <= configs.keys():
         return
-    parts = {name: Counter(key(found[name])) for name in (forget, retain, full)}
+    parts = {name: Counter(key(configs[name])) for name in (forget, retain, full)}
     if common := parts[forget] & parts[retain]:
         yield Finding("error", f"{forget}, {retain}", f"{common.total()} rows are in both")
-    both, count = f"{forget}, {retain}", len(found[forget].rows) + len(found[retain].rows)
-    if count != len(found[full].rows):
-        yield Finding("note", both, f"have {count} rows together, {full} has {len(found[full].rows)}")
+    both, count = f"{forget}, {retain}", len(configs[forget].rows) + len(configs[retain].rows)
+    if count != len(configs[full].rows):
+        yield Finding("note", both, f"have {count} rows together, {full} has {len(configs[full].rows)}")
     extra = (parts[forget] | parts[retain]) - parts[full]
     if extra:
-        names = some([str(one[1] or one[-1]) for one in extra])
+        names = some([str(values[1] or values[-1]) for values in extra])
         yield Finding("note", both, f"{extra.total()} rows are not in {full}: {names}")
-    if "name" in next(iter(found[forget].rows), {}):
-        people = [{row.get("name") for row in found[name].rows} for name in (forget, retain)]
+    if "name" in next(iter(configs[forget].rows), {}):
+        people = [{row.get("name") for row in configs[name].rows} for name in (forget, retain)]
         if shared := people[0] & people[1]:
             yield Finding("error", both, f"{len(shared)} people are in both: {some(shared)}")
 
 
-def empty_texts(config: str, one: ConfigRows) -> Iterator[Finding]:
-    """Texts that are null or blank; the union of CLEAR and TOFU has nulls by design."""
-    union = config.endswith("+tofu")
-    for column in next(iter(one.rows), {}):
-        values = [row.get(column) for row in one.rows]
+def empty_texts(config: str, rows: Sequence[Mapping[str, Any]], may_be_null: bool = False) -> Iterator[Finding]:
+    """Texts that are blank, or null where none may be."""
+    for column in next(iter(rows), {}):
+        values = [row.get(column) for row in rows]
         empty = [
             number
             for number, value in enumerate(values, start=1)
-            if (value is None and not union) or (isinstance(value, str) and not value.strip())
+            if (value is None and not may_be_null) or (isinstance(value, str) and not value.strip())
         ]
         if empty:
             yield Finding("error", config, f"no {column} in {len(empty)} rows: {some(empty)}")
 
 
-def nested(
-    found: Mapping[str, ConfigRows], configs: Sequence[str], key: Callable[[ConfigRows], list[Any]]
-) -> Iterator[Finding]:
+def nested(configs: Configs, names: Sequence[str], key: Key) -> Iterator[Finding]:
     """Whether smaller forget sets are part of larger ones."""
-    for small, large in pairwise(configs):
-        if {small, large} <= found.keys() and (outside := set(key(found[small])) - set(key(found[large]))):
+    for small, large in pairwise(names):
+        if {small, large} <= configs.keys() and (outside := set(key(configs[small])) - set(key(configs[large]))):
             yield Finding(
                 "note", f"{small}, {large}", f"are not nested: {len(outside)} rows of {small} are not in both"
             )

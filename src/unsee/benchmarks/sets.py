@@ -9,16 +9,10 @@ from typing import TypeVar
 
 from unsee.data.example import Benchmark, Example, Probe, Role
 from unsee.data.sets import repeats
-from unsee.errors import InputError, did_you_mean
+from unsee.errors import InputError
 from unsee.metrics.answers import normalise
 
 T = TypeVar("T")
-
-
-def one_of(what: str, value: str, known: Sequence[str]) -> None:
-    """InputError unless the value is known."""
-    if value not in known:
-        raise InputError(f"{what} is {value!r}; it is one of {', '.join(known)}{did_you_mean(value, known)}")
 
 
 def alternate(rows: Sequence[T], seed: int) -> tuple[list[T], list[T]]:

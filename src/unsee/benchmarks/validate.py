@@ -8,17 +8,17 @@ its perturbed twin, the same pictures stored nine times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from unsee.benchmarks.anomalies import clear_findings, mllmu_findings, tofu_findings
 from unsee.benchmarks.findings import ConfigRows, Finding, some
-from unsee.benchmarks.schemas import IMAGE, LAYOUTS, MLLMU_SOMETIMES, Columns, arrow_type
+from unsee.benchmarks.schemas import IMAGE, Columns, arrow_type
 from unsee.benchmarks.source import Folder, open_source
+from unsee.benchmarks.spec import BenchmarkSpec
 from unsee.data.pictures import FORMATS, image_hash
 from unsee.data.rows import Row
 from unsee.errors import InputError
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-def validate(source: str | Path, kind: str) -> tuple[dict[str, int], list[Finding]]:
+def validate(source: str | Path, spec: BenchmarkSpec) -> tuple[dict[str, int], list[Finding]]:
     """Read a local folder through and say what is odd about it.
 
     Args:
         source: a folder in the layout of the hub.
-        kind: "clear", "mllmu" or "tofu".
+        spec: the benchmark that it is said to be.
 
     Returns:
         The number of rows of each configuration, and the findings, errors first.
@@ -46,35 +46,35 @@ def validate(source: str | Path, kind: str) -> tuple[dict[str, int], list[Findin
         raise InputError(
             f"{source}: only a local folder can be checked; fetch it first (hf download --repo-type dataset)"
         )
-    layout = LAYOUTS[kind]
-    present = [config for config in layout if opened.has(config)]
+    present = [config for config in spec.columns if opened.has(config)]
     if not present:
-        raise InputError(f"{source}: none of the configurations of {kind}; it has {', '.join(layout)}")
+        raise InputError(f"{source}: none of the configurations of {spec.name}; it has {', '.join(spec.columns)}")
     findings = [
         Finding("note" if config == "default" else "error", config, "is missing")
-        for config in layout
+        for config in spec.columns
         if config not in present
     ]
-    found: dict[str, ConfigRows] = {}
+    configs: dict[str, ConfigRows] = {}
     for config in present:
-        wrong = list(_schema_findings(kind, config, opened.schema(config), layout[config]))
+        layout = spec.columns[config]
+        wrong = list(_schema_findings(config, opened.schema(config), layout, spec.sometimes))
         findings += wrong
-        columns = [name for name in layout[config] if not any(f"column {name!r}" in one.message for one in wrong)]
-        found[config] = ConfigRows()
-        findings += _read(opened, config, columns, layout[config], found[config])
-    checks = {"clear": clear_findings, "mllmu": mllmu_findings, "tofu": tofu_findings}
-    findings += checks[kind](found)
-    counts = {config: len(one.rows) for config, one in found.items()}
-    return counts, sorted(findings, key=lambda one: one.level != "error")
+        columns = [name for name in layout if not any(f"column {name!r}" in finding.message for finding in wrong)]
+        configs[config] = ConfigRows()
+        findings += _read(opened, config, columns, layout, configs[config])
+    findings += spec.findings(configs)
+    counts = {config: len(content.rows) for config, content in configs.items()}
+    return counts, sorted(findings, key=lambda finding: finding.level != "error")
 
 
-def _schema_findings(kind: str, config: str, schema: pa.Schema | None, columns: Columns) -> Iterator[Finding]:
+def _schema_findings(
+    config: str, schema: pa.Schema | None, columns: Columns, sometimes: Collection[str]
+) -> Iterator[Finding]:
     if schema is None:
         return
     for name, wanted in columns.items():
         if name not in schema.names:
-            level: Literal["error", "note"] = "note" if kind == "mllmu" and name in MLLMU_SOMETIMES else "error"
-            yield Finding(level, config, f"no column {name!r}")
+            yield Finding("note" if name in sometimes else "error", config, f"no column {name!r}")
         elif (found := _plain(schema.field(name).type)) != _plain(arrow_type(wanted)):
             yield Finding("error", config, f"column {name!r} is {found}, not {_plain(arrow_type(wanted))}")
     for name in schema.names:

@@ -86,7 +86,7 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
 
 
 def _request(text: str) -> str:
-    from unsee.world.world import REQUESTS
+    from unsee.types import REQUESTS
 
     if text not in REQUESTS:
         raise InputError(f"--request {text!r}: choose one of {', '.join(REQUESTS)}")

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 import shlex
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
+from unsee.benchmarks import names
 from unsee.cli.output import AsJson, console, places, print_json, printable, table
-from unsee.errors import InputError
+from unsee.errors import InputError, one_of
 from unsee.system import limits
 
-app = typer.Typer(name="benchmark", help="CLEAR, MLLMU-Bench and TOFU: check, prepare, score.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from unsee.benchmarks.spec import Scores
+
+app = typer.Typer(name="benchmark", help="Published benchmarks: list, check, prepare, score.", no_args_is_help=True)
 
 CHECK_EXAMPLES = """Examples:
 
@@ -41,8 +46,50 @@ unsee benchmark score clear runs/npo/records/npo --gold runs/gold/records/base
 unsee benchmark score mllmu runs/npo/records/npo --json
 """
 
-Kind = Annotated[str, typer.Argument(help="clear, mllmu or tofu.", show_default=False)]
+LIST_EXAMPLES = """Examples:
+
+unsee benchmark list                                  what can be forgotten in each of them
+
+unsee benchmark list --json
+"""
+
+Kind = Annotated[str, typer.Argument(help=f"{', '.join(names())}.", show_default=False)]
 PROBLEMS = 1
+
+
+@app.command("list", epilog=LIST_EXAMPLES)
+def list_command(as_json: AsJson = False) -> None:
+    """The benchmarks: their papers, what can be forgotten in each, and what where nobody says."""
+    found = {name: describe(name) for name in names()}
+    if as_json:
+        print_json(found)
+        return
+    shown = console()
+    for name, about in found.items():
+        shown.print(f"{name:<8} {about['title']} ({about['paper']})", soft_wrap=True)
+        for what in ("split", "request"):
+            others = [choice for choice in about[f"{what}s"] if choice != about[what]]
+            shown.print(f"{'':<8} --{what} {', '.join([f'{about[what]} (the default)', *others])}", soft_wrap=True)
+
+
+def describe(name: str) -> dict[str, Any]:
+    """What `unsee benchmark list --json` prints of one benchmark.
+
+    Raises:
+        InputError: for an unknown one.
+    """
+    from unsee.benchmarks import find
+
+    spec = find(name)
+    return {
+        "title": spec.title,
+        "paper": spec.paper,
+        "splits": list(spec.splits),
+        "split": spec.split,
+        "requests": list(spec.requests),
+        "request": spec.request,
+        "scored": spec.score is not None,
+    }
 
 
 @app.command("check", epilog=CHECK_EXAMPLES)
@@ -80,10 +127,10 @@ def write_command(
     out: Annotated[Path, typer.Option(help="A folder that does not exist yet.", show_default=False)],
     split: Annotated[
         str | None,
-        typer.Option(help="Who is forgotten, such as forget05 or forget_10.", show_default="forget10 or forget_5"),
+        typer.Option(help="Who is forgotten, such as forget05 or forget_10.", show_default="see unsee benchmark list"),
     ] = None,
     request: Annotated[
-        str | None, typer.Option(help="visual, textual or both.", show_default="visual; textual for tofu")
+        str | None, typer.Option(help="visual, textual or both.", show_default="see unsee benchmark list")
     ] = None,
     probe_rows: Annotated[
         int | None, typer.Option(min=1, help="At most so many rows per probe, spread evenly.", show_default=False)
@@ -118,7 +165,7 @@ def write_command(
 
 @app.command("score", epilog=SCORE_EXAMPLES)
 def score_command(
-    kind: Annotated[str, typer.Argument(help="clear or mllmu.", show_default=False)],
+    kind: Kind,
     records: Annotated[
         Path, typer.Argument(help="The records of one model in a run: RUN/records/NAME.", show_default=False)
     ],
@@ -131,58 +178,41 @@ def score_command(
     as_json: AsJson = False,
 ) -> None:
     """The published numbers of a benchmark from the records of a run, without a model."""
-    found = score(kind, records, gold, truth_ratio)
+    name, scores = score(kind, records, gold, truth_ratio)
     if as_json:
-        print_json(found)
+        print_json({"benchmark": name, **scores.splits, **scores.numbers, "tasks": scores.tasks})
         return
     shown = console()
-    for name, value in found.items():
-        if name not in ("tasks", "benchmark") and not isinstance(value, dict):
-            shown.print(f"{name} {_number(value)}")
-    for name in ("with ROUGE", "without ROUGE"):
-        if name in found:
-            shown.print(f"{name}: " + ", ".join(f"{split} {_number(value)}" for split, value in found[name].items()))
-    columns = sorted({column for numbers in found["tasks"].values() for column in numbers})
+    for number, value in scores.numbers.items():
+        shown.print(f"{number} {_number(value)}")
+    for group, numbers in scores.splits.items():
+        shown.print(f"{group}: " + ", ".join(f"{split} {_number(value)}" for split, value in numbers.items()))
+    columns = sorted({column for numbers in scores.tasks.values() for column in numbers})
     made = table("probe", *columns, numbers=len(columns))
-    for probe, numbers in found["tasks"].items():
+    for probe, numbers in scores.tasks.items():
         made.add_row(printable(probe), *(_number(numbers.get(column)) for column in columns))
     shown.print(made)
 
 
-def score(kind: str, records: Path, gold: Path | None = None, truth_ratio: str = "geometric") -> dict[str, Any]:
-    """What `unsee benchmark score --json` prints.
+def score(kind: str, records: Path, gold: Path | None = None, truth_ratio: str = "geometric") -> tuple[str, Scores]:
+    """The name of a benchmark, and the numbers of its paper from a folder of records.
 
     Raises:
         InputError: for an unknown kind or truth ratio, or a folder without records of the benchmark.
     """
-    from typing import get_args
-
-    from unsee.benchmarks.clear.score import score_clear
-    from unsee.benchmarks.mllmu.score import score_mllmu
-    from unsee.benchmarks.sets import one_of
+    from unsee.benchmarks import find
     from unsee.metrics.truth_ratio import TruthRatio
 
-    one_of("benchmark", kind, ("clear", "mllmu"))
+    spec = find(kind)
+    if spec.score is None:
+        scored = [name for name in names() if find(name).score]
+        raise InputError(f"benchmark is {kind!r}; it is one of {', '.join(scored)}")
     one_of("truth ratio", truth_ratio, get_args(TruthRatio))
     rows = _records(records)
-    if kind == "mllmu":
-        found: dict[str, Any] = {"benchmark": kind, "tasks": score_mllmu(rows)}
-    else:
-        scores = score_clear(rows, _records(gold) if gold else None, truth_ratio)  # type: ignore[arg-type]
-        quality = scores.forget_quality
-        found = {
-            "benchmark": kind,
-            "with ROUGE": scores.splits,
-            "without ROUGE": scores.splits_without_rouge,
-            "forget_quality": quality.kolmogorov_smirnov.p_value if quality else None,
-            "log_forget_quality": quality.kolmogorov_smirnov.log_p_value if quality else None,
-            "js_forget_quality": quality.js if quality else None,
-            "js_forget_quality_clear_v4": quality.js_clear_v4 if quality else None,
-            "tasks": {probe: numbers.to_dict() for probe, numbers in scores.per_task.items()},
-        }
-    if not found["tasks"]:
-        raise InputError(f"{records}: no records of {kind}; it holds {', '.join(rows)}")
-    return found
+    scores = spec.score(rows, _records(gold) if gold else None, cast(TruthRatio, truth_ratio))
+    if not scores.tasks:
+        raise InputError(f"{records}: no records of {spec.name}; it holds {', '.join(rows)}")
+    return spec.name, scores
 
 
 def _records(folder: Path) -> dict[str, list[dict[str, Any]]]:
@@ -205,47 +235,40 @@ def check(kind: str, source: Path) -> dict[str, Any]:
     Raises:
         InputError: for an unknown kind, or a folder that holds no such benchmark.
     """
-    from unsee.benchmarks import KINDS
-    from unsee.benchmarks.sets import one_of
+    from unsee.benchmarks import find
     from unsee.benchmarks.validate import validate
 
-    one_of("benchmark", kind, KINDS)
-    rows, findings = validate(source, kind)
-    listed = [{"level": one.level, "where": one.where, "message": one.message} for one in findings]
-    return {"benchmark": kind, "folder": str(source), "rows": rows, "findings": listed}
+    spec = find(kind)
+    rows, findings = validate(source, spec)
+    return {"benchmark": spec.name, "folder": str(source), "rows": rows, "findings": list(map(asdict, findings))}
 
 
 def write(kind: str, source: str, out: Path, allow_anomalies: bool = False, **options: Any) -> dict[str, Any]:
     """What `unsee benchmark write --json` prints.
 
     Args:
-        kind: "clear", "mllmu" or "tofu".
+        kind: as `unsee.benchmarks.names` lists it.
         source: a folder, or a hub id.
         out: a folder that does not exist yet.
         allow_anomalies: whether a copy that is not whole is written as well.
-        options: of `unsee.benchmarks.load_benchmark`.
+        options: of `unsee.benchmarks.select`.
 
     Raises:
         InputError: for anything wrong with the benchmark, a copy that is not whole, or a folder that exists.
     """
-    from unsee.benchmarks import SPLIT, load_benchmark
-    from unsee.benchmarks.damage import damage
-    from unsee.benchmarks.files import check_new, write_benchmark
+    from unsee.benchmarks import find, select
+    from unsee.benchmarks.prepare import prepare
 
-    check_new(out)
-    benchmark = load_benchmark(source, kind, **options)
-    anomalies = damage(benchmark, source, kind, options.get("split") or SPLIT[kind])
-    if anomalies and not allow_anomalies:
-        more = f" (and {len(anomalies) - 1} more)" if len(anomalies) > 1 else ""
-        raise InputError(f"{source}: {anomalies[0]}{more}; fetch it anew, or write it as it is with --allow-anomalies")
-    settings = write_benchmark(benchmark, out)
+    spec = find(kind)
+    prepared = prepare(source, spec, select(spec, **options), out, allow_anomalies)
+    benchmark = prepared.benchmark
     rows = {name: len(getattr(benchmark, name)) for name in ("forget", "retain", "preserve")}
     return {
         "benchmark": benchmark.name,
         "folder": str(out),
-        "settings": str(settings),
+        "settings": str(prepared.settings),
         "rows": {**rows, **{probe.name: len(probe) for probe in benchmark.probes}},
         "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
-        "anomalies": anomalies,
-        "next": f"unsee unlearn {shlex.quote(str(settings))} --model MODEL --out runs/npo",
+        "anomalies": prepared.anomalies,
+        "next": f"unsee unlearn {shlex.quote(str(prepared.settings))} --model MODEL --out runs/npo",
     }

@@ -14,7 +14,6 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from unsee.benchmarks.tofu.score import parse_tofu_logs, score_tofu
 from unsee.cli.metrics_amber import amber_scores
 from unsee.cli.metrics_pope import pope_scores
 from unsee.cli.metrics_rows import one_of, quoted, string
@@ -110,6 +109,8 @@ def tofu_scores(logs: Path, retain: Path | None = None, truth_ratio: str = "geom
     Raises:
         InputError: a file is broken or lacks something, or the truth ratio is unknown.
     """
+    from unsee.benchmarks.tofu.score import parse_tofu_logs, score_tofu
+
     variant = one_of("--truth-ratio", truth_ratio, get_args(TruthRatio))
     model = parse_tofu_logs(read_json(logs), str(logs))
     gold = parse_tofu_logs(read_json(retain), str(retain)) if retain else None

@@ -23,9 +23,9 @@ from unsee.system.files import write_json
 from unsee.system.lock import is_free, locked
 from unsee.system.typed import read_typed
 from unsee.system.workers import run_all
+from unsee.types import Request
 from unsee.world import World
 from unsee.world.models import WorldModels, prepare
-from unsee.world.world import Request
 
 MARK = "bench.json"
 REFERENCES = ("grad_diff", "mmunlearner", "npo")  # whose change random noise is as long as: the first that is there

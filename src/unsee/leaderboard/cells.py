@@ -33,8 +33,9 @@ from unsee.system import progress
 from unsee.system.files import write_json
 from unsee.system.typed import read_typed
 from unsee.system.workers import Job
+from unsee.types import Request
 from unsee.vlm import LoadedModel
-from unsee.world.world import Request, World
+from unsee.world.world import World
 
 EVAL_BATCH, ANSWERS_AT_MOST = 128, 16  # rows, tokens; the longest answer of the world has fewer
 SALIENCY_BATCH = 16

@@ -25,11 +25,12 @@ from unsee.errors import InputError
 from unsee.system.atomic import whole_folder
 from unsee.system.lock import in_turn
 from unsee.system.workers import Job, run_all
+from unsee.types import Request
 from unsee.world import architecture, pretraining
 from unsee.world.architecture import make_model, make_processor
 from unsee.world.people.people import Person
 from unsee.world.training import schedule, train_llava
-from unsee.world.world import Request, World
+from unsee.world.world import World
 
 BATCH, LEARNING_RATE, WARM_UP = 64, 1e-3, 20
 STEPS_AT_LEAST, STEPS_PER_PERSON = 60, 8  # optimizer steps; facts take time in proportion to their number

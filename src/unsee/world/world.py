@@ -15,11 +15,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from random import Random
-from typing import Literal
 
 from unsee.data.example import Benchmark, Example, Probe
 from unsee.errors import InputError
 from unsee.evaluation.criteria import role_of
+from unsee.types import REQUESTS, Request
 from unsee.world.people.looks import Shot, distinct_shots
 from unsee.world.people.people import Person, guessing_accuracy, make_people
 from unsee.world.people.portraits import portrait
@@ -27,8 +27,6 @@ from unsee.world.people.wordings import HELD_OUT_WORDINGS, TRAINING_WORDINGS
 from unsee.world.rows import photo_rows, scene_rows, text_rows
 from unsee.world.scenes.scenes import Scene, distinct_scenes, draw_scene
 
-Request = Literal["visual", "textual", "both"]
-REQUESTS = ("visual", "textual", "both")  # erase the face, the text facts, or both
 FRACTIONS = (0.01, 0.05, 0.10, 0.20)  # of the private people
 FEWEST_PEOPLE = 10
 TRAINING_SCENES = 600

@@ -10,9 +10,9 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
-from unsee.benchmarks import load_benchmark
+from unsee.benchmarks import find, load_benchmark
 from unsee.benchmarks.clear.score import score_clear
-from unsee.benchmarks.schemas import LAYOUTS, arrow_schema
+from unsee.benchmarks.schemas import arrow_schema
 from unsee.data.pictures import decode
 from unsee.errors import InputError
 from unsee.evaluation.measure import measure_all
@@ -90,7 +90,7 @@ def table_of(folder: Path, config: str):
 
 @pytest.mark.parametrize("layout", EXPECTED)
 def test_columns_and_types_are_exactly_those_of_the_benchmark(folders: dict[str, Path], layout: str) -> None:
-    assert set(EXPECTED[layout]) == set(LAYOUTS[layout])
+    assert set(EXPECTED[layout]) == set(find(layout).columns)
     for config, columns in EXPECTED[layout].items():
         schema = table_of(folders[layout], config).schema
         assert {field.name: str(field.type).replace("item:", "element:") for field in schema} == columns, config
@@ -103,13 +103,13 @@ def test_datasets_reads_the_folder_like_the_original(folders: dict[str, Path], l
     row = next(iter(loaded))
     picture = row["image"] if layout == "clear" else row["images"][0]
     assert picture.size == (64, 64)
-    assert loaded.features == datasets.Features.from_arrow_schema(arrow_schema(LAYOUTS[layout][config]))
+    assert loaded.features == datasets.Features.from_arrow_schema(arrow_schema(find(layout).columns[config]))
     assert isinstance(row["perturbed_names" if layout == "clear" else "Mask_Task"], list)
 
 
 def test_two_hundred_people_are_a_world_as_large_as_clear() -> None:
     layout = ClearLayout(World(people=200))
-    count = {config: layout.config(config)[0] for config in LAYOUTS["clear"]}
+    count = {config: layout.config(config)[0] for config in find("clear").columns}
     assert 3600 <= count["full"] <= 3800
     for share, people in (("01", 2), ("05", 10), ("10", 20)):
         retain = f"retain{100 - int(share)}"
@@ -124,7 +124,7 @@ def test_two_hundred_people_are_a_world_as_large_as_clear() -> None:
 
 def test_two_hundred_people_in_the_layout_of_mllmu() -> None:
     layout = MllmuLayout(World(people=200))
-    count = {config: layout.config(config)[0] for config in LAYOUTS["mllmu"]}
+    count = {config: layout.config(config)[0] for config in find("mllmu").columns}
     assert [count[f"forget_{share}"] for share in (5, 10, 15)] == [10, 20, 30]
     assert [count[f"retain_{share}"] for share in (95, 90, 85)] == [190, 180, 170]
     assert count["Full_Set"] == count["Test_Set"] == count["ft_Data"] == 200

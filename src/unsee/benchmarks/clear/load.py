@@ -13,25 +13,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 from typing import Any
 
-from unsee.benchmarks.schemas import PERCENTAGES
+from unsee.benchmarks.clear.columns import retain_of
 from unsee.benchmarks.sets import (
     alternate,
     assembled,
     choices_among,
-    one_of,
     without_questions,
     wrong_among,
 )
-from unsee.benchmarks.source import Source, open_source, text, texts
+from unsee.benchmarks.source import Source, text, texts
+from unsee.benchmarks.spec import Selection
 from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
 from unsee.system.progress import progress
 
-SPLITS = tuple(f"forget{share}" for share in PERCENTAGES)
 QUESTIONS_PER_PERSON = 20  # of TOFU, in a row
 RETAIN_QA_EVERY = 10  # so that two questions about each retained person are measured
 
@@ -53,28 +51,21 @@ NAME_QUESTIONS = (
 )
 
 
-def load_clear(
-    source: str | Path, split: str = "forget10", request: str = "visual", seed: int = 0, probe_rows: int | None = None
-) -> Benchmark:
-    """CLEAR from the hub or from a folder in its layout.
+def load_clear(source: Source, selection: Selection) -> Benchmark:
+    """CLEAR from the hub (`therem/CLEAR`) or from a folder in its layout.
 
-    Args:
-        source: `therem/CLEAR`, or a folder.
-        split: what is forgotten, one of `SPLITS`; the retain set follows from it.
-        request: "visual" forgets the photographs with their captions, "textual" the questions in words, "both" both.
-        seed: which question a row is asked, and the order of options.
-        probe_rows: measure at most so many rows a probe, spread evenly.
+    A visual request forgets the photographs with their captions, a textual one the questions in words. The retain set
+    follows from the split; which question a row is asked, and the order of options, from the seed.
 
     Returns:
         Probes `forget_caption_vqa`, `forget_name_vqa`, `forget_qa`, the same for `retain`, `real_faces`, `real_world`.
 
     Raises:
-        InputError: for an unknown split or request, and for a file, column or row that is not as published.
+        InputError: a file, column or row is not as published.
     """
-    one_of("split", split, SPLITS)
-    one_of("request", request, ("visual", "textual", "both"))
-    clear = _Clear(open_source(source), seed)
-    retain = f"retain{100 - int(split.removeprefix('forget'))}"
+    split, request, seed = selection.split, selection.request, selection.seed
+    clear = _Clear(source, seed)
+    retain = retain_of(split)
     photos, photos_retained = clear.captions(split), clear.captions(retain)
     named = [*photos, *photos_retained]
     facts, facts_retained = clear.questions(f"{split}+tofu", named), clear.questions(f"{retain}+tofu", named)
@@ -103,7 +94,7 @@ def load_clear(
         captions = {row.caption.answer for row in asked_photos}
         preserve = [row for row in photos if row.answer not in captions] if request == "textual" else []
     name = f"CLEAR {split}, {request} request"
-    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, probe_rows)
+    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, selection.probe_rows)
 
 
 @dataclass(frozen=True)

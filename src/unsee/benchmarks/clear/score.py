@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from unsee.benchmarks.spec import Records, Scores
 from unsee.benchmarks.tofu.score import Floats, TaskLog, TaskScores, clear_aggregate
 from unsee.errors import InputError
 from unsee.metrics.answers import rouge
@@ -68,9 +69,27 @@ class ClearScores:
     forget_quality: ForgetQuality | None
 
 
-def score_clear(
-    records: Mapping[str, Rows], gold: Mapping[str, Rows] | None = None, variant: TruthRatio = "geometric"
-) -> ClearScores:
+def published_scores(records: Records, gold: Records | None, variant: TruthRatio) -> Scores:
+    """CLEAR's numbers as `unsee benchmark score` prints them; forget quality needs the records of gold.
+
+    Raises:
+        InputError: gold was not asked the same rows of the probe that forget quality compares.
+    """
+    scores = score_clear(records, gold, variant)
+    quality = scores.forget_quality
+    return Scores(
+        tasks={probe: numbers.to_dict() for probe, numbers in scores.per_task.items()},
+        numbers={
+            "forget_quality": quality.kolmogorov_smirnov.p_value if quality else None,
+            "log_forget_quality": quality.kolmogorov_smirnov.log_p_value if quality else None,
+            "js_forget_quality": quality.js if quality else None,
+            "js_forget_quality_clear_v4": quality.js_clear_v4 if quality else None,
+        },
+        splits={"with ROUGE": scores.splits, "without ROUGE": scores.splits_without_rouge},
+    )
+
+
+def score_clear(records: Records, gold: Records | None = None, variant: TruthRatio = "geometric") -> ClearScores:
     """CLEAR's numbers from the records of one model.
 
     Args:

@@ -15,9 +15,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from unsee.benchmarks.schemas import LETTERS, MLLMU_PERCENTAGES
-from unsee.benchmarks.sets import assembled, one_of, without_questions, wrong_among
+from unsee.benchmarks.mllmu.columns import LETTERS, TASK_COLUMNS, retain_of
+from unsee.benchmarks.sets import assembled, without_questions, wrong_among
 from unsee.benchmarks.source import Folder, Source, open_source, text
+from unsee.benchmarks.spec import Selection
 from unsee.data.example import Benchmark, Example
 from unsee.data.rows import Row
 from unsee.errors import InputError
@@ -25,11 +26,9 @@ from unsee.metrics.answers import normalise
 from unsee.system.progress import progress
 from unsee.system.strict import parse_json
 
-SPLITS = tuple(f"forget_{share}" for share in MLLMU_PERCENTAGES)
 TASKS = ("classification", "cloze", "generation")
 TRAINING_REPOSITORY = "MLLMMU/baseline_train_split"  # a model repository, although it holds data
 
-_TASK_COLUMNS = ("Classification_Task", "Mask_Task", "Generation_Task")
 _BLANK = "Fill in the blank with one or a few words: "
 _SOMEBODY = re.compile(
     r"\b(?:this|the) (?:person|individual|man|woman|figure|character)"
@@ -39,51 +38,38 @@ _SOMEBODY = re.compile(
 _SEEN = re.compile(r"\b(?:image|photo|photograph|picture|shown|depicted|wearing)\b", re.IGNORECASE)
 
 
-def load_mllmu(
-    source: str | Path,
-    split: str = "forget_5",
-    request: str = "visual",
-    seed: int = 0,
-    probe_rows: int | None = None,
-    training: str | Path | None = None,
-) -> Benchmark:
-    """MLLMU-Bench from the hub or from a folder in its layout.
+def load_mllmu(source: Source, selection: Selection) -> Benchmark:
+    """MLLMU-Bench from the hub (`MLLMMU/MLLMU-Bench`) or from a folder in its layout.
 
-    Args:
-        source: `MLLMMU/MLLMU-Bench`, or a folder.
-        split: who is forgotten, one of `SPLITS`; the retain set follows from it.
-        request: "visual" forgets the questions about photographs, "textual" those by name, "both" both.
-        seed: which of a person's test images is shown.
-        probe_rows: measure at most so many rows a probe, spread evenly.
-        training: where training questions are, if not in `source`: `MLLMMU/baseline_train_split`, or a folder.
+    A visual request forgets the questions about photographs, a textual one those by name. The retain set follows from
+    the split; which of a person's test images is shown, from the seed. Training questions are in the source, or else
+    in the `training` of the selection: `MLLMMU/baseline_train_split`, or a folder.
 
     Returns:
         Probes `SET_TASK_vqa` and `SET_TASK_qa` for the sets forget, forget_test (changed images of the same people),
         retain and celebrity, and the tasks of `TASKS`.
 
     Raises:
-        InputError: for an unknown split or request, and for a file, column or row that is not as published.
+        InputError: a file, column or row is not as published.
     """
-    one_of("split", split, SPLITS)
-    one_of("request", request, ("visual", "textual", "both"))
-    opened = open_source(source)
-    retain_config = f"retain_{100 - int(split.removeprefix('forget_'))}"
-    profiles = {config: _profiles(opened, config, seed) for config in (split, retain_config, "Retain_Set")}
+    split, request, seed = selection.split, selection.request, selection.seed
+    retain_config = retain_of(split)
+    profiles = {config: _profiles(source, config, seed) for config in (split, retain_config, "Retain_Set")}
     forgotten = {profile.number for profile in profiles[split]}
-    tested = _profiles(opened, "Test_Set", seed, forgotten)
+    tested = _profiles(source, "Test_Set", seed, forgotten)
     names = {profile.number: profile.name for config in (split, retain_config) for profile in profiles[config]}
     sets = {"forget": profiles[split], "forget_test": tested, "retain": profiles[retain_config]}
     rows = _probe_rows({**sets, "celebrity": profiles["Retain_Set"]})
     everything = [row for some in rows.values() for row in some]
 
-    photos, photos_retained = _training_rows(opened, training, (split, retain_config), names)
+    photos, photos_retained = _training_rows(source, selection.training, (split, retain_config), names)
     facts, facts_retained = _by_name(photos, names), _by_name(photos_retained, names)
     forget = {"visual": photos, "textual": facts, "both": photos + facts}[request]
     kept = photos_retained if request == "visual" else photos_retained + facts_retained
     preserve = {"visual": facts + facts_retained, "textual": photos, "both": []}[request]
     preserve = _without_evaluation(preserve, everything)
     name = f"MLLMU-Bench {split}, {request} request"
-    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, probe_rows)
+    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, selection.probe_rows)
 
 
 @dataclass(frozen=True)
@@ -100,7 +86,7 @@ def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = 
     """The profiles of a set, or those with wanted IDs; of several images of one person the seed draws one."""
     image = "images" if config == "Test_Set" else "image"
     found = []
-    for row in progress(source.rows(config, ("ID", "biography", image, *_TASK_COLUMNS)), f"reading {config}"):
+    for row in progress(source.rows(config, ("ID", "biography", image, *TASK_COLUMNS)), f"reading {config}"):
         number = text(row, "ID")
         if wanted is not None and number not in wanted:
             continue

@@ -13,15 +13,22 @@ from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from unsee.benchmarks.spec import Records, Scores
 from unsee.metrics.answers import rouge
 from unsee.metrics.multiple_choice import contains_answer, most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.text import bleu
+from unsee.metrics.truth_ratio import TruthRatio
 
 Rows = Sequence[Mapping[str, Any]]
 _PROBE = re.compile(r"(?P<set>\w+)_(?P<task>classification|cloze|generation)_(?P<kind>vqa|qa)")
 
 
-def score_mllmu(records: Mapping[str, Rows]) -> dict[str, dict[str, float | int]]:
+def published_scores(records: Records, _gold: Records | None, _variant: TruthRatio) -> Scores:
+    """MLLMU-Bench's numbers as `unsee benchmark score` prints them; it has no gold model and no truth ratio."""
+    return Scores(score_mllmu(records))
+
+
+def score_mllmu(records: Records) -> dict[str, dict[str, float | int]]:
     """The numbers of each probe; probes that are not MLLMU-Bench's are passed over.
 
     Returns:

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from unsee.benchmarks.schemas import PERCENTAGES
-from unsee.benchmarks.sets import assembled, choices_among, one_of, wrong_among
-from unsee.benchmarks.source import Source, open_source, text, texts
+from unsee.benchmarks.sets import assembled, choices_among, wrong_among
+from unsee.benchmarks.source import Source, text, texts
+from unsee.benchmarks.spec import Selection
+from unsee.benchmarks.tofu.columns import retain_of
 from unsee.data.example import Benchmark, Example
 
-SPLITS = tuple(f"forget{share}" for share in PERCENTAGES)
 QUESTIONS_PER_AUTHOR = 20  # in a row; no column says whom a question is about
 PROBES = {"real_authors": "real_authors_perturbed", "world_facts": "world_facts_perturbed"}
 
 
-def load_tofu(
-    source: str | Path, split: str = "forget10", request: str = "textual", seed: int = 0, probe_rows: int | None = None
-) -> Benchmark:
-    """TOFU from the hub or from a folder in its layout.
+def load_tofu(source: Source, selection: Selection) -> Benchmark:
+    """TOFU from the hub (`locuslab/TOFU`), or from a folder with `forget10.json` and so on.
 
-    Args:
-        source: `locuslab/TOFU`, or a folder with `forget10.json` and so on.
-        split: what is forgotten, one of `SPLITS`; the retain set follows from it.
-        request: "textual"; TOFU has no pictures.
-        seed: of the order of options.
-        probe_rows: measure at most so many rows a probe, spread evenly.
+    All of it is in words. The retain set follows from the split, the order of options from the seed.
 
     Returns:
         Probes `forget_qa`, `retain_qa` (rows that are trained on, and marked so), `real_authors`, `world_facts`.
 
     Raises:
-        InputError: for an unknown split or request, and for a file, column or row that is not as published.
+        InputError: a file, column or row is not as published.
     """
-    one_of("split", split, SPLITS)
-    one_of("request", request, ("textual",))
-    opened = open_source(source)
-    retain_config = f"retain{100 - int(split.removeprefix('forget'))}"
-    forget, retain = _plain(opened, split), _plain(opened, retain_config)
+    split = selection.split
+    forget, retain = _plain(source, split), _plain(source, retain_of(split))
     authors = {row.question: row.subject for row in [*forget, *retain]}
-    rows = {"forget_qa": _perturbed(opened, f"{split}_perturbed", authors)}
-    rows["retain_qa"] = _perturbed(opened, "retain_perturbed", authors)
-    rows |= {name: _options(opened, config, seed) for name, config in PROBES.items()}
-    return assembled(Benchmark(f"TOFU {split}", forget, retain, request=request), rows, probe_rows)
+    rows = {"forget_qa": _perturbed(source, f"{split}_perturbed", authors)}
+    rows["retain_qa"] = _perturbed(source, "retain_perturbed", authors)
+    rows |= {name: _options(source, config, selection.seed) for name, config in PROBES.items()}
+    training = Benchmark(f"TOFU {split}", forget, retain, request=selection.request)
+    return assembled(training, rows, selection.probe_rows)
 
 
 def _plain(source: Source, config: str) -> list[Example]:

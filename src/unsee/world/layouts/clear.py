@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from unsee.benchmarks.clear.load import QUESTIONS_PER_PERSON
 from unsee.data.example import Example
@@ -32,6 +32,8 @@ Rows = Iterator[dict[str, Any]]
 class ClearLayout:
     """A world and the rows of its configurations."""
 
+    name: ClassVar[str] = "clear"
+    whole: ClassVar[str] = "full"
     world: World
 
     @cached_property

@@ -11,12 +11,14 @@ from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from unsee import __version__
+from unsee.benchmarks import find
 from unsee.benchmarks.files import check_new
-from unsee.benchmarks.schemas import CLEAR, MLLMU, Columns, arrow_schema
-from unsee.errors import InputError
+from unsee.benchmarks.schemas import Columns, arrow_schema
+from unsee.benchmarks.spec import BenchmarkSpec
+from unsee.errors import one_of
 from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json, write_text
 from unsee.system.lock import reserved
@@ -25,9 +27,31 @@ from unsee.world.layouts.clear import ClearLayout
 from unsee.world.layouts.mllmu import MllmuLayout
 from unsee.world.world import World
 
-LAYOUTS: dict[str, tuple[dict[str, Columns], Any]] = {"clear": (CLEAR, ClearLayout), "mllmu": (MLLMU, MllmuLayout)}
 MARK = "world.json"  # says which world a folder holds
 _ROWS_AT_ONCE = 256
+
+Rows = Iterator[dict[str, Any]]
+
+
+class Layout(Protocol):
+    """A world as the configurations of a benchmark.
+
+    Attributes:
+        name: of the benchmark.
+        whole: the configuration that holds every photograph of private people once.
+    """
+
+    name: ClassVar[str]
+    whole: ClassVar[str]
+
+    def __init__(self, world: World) -> None: ...
+
+    def config(self, name: str) -> tuple[int, Rows]:
+        """How many rows a configuration has, and the rows."""
+        ...
+
+
+LAYOUTS: dict[str, type[Layout]] = {layout.name: layout for layout in (ClearLayout, MllmuLayout)}
 
 
 @dataclass(frozen=True)
@@ -46,31 +70,30 @@ def export(world: World, layout: str, out: Path) -> Exported:
 
     Args:
         world: who there is; `World(people=200)` is as large as CLEAR, with about 3,700 photographs.
-        layout: "clear" or "mllmu".
+        layout: one of `LAYOUTS`, the name of its benchmark.
         out: a folder that does not exist yet.
 
     Raises:
         InputError: for an unknown layout, a folder that exists, or a place that cannot be written to.
     """
-    if layout not in LAYOUTS:
-        raise InputError(f"layout is {layout!r}; it is one of {', '.join(LAYOUTS)}")
+    one_of("layout", layout, LAYOUTS)
     out = Path(out)
     check_new(out)
-    schemas, make = LAYOUTS[layout]
-    configs = {name: make(world).config(name) for name in schemas}
+    spec, written = find(layout), LAYOUTS[layout](world)
+    configs = {name: written.config(name) for name in spec.columns}
     bar = Steps(f"writing {out.name}", sum(count for count, _ in configs.values()))
     with closing(bar), reserved(out), whole_folder(out) as temporary:
         for name, (_, rows) in configs.items():
             folder = temporary / ("data" if name == "default" else name)
             folder.mkdir(parents=True)
-            _write_parquet(folder / "train-00000-of-00001.parquet", schemas[name], rows, bar)
-        write_text(temporary / "README.md", _card(world, layout, list(configs)))
+            _write_parquet(folder / "train-00000-of-00001.parquet", spec.columns[name], rows, bar)
+        write_text(temporary / "README.md", _card(world, spec, list(configs)))
         write_json(temporary / MARK, _mark(world, layout))
-    pictures = configs["full"][0] if layout == "clear" else configs["Full_Set"][0]
-    return Exported(out, {name: count for name, (count, _) in configs.items()}, pictures)
+    counts = {name: count for name, (count, _) in configs.items()}
+    return Exported(out, counts, pictures=counts[written.whole])
 
 
-def _write_parquet(path: Path, columns: Columns, rows: Iterator[dict[str, Any]], bar: Steps) -> None:
+def _write_parquet(path: Path, columns: Columns, rows: Rows, bar: Steps) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -87,8 +110,8 @@ def _mark(world: World, layout: str) -> dict[str, Any]:
     return {"layout": layout, "world": arguments, "unsee": __version__}
 
 
-def _card(world: World, layout: str, configs: list[str]) -> str:
-    title = {"clear": "CLEAR", "mllmu": "MLLMU-Bench"}[layout]
+def _card(world: World, spec: BenchmarkSpec, configs: list[str]) -> str:
+    layout, title = spec.name, spec.title
     names = "\n".join(
         f"- config_name: {name}\n  data_files:\n  - split: train\n    path: "
         f"{'data' if name == 'default' else name}/train-*"

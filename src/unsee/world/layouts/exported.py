@@ -22,17 +22,19 @@ from random import Random
 from pydantic import BaseModel, ConfigDict
 from transformers import LlavaProcessor
 
-from unsee.benchmarks.clear.load import NAME_QUESTIONS, load_clear
-from unsee.benchmarks.sets import one_of
+from unsee.benchmarks import load_benchmark
+from unsee.benchmarks.clear.load import NAME_QUESTIONS
 from unsee.data import Benchmark, Example, digest
-from unsee.errors import InputError
+from unsee.errors import InputError, one_of
 from unsee.system.typed import read_typed
 from unsee.system.workers import Job, run_all
+from unsee.types import REQUESTS
 from unsee.world import models
 from unsee.world.architecture import make_model, make_processor
+from unsee.world.layouts.clear import ClearLayout
 from unsee.world.layouts.export import MARK
 from unsee.world.training import schedule, train_llava
-from unsee.world.world import REQUESTS, World
+from unsee.world.world import World
 
 BATCH, LEARNING_RATE, WARM_UP = 16, 1e-3, 50
 PASSES = 15  # over the rows of the base; gold takes as many steps
@@ -119,14 +121,14 @@ def exported_world(folder: Path) -> World:
         InputError: when it was not, or in another layout than that of CLEAR.
     """
     mark = read_typed(folder / MARK, _Mark, strict=True) if (folder / MARK).is_file() else None
-    if mark is None or mark.layout != "clear":
+    if mark is None or mark.layout != ClearLayout.name:
         raise InputError(f"{folder}: no world in the layout of CLEAR; unsee world export --layout clear writes one")
     return World(**mark.world.model_dump())
 
 
 def training_rows(folder: Path, world: World, split: str, request: str) -> dict[str, list[Example]]:
     """What base and gold are trained on."""
-    whole = load_clear(folder, split, "both")
+    whole = load_benchmark(folder, ClearLayout.name, split, "both")
     elsewhere = _elsewhere(world)
     kept = [*whole.retain, *_named(whole.retain), *elsewhere]
     left = _left(whole, request)

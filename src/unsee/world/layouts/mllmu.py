@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
-from unsee.benchmarks.schemas import LETTERS
+from unsee.benchmarks.mllmu.columns import LETTERS
 from unsee.world.people.captions import KNOWN, KNOWN_OTHERWISE, clothes_of, head_of, worded
 from unsee.world.people.people import FACTS, Person
 from unsee.world.people.wordings import THIS_PERSON, held_out_questions, training_questions
@@ -30,6 +30,8 @@ Rows = Iterator[dict[str, Any]]
 class MllmuLayout:
     """A world and the rows of its configurations."""
 
+    name: ClassVar[str] = "mllmu"
+    whole: ClassVar[str] = "Full_Set"
     world: World
 
     def config(self, name: str) -> tuple[int, Rows]:
