@@ -5,6 +5,7 @@ Templates have the shape of the published ones. Images become several tiles wher
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -51,16 +52,16 @@ from transformers import (
     SmolVLMProcessor,
     SmolVLMVideoProcessor,
 )
-from transformers.utils import is_num2words_available
+from transformers.utils.import_utils import is_num2words_available
 
 from tests.tiny import CHATML_TEMPLATE, loaded, qwen_tokenizer, tokenizer
 from unsee.vlm import LoadedModel
 
-TEXT = {
+TEXT: dict[str, Any] = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
     "num_key_value_heads": 1, "max_position_embeddings": 512,
 }  # fmt: skip
-VISION = {
+VISION: dict[str, Any] = {
     "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2,
     "image_size": 32, "patch_size": 8,
 }  # fmt: skip
@@ -125,7 +126,7 @@ def llava_next(seed: int = 0) -> LoadedModel:
 def qwen2_vl(seed: int = 0) -> LoadedModel:
     """Qwen2-VL-shaped: as Qwen2.5-VL, but every layer of its tower sees the whole image."""
     text = qwen_tokenizer()
-    sizes = {"patch_size": 14, "merge_size": 2, "min_pixels": 28 * 28, "max_pixels": 84 * 84}
+    sizes: dict[str, Any] = {"patch_size": 14, "merge_size": 2, "min_pixels": 28 * 28, "max_pixels": 84 * 84}
     processor = Qwen2VLProcessor(
         Qwen2VLImageProcessor(**sizes), text, Qwen2VLVideoProcessor(**sizes), chat_template=CHATML_TEMPLATE
     )
@@ -141,7 +142,7 @@ def qwen3_vl(seed: int = 0) -> LoadedModel:
     """Qwen3-VL-shaped: features of early layers of the tower enter early layers of the decoder (DeepStack)."""
     text = qwen_tokenizer()
     edges = {"shortest_edge": 32 * 32, "longest_edge": 96 * 96}
-    sizes = {"patch_size": 16, "merge_size": 2, "size": edges}
+    sizes: dict[str, Any] = {"patch_size": 16, "merge_size": 2, "size": edges}
     processor = Qwen3VLProcessor(
         Qwen2VLImageProcessor(**sizes), text, Qwen3VLVideoProcessor(**sizes), chat_template=CHATML_TEMPLATE
     )
@@ -169,7 +170,7 @@ def _mrope(**more: Any) -> dict[str, Any]:
     return {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3], **more}
 
 
-def _qwen_tokens(text: PreTrainedTokenizerFast) -> dict[str, int]:
+def _qwen_tokens(text: PreTrainedTokenizerFast) -> dict[str, Any]:
     token = text.convert_tokens_to_ids
     return {
         "image_token_id": token("<|image_pad|>"),
@@ -182,7 +183,7 @@ def _qwen_tokens(text: PreTrainedTokenizerFast) -> dict[str, int]:
 def idefics3(seed: int = 0) -> LoadedModel:
     """Idefics3-shaped: tiles with row and column tokens and an overview, padded to the most tiles of a batch."""
     text = _utterance_tokenizer()
-    tiling = {"size": {"longest_edge": 64}, "max_image_size": {"longest_edge": 32}}
+    tiling: dict[str, Any] = {"size": {"longest_edge": 64}, "max_image_size": {"longest_edge": 32}}
     processor = Idefics3Processor(
         Idefics3ImageProcessor(**tiling), text, image_seq_len=4, chat_template=UTTERANCE_TEMPLATE
     )
@@ -194,12 +195,14 @@ def smolvlm(seed: int = 0) -> LoadedModel:
     if not is_num2words_available():
         pytest.skip("transformers' SmolVLMProcessor needs the package num2words, which is not installed")
     text = _utterance_tokenizer()
-    tiling = {"size": {"longest_edge": 64}, "max_image_size": {"longest_edge": 32}}
-    sampling = {"max_frames": 2, "fps": 1, "skip_secs": 0, "video_size": {"longest_edge": 32}}
+    tiling: dict[str, Any] = {"size": {"longest_edge": 64}, "max_image_size": {"longest_edge": 32}}
+    sampling: dict[str, Any] = {
+        "video_sampling": {"max_frames": 2, "fps": 1, "skip_secs": 0, "video_size": {"longest_edge": 32}}
+    }
     processor = SmolVLMProcessor(
         SmolVLMImageProcessor(**tiling),
         text,
-        SmolVLMVideoProcessor(**tiling, video_sampling=sampling),
+        SmolVLMVideoProcessor(**tiling, **sampling),
         image_seq_len=4,
         chat_template=UTTERANCE_TEMPLATE,
     )
@@ -267,6 +270,7 @@ def gemma3(seed: int = 0) -> LoadedModel:
     processor = Gemma3Processor(
         Gemma3ImageProcessor(size=SQUARE), text, chat_template=TURNS_TEMPLATE, image_seq_length=4
     )
+    token: Callable[[str], Any] = text.convert_tokens_to_ids
     config = Gemma3Config(
         text_config={
             **TEXT,
@@ -279,9 +283,9 @@ def gemma3(seed: int = 0) -> LoadedModel:
         },
         vision_config={**VISION, "model_type": "siglip_vision_model", "vision_use_head": False},
         mm_tokens_per_image=4,
-        boi_token_index=text.convert_tokens_to_ids("<start_of_image>"),
-        eoi_token_index=text.convert_tokens_to_ids("<end_of_image>"),
-        image_token_index=text.convert_tokens_to_ids("<image_soft_token>"),
+        boi_token_index=token("<start_of_image>"),
+        eoi_token_index=token("<end_of_image>"),
+        image_token_index=token("<image_soft_token>"),
     )
     found = loaded(Gemma3ForConditionalGeneration, config, processor, seed)
     model: Any = found.model
@@ -305,6 +309,7 @@ def mllama(seed: int = 0) -> LoadedModel:
     processor = MllamaProcessor(
         MllamaImageProcessor(size=SQUARE, max_image_tiles=4), text, chat_template=HEADER_TEMPLATE
     )
+    token: Callable[[str], Any] = text.convert_tokens_to_ids
     ratios = [[1, 1], [1, 2], [1, 3], [1, 4], [2, 1], [2, 2], [3, 1], [4, 1]]
     config = MllamaConfig(
         vision_config={
@@ -319,7 +324,7 @@ def mllama(seed: int = 0) -> LoadedModel:
         text_config={
             "vocab_size": len(text), **TEXT, "num_hidden_layers": 3, "cross_attention_layers": [1], **_ids(text),
         },
-        image_token_index=text.convert_tokens_to_ids("<|image|>"),
+        image_token_index=token("<|image|>"),
     )  # fmt: skip
     found = loaded(MllamaForConditionalGeneration, config, processor, seed)
     with torch.no_grad():  # its gates start at zero, where no image would make a difference
@@ -329,7 +334,7 @@ def mllama(seed: int = 0) -> LoadedModel:
     return found
 
 
-def _ids(text: PreTrainedTokenizerFast) -> dict[str, int | None]:
+def _ids(text: PreTrainedTokenizerFast) -> dict[str, Any]:
     return {
         "pad_token_id": text.pad_token_id,
         "bos_token_id": text.bos_token_id,

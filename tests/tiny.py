@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ CHATML_TEMPLATE = (
 )
 
 
-def tokenizer(specials: Sequence[str], **named: str) -> PreTrainedTokenizerFast:
+def tokenizer(specials: Sequence[str], **named: Any) -> PreTrainedTokenizerFast:
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
@@ -100,7 +100,7 @@ def llava(seed: int = 0) -> LoadedModel:
             num_attention_heads=2,
             **ids,
         ),
-        image_token_id=processor.image_token_id,
+        image_token_index=processor.image_token_id,
         image_seq_length=4,
         **ids,
     )
@@ -127,11 +127,11 @@ def qwen_tokenizer() -> PreTrainedTokenizerFast:
 def qwen(seed: int = 0) -> LoadedModel:
     """Qwen2.5-VL-shaped: dynamic resolution, merger inside the tower, multimodal rotary positions, ChatML."""
     text = qwen_tokenizer()
-    sizes = {"patch_size": 14, "merge_size": 2, "min_pixels": 28 * 28, "max_pixels": 84 * 84}
+    sizes: dict[str, Any] = {"patch_size": 14, "merge_size": 2, "min_pixels": 28 * 28, "max_pixels": 84 * 84}
     processor = Qwen2_5_VLProcessor(
         Qwen2VLImageProcessor(**sizes), text, Qwen2VLVideoProcessor(**sizes), chat_template=CHATML_TEMPLATE
     )
-    token = text.convert_tokens_to_ids
+    token: Callable[[str], Any] = text.convert_tokens_to_ids
     config = Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(text),
@@ -179,7 +179,8 @@ def loaded(architecture: Any, config: Any, processor: Any, seed: int) -> LoadedM
 
 def save(found: LoadedModel, folder: Path) -> Path:
     """Write a checkpoint with its processor, as it would lie on the hub."""
-    found.model.save_pretrained(folder)  # type: ignore[operator]
+    model: Any = found.model
+    model.save_pretrained(folder)
     found.processor.save_pretrained(folder)
     return folder
 

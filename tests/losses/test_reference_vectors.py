@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -85,7 +86,7 @@ def _ascent() -> float:
     return gradient_ascent(log_probs, worked.ANSWER).item()
 
 
-FORMULAS = {
+FORMULAS: dict[str, Callable[[], float]] = {
     "CE forget": lambda: _ce(worked.FORGET, worked.FORGET_ANSWER),
     "CE retain": lambda: _ce(worked.RETAIN, worked.RETAIN_ANSWER),
     "CE idk": lambda: _ce(worked.FORGET, worked.REFUSAL),
@@ -111,7 +112,7 @@ FORMULAS = {
     "rmu retain": lambda: steering(HIDDEN + torch.tensor([1.0, 0.0]), HIDDEN, POSITIONS).mean().item(),
 }
 # What CLEAR's repository computes where the published formula is another one, and how they differ.
-REPOSITORY = {
+REPOSITORY: dict[str, Callable[[], float]] = {
     # KL(student || teacher) where SCRUB has KL(teacher || student): the arguments change places.
     "KL(student||teacher) forget, sum": lambda: 3 * _reversed_kl("forget"),
     "KL(student||teacher) retain, sum": lambda: 3 * _reversed_kl("retain"),

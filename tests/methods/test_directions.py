@@ -51,7 +51,7 @@ def test_a_step_moves_the_likelihoods_the_right_way(name: str) -> None:
         "forget": free(FORGET), "retain": free(RETAIN), "refusals": free(REFUSALS), "mismatched": free(MISMATCHED),
     }  # fmt: skip
     before = {role: likelihood(batch) for role, batch in batches.items()}
-    terms = build_method(name).terms(roles(**batches), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    terms = build_method(name).terms(roles(**batches), Scripted("policy"), Scripted("reference"))
     for term in terms:
         term.value.backward()
     for batch in batches.values():
@@ -68,7 +68,7 @@ def test_the_policy_becomes_uncertain_and_not_sure_of_something_else() -> None:
     logits = torch.tensor([[[3.0, 0.0, -1.0]]], dtype=torch.float64, requires_grad=True)
     batch = Batch({"policy": logits, "reference": logits.detach()}, torch.tensor([[0]]), torch.tensor([0]))
     for _ in range(300):
-        first = next(build_method("entropy").terms(roles(batch), Scripted("policy"), Scripted("reference")))  # type: ignore[arg-type]
+        first = next(build_method("entropy").terms(roles(batch), Scripted("policy"), Scripted("reference")))
         (gradient,) = torch.autograd.grad(first.value, logits)
         logits.data -= 2.0 * gradient
     assert logits.softmax(-1).flatten().tolist() == pytest.approx([1 / 3] * 3, abs=1e-3)
@@ -79,7 +79,7 @@ def test_dpo_pulls_refusal_and_answer_by_half_of_beta_at_the_start() -> None:
     first = next(
         build_method("dpo", {"beta": 0.2}).terms(
             roles(answer, refusals=refusal),
-            Scripted("policy"),  # type: ignore[arg-type]
+            Scripted("policy"),
             Scripted("reference"),
         )
     )
@@ -168,7 +168,7 @@ def test_the_reference_remembers_refusals_behind_forget_answers(tmp_path: Path) 
 @pytest.mark.parametrize(("name", "lora"), [("npo", False), ("npo", True), ("kl", True)])
 def test_clears_variants_train(build: Build, name: str, lora: bool, tmp_path: Path) -> None:
     loaded = adapted(build, tmp_path / "base") if lora else build()
-    trainer = trained(loaded, name, tmp_path / "run", values={"variant": "clear_repo"})  # type: ignore[dict-item]
+    trainer = trained(loaded, name, tmp_path / "run", values={"variant": "clear_repo"})
     first = logged(trainer, "forget_loss" if name == "npo" else "retain_loss")[0]
     # Policy and reference agree: 20 ln(1 + (1 - 1e-8 / p)^0.1), about 20 ln 2; and a divergence of nothing.
     assert first == pytest.approx(20 * log(2) if name == "npo" else 0.0, abs=1e-3)

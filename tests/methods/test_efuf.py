@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import exp, log
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -25,16 +25,19 @@ from unsee.training.config import UnlearnConfig
 from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import IGNORED, AnswerLogits, Batch, Policy, TokenLogProbs
 from unsee.vlm.batch import Spans
-from unsee.vlm.reference import FrozenReference
+from unsee.vlm.reference import FrozenReference, NoReference
 
 CAPTION = "Ada Byron lives in London, Oslo is red, blue and green Lima"
-PHRASES = {"positive": ("Ada Byron lives in London", ", blue"), "negative": ("Oslo is red", "and green Lima")}
+PHRASES: dict[Literal["positive", "negative"], tuple[str, ...]] = {
+    "positive": ("Ada Byron lives in London", ", blue"),
+    "negative": ("Oslo is red", "and green Lima"),
+}
 PHOTO = tiny.picture(3, (40, 40))
 
 
 def caption_row(**weights: float) -> Example:
     spans = [
-        AnswerSpan(CAPTION.index(phrase), CAPTION.index(phrase) + len(phrase), role, weights.get(role, 1.0))  # type: ignore[arg-type]
+        AnswerSpan(CAPTION.index(phrase), CAPTION.index(phrase) + len(phrase), role, weights.get(role, 1.0))
         for role, phrases in PHRASES.items()
         for phrase in phrases
     ]
@@ -69,7 +72,7 @@ def batch_of(spans: list[tuple[int, int, int, float, float]], length: int) -> Un
 
 def value_of(method: EFUF, batch: UnlearnBatch, losses: list[float]) -> float:
     policy: Any = Given(torch.tensor([losses], dtype=torch.float64))
-    (term,) = method.terms(batch, policy, None)  # type: ignore[arg-type]
+    (term,) = method.terms(batch, policy, NoReference())
     assert sum(part.item() for part in term.parts.values()) == pytest.approx(term.value.item(), abs=1e-12)
     return term.value.item()
 
@@ -113,11 +116,11 @@ def test_vector_the_decaying_schedule(step: int, positive: float, negative: floa
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float64, 1e-12)])
 def test_one_packed_forward_is_what_separate_rows_are(build: Build, dtype: torch.dtype, tolerance: float) -> None:
     loaded = build()
-    loaded.model.to(dtype).eval()  # type: ignore[arg-type]
+    loaded.model.to(dtype).eval()
     policy, row = _Exact(loaded.model), caption_row()
     packed = loaded.encoder.batch([row])
     assert packed.spans is not None
-    (term,) = EFUF().terms(UnlearnBatch(_as(packed, dtype), None), policy, None)  # type: ignore[arg-type]
+    (term,) = EFUF().terms(UnlearnBatch(_as(packed, dtype), None), policy, NoReference())
 
     ids = packed.labels[0]
     expected = torch.zeros((), dtype=dtype)
@@ -197,7 +200,8 @@ def test_npo_starts_with_the_gradient_of_ascent() -> None:
         frozen = FrozenReference(Policy(tiny.llava().model))
         (term,) = method.terms(UnlearnBatch(batch, None), Policy(loaded.model), frozen)
         term.value.backward()
-        gradients.append(loaded.model.get_input_embeddings().weight.grad)  # type: ignore[operator]
+        model: Any = loaded.model
+        gradients.append(model.get_input_embeddings().weight.grad)
         assert batch.spans is not None
         tokens = int((batch.spans.places[0, 0, 1] - batch.spans.places[0, 0, 0]).item())
     assert gradients[1] == pytest.approx(gradients[0] * tokens, abs=1e-5)  # a sum over the phrase, not a mean

@@ -30,10 +30,12 @@ from tests.training.test_trainer import (
 )
 from unsee.errors import InputError
 from unsee.losses import npo
-from unsee.methods import METHODS, build
+from unsee.methods import METHODS, Term, build
 from unsee.methods.gate import Gate, gate_of
+from unsee.methods.mmunlearner import MMUnlearner
 from unsee.runs.settings import Settings, parse, with_assignments
 from unsee.training.saliency import SaliencyMask
+from unsee.types import PARTS
 from unsee.vlm import part_of_parameters
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
@@ -54,8 +56,9 @@ def _quick_collections() -> Iterator[None]:
 
 def test_the_parts_have_the_common_threshold_unless_they_have_one_of_their_own() -> None:
     def thresholds(**values: Any) -> list[float]:
-        gate = build("mmunlearner", values).gate  # type: ignore[attr-defined]
-        return [gate.threshold(part) for part in ("vision", "projector", "language")]
+        method = build("mmunlearner", values)
+        assert isinstance(method, MMUnlearner)
+        return [method.gate.threshold(part) for part in PARTS]
 
     assert thresholds() == [1, 1, 1]
     assert thresholds(gamma=0.5) == [0.5, 0.5, 0.5]
@@ -86,7 +89,7 @@ def test_each_part_of_the_model_is_masked_by_its_own_threshold(tmp_path: Path) -
 def test_updates_alternate_as_often_as_is_asked() -> None:
     def taken(step: int, **values: Any) -> str:
         method = build("mmunlearner", values)
-        terms = method.terms(roles(step=step), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+        terms = method.terms(roles(step=step), Scripted("policy"), Scripted("reference"))
         return "+".join(term.name for term in terms)
 
     assert [taken(step) for step in range(3)] == ["forget+retain"] * 3
@@ -137,10 +140,12 @@ def test_mmunlearner_is_grad_diff_behind_the_same_gate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", GATEABLE)
 def test_a_gate_masks_the_forget_terms_of_every_method_and_no_other(name: str, tmp_path: Path) -> None:
     """What each term's own backward pass adds to the weights that the mask holds back."""
-    loaded, reached = tiny.llava(), {}
+    loaded = tiny.llava()
+    reached: dict[str, int] = {}
     values = {"schedule": "joint"} if name == "scrub" else {}
-    trainer = trainer_of(loaded, name, tmp_path, values=values, preserve=PRESERVE, gate=Gate())  # type: ignore[arg-type]
-    assert trainer.mask is not None
+    trainer = trainer_of(loaded, name, tmp_path, values=values, preserve=PRESERVE, gate=Gate())
+    mask = trainer.mask
+    assert mask is not None
     with torch.no_grad():  # away from the start, where what keeps a model near it has no gradient
         for key, weight in loaded.model.named_parameters():
             weight.add_(0.01 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(len(key))))
@@ -153,10 +158,11 @@ def test_a_gate_masks_the_forget_terms_of_every_method_and_no_other(name: str, t
             if weight.grad is not None:
                 old = before[key]
                 change = weight.grad if old is None else weight.grad - old
-                held_back = ~trainer.mask.mask(key)  # type: ignore[union-attr]
+                held_back = ~mask.mask(key)
                 reached[current] = reached.get(current, 0) + int((change[held_back] != 0).sum())
 
     terms = trainer.method.terms
+    current = ""
 
     def named(*arguments: Any) -> Iterator[Any]:
         nonlocal current
@@ -164,8 +170,7 @@ def test_a_gate_masks_the_forget_terms_of_every_method_and_no_other(name: str, t
             current = term.name
             yield term
 
-    current = ""
-    trainer.accelerator.backward = alone  # type: ignore[method-assign]
+    trainer.accelerator.backward = alone
     object.__setattr__(trainer.method, "terms", named)
     inputs = trainer._collate(list(range(4)))
     trainer.current_gradient_accumulation_steps = 1
@@ -265,8 +270,8 @@ def test_what_the_mask_holds_back_of_an_adapter_stays_out_of_its_layer(build: Bu
     trained(
         loaded, "mmunlearner", tmp_path, values={"retain_weight": 0.0}, saliency_file=str(path), max_steps=3
     )  # fmt: skip
-    layer = loaded.model.get_submodule(name.partition(".lora_B")[0])
-    change = layer.get_delta_weight("default")  # type: ignore[operator,union-attr]
+    layer: Any = loaded.model.get_submodule(name.partition(".lora_B")[0])
+    change = layer.get_delta_weight("default")
     half = len(change) // 2
     assert not change[:half].any()
     assert change[half:].any()
@@ -308,15 +313,15 @@ def test_defect_masked_weights_move_as_if_nothing_were_forgotten(tmp_path: Path)
 
 def _head_after_steps(method: Linear, mask: list[int], folder: Path, **settings: Any) -> list[float]:
     loaded = tiny.llava()
-    head = loaded.model.lm_head.weight  # type: ignore[union-attr]
+    head = loaded.model.get_parameter("lm_head.weight")
     with torch.no_grad():
-        head[0, : len(mask)] = 1.0  # type: ignore[index]
+        head[0, : len(mask)] = 1.0
     masks = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in loaded.model.named_parameters()}
     masks["lm_head.weight"][0, : len(mask)] = torch.tensor(mask).bool()
     folder.mkdir()
     SaliencyMask.from_masks(masks).save(folder / "mask.safetensors")
     trained(loaded, method, folder, saliency_file=str(folder / "mask.safetensors"), **settings)
-    values: list[float] = head[0, : len(mask)].tolist()  # type: ignore[index]
+    values: list[float] = head[0, : len(mask)].tolist()
     return values
 
 
@@ -324,11 +329,11 @@ def test_defect_updates_at_small_rates_are_not_rounded_away(tmp_path: Path) -> N
     """In bfloat16 a step of 1e-5 changes no weight beyond 0.004; ours are float32 unless asked otherwise."""
     assert Settings.model_fields["dtype"].default == "float32"
     for weight, moves in ((0.0025, True), (0.004, False), (0.02, False)):
-        start = torch.tensor(weight, dtype=torch.bfloat16)
-        assert (start + torch.tensor(1e-5, dtype=torch.bfloat16) != start).item() is moves  # what happens there
+        rounded = torch.tensor(weight, dtype=torch.bfloat16)
+        assert (rounded + torch.tensor(1e-5, dtype=torch.bfloat16) != rounded).item() is moves  # what happens there
     loaded = tiny.llava()
-    start, settings = weights_of(loaded.model), {"learning_rate": 1e-5, "max_steps": 1}
-    trained(loaded, "mmunlearner", tmp_path, values={"gamma": 0.0}, **settings)
+    start = weights_of(loaded.model)
+    trained(loaded, "mmunlearner", tmp_path, values={"gamma": 0.0}, learning_rate=1e-5, max_steps=1)
     large = {name: weight.abs() > 0.004 for name, weight in start.items() if "layers.0.mlp" in name}
     assert large
     moved = [(loaded.model.get_parameter(name) != start[name])[chosen] for name, chosen in large.items()]
@@ -340,9 +345,11 @@ def test_defect_a_failing_forget_step_ends_the_run(tmp_path: Path) -> None:
     loaded = tiny.llava()
     trainer = trainer_of(loaded, "mmunlearner", tmp_path)
 
-    def failing(*arguments: Any) -> Iterator[Any]:
+    def exhausted() -> Term:
         raise torch.OutOfMemoryError("no room for the forget graph")
-        yield
+
+    def failing(*arguments: Any) -> Iterator[Term]:
+        yield exhausted()
 
     object.__setattr__(trainer.method, "terms", failing)
     with pytest.raises(torch.OutOfMemoryError, match="no room for the forget graph"):
@@ -408,5 +415,5 @@ def test_ascent_is_the_negative_loss_and_kl_a_mean_over_tokens() -> None:
     current, frozen = torch.zeros(1, 3, 2, dtype=torch.float64), torch.zeros(1, 3, 2, dtype=torch.float64)
     frozen[..., 0] = torch.log(torch.tensor(3.0, dtype=torch.float64))
     batch = batch_of(current, frozen, [0, 0, 0])
-    terms = build("kl").terms(roles(BATCH, batch), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    terms = build("kl").terms(roles(BATCH, batch), Scripted("policy"), Scripted("reference"))
     assert {term.name: term.value.item() for term in terms}["retain"] == pytest.approx(single, abs=1e-9)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,9 @@ def test_every_hyper_parameter_can_be_set_also_as_text(name: str) -> None:
 
 
 def test_a_method_cannot_be_changed_once_built() -> None:
+    method: Any = build("npo")
     with pytest.raises(FrozenInstanceError):
-        build("npo").beta = 0.2  # type: ignore[attr-defined]
+        method.beta = 0.2
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,20 @@ from tests.families import Build, each_family
 from tests.methods.test_terms import FORGET, Scripted, roles
 from unsee.methods import UnlearnBatch
 from unsee.methods import build as build_method
+from unsee.methods.rmu import RMU
 from unsee.vlm import Policy
 from unsee.vlm.reference import CopyReference
 
 
+def rmu(**values: Any) -> RMU:
+    method = build_method("rmu", values)
+    assert isinstance(method, RMU)
+    return method
+
+
 def drawn(seed: int = 0, batch_size: int = 2, **values: Any) -> Tensor:
-    control = build_method("rmu", values).prepare(SimpleNamespace(hidden_size=64), seed, batch_size)["control"]  # type: ignore[attr-defined]
+    policy: Any = SimpleNamespace(hidden_size=64)
+    control = rmu(**values).prepare(policy, seed, batch_size)["control"]
     assert isinstance(control, Tensor)
     return control
 
@@ -51,7 +59,7 @@ def test_clears_repository_is_reproduced_under_its_name() -> None:
     control = torch.tensor([[[3.0, 4.0]], [[0.0, 0.0]]])
     method = build_method("rmu", {"variant": "clear_repo", "coefficient": 1.0, "retain_weight": 1.0})
     batch = UnlearnBatch(states, states, prepared={"control": control})
-    terms = method.terms(batch, Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    terms = method.terms(batch, Scripted("policy"), Scripted("reference"))
     assert {term.name: term.value.item() for term in terms} == pytest.approx({"forget": 3.75, "retain": 0.5})
 
 
@@ -61,16 +69,16 @@ def test_positions_are_those_of_the_row_or_those_that_predict_its_answer() -> No
     labels = torch.tensor([[7]])
     method = build_method("rmu", {"coefficient": 1.0, "positions": "answer"})
     batch = roles(replace(FORGET, labels=labels), replace(FORGET, labels=labels))
-    terms = method.terms(batch, Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    terms = method.terms(batch, Scripted("policy"), Scripted("reference"))
     assert next(terms).value.item() == pytest.approx((1 + 0.6931471805599453**2) / 3, abs=1e-9)
 
 
 @each_family
 def test_rows_are_steered_alike_alone_and_beside_longer_ones(build: Build) -> None:
     loaded, examples = build(), tiny.examples(4)
-    method = build_method("rmu", {"depth": 0.5})
+    method = rmu(depth=0.5)
     policy, reference = Policy(loaded.model.eval()), CopyReference(Policy(build(seed=1).model))
-    prepared = method.prepare(policy, 0, 4)  # type: ignore[attr-defined]
+    prepared = method.prepare(policy, 0, 4)
 
     def losses(rows: list[Any]) -> list[float]:
         batch = loaded.encoder.batch(rows)
@@ -87,10 +95,11 @@ def test_only_weights_below_the_layer_get_a_gradient(build: Build) -> None:
     loaded = build()
     batch = loaded.encoder.batch(tiny.examples(3))
     policy = Policy(loaded.model)
-    method = build_method("rmu", {"depth": 0.5})
-    prepared = method.prepare(policy, 0, 3)  # type: ignore[attr-defined]
+    method = rmu(depth=0.5)
+    prepared = method.prepare(policy, 0, 3)
     terms = method.terms(UnlearnBatch(batch, batch, prepared=prepared), policy, CopyReference(Policy(loaded.model)))
     next(terms).value.backward()
-    layers = loaded.model.get_decoder().layers  # type: ignore[operator]
+    model: Any = loaded.model
+    layers = model.get_decoder().layers
     assert all(weight.grad is not None and weight.grad.any() for weight in layers[0].mlp.parameters())
     assert all(weight.grad is None for weight in layers[1].parameters())

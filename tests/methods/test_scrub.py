@@ -19,7 +19,7 @@ OBEYS = worked.KL_RETAIN_SUM / 2 + worked.CE_RETAIN
 
 
 def terms_at(epoch: int, **values: Any) -> dict[str, float]:
-    terms = build("scrub", values).terms(roles(epoch=epoch), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    terms = build("scrub", values).terms(roles(epoch=epoch), Scripted("policy"), Scripted("reference"))
     return {term.name: term.value.item() for term in terms}
 
 

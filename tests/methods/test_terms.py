@@ -14,7 +14,7 @@ from tests.losses import worked
 from unsee.losses import cross_entropy
 from unsee.methods import METHODS, UnlearnBatch, build, hyper_parameters
 from unsee.methods.method import Prepares, needs_of
-from unsee.vlm import IGNORED, AnswerLogits, Batch, TokenLogProbs
+from unsee.vlm import IGNORED, AnswerLogits, Batch, Policy, TokenLogProbs
 from unsee.vlm.policy import HiddenStates
 
 
@@ -25,7 +25,7 @@ def batch_of(logits: Tensor, reference: Tensor, labels: list[int]) -> Batch:
 WHOLE_ANSWERS = [name for name, method in METHODS.items() if not method.needs.spans]  # EFUF's spans: test_efuf.py
 
 
-class Scripted:
+class Scripted(Policy):
     """Policy and reference alike: says what the batch holds for it, in float64."""
 
     def __init__(self, role: str) -> None:
@@ -71,7 +71,7 @@ def roles(
 
 
 def terms_of(name: str, retain: Batch = RETAIN, **values: float | str) -> dict[str, float]:
-    terms = build(name, values).terms(roles(retain=retain), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    terms = build(name, values).terms(roles(retain=retain), Scripted("policy"), Scripted("reference"))
     return {term.name: term.value.item() for term in terms}
 
 
@@ -159,8 +159,9 @@ def test_whole_objectives() -> None:
 @pytest.mark.parametrize("name", WHOLE_ANSWERS)
 def test_weights_scale_their_terms(name: str) -> None:
     weights = {"forget_weight": 0.25, "retain_weight": 3.0, "kl_weight": 3.0, "mismatched_weight": 0.5}
-    values = {key: value for key, value in weights.items() if hasattr(build(name), key)}
-    plain = terms_of(name, **dict.fromkeys(values, 1.0))
+    values: dict[str, Any] = {key: value for key, value in weights.items() if hasattr(build(name), key)}
+    ones: dict[str, Any] = dict.fromkeys(values, 1.0)
+    plain = terms_of(name, **ones)
     scale = dict.fromkeys(plain, 1.0)
     terms = {"kl_weight": "retain", "forget_weight": "forget" if "forget" in plain else "refusals"}
     scale |= {terms.get(key, key.removesuffix("_weight")): value for key, value in values.items()}
@@ -171,7 +172,7 @@ def test_weights_scale_their_terms(name: str) -> None:
 @pytest.mark.parametrize("name", WHOLE_ANSWERS)
 def test_what_makes_a_model_forget_is_named_so_that_a_mask_can_stand_before_it(name: str) -> None:
     method = build(name, {"schedule": "joint"} if name == "scrub" else {})
-    terms = list(method.terms(roles(), Scripted("policy"), Scripted("reference")))  # type: ignore[arg-type]
+    terms = list(method.terms(roles(), Scripted("policy"), Scripted("reference")))
     gated = {term.name for term in terms if term.forgets}
     assert gated == ({term.name for term in terms} & {"forget", "refusals", "mismatched"})
     assert bool(gated) == (method.needs.forget or method.needs.refusals)
@@ -188,7 +189,7 @@ def test_a_method_declares_everything_that_it_uses(name: str) -> None:
     class LogProbsOnly(Untouched):
         answer_log_probs = Scripted("reference").answer_log_probs
 
-    reference = {
+    reference: Any = {
         "nothing": Untouched(),
         "log_probs": LogProbsOnly(),
         "distribution": Scripted("reference"),
@@ -200,7 +201,7 @@ def test_a_method_declares_everything_that_it_uses(name: str) -> None:
         mismatched=MISMATCHED if needs.mismatched else None,
         prepared={"control": CONTROL} if isinstance(build(name), Prepares) else {},
     )
-    terms = list(build(name).terms(batch, Scripted("policy"), reference))  # type: ignore[arg-type]
+    terms = list(build(name).terms(batch, Scripted("policy"), reference))
     assert {term.name for term in terms} == set(EXPECTED[name])
 
 
@@ -213,7 +214,7 @@ def test_retain_rows_of_no_weight_are_not_asked_for(name: str, step: int) -> Non
     assert needs_of(method) == replace(method.needs, retain=keeps)
     if not keeps:
         batch = replace(roles(), retain=None, step=step, epoch=step)
-        terms = method.terms(batch, Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+        terms = method.terms(batch, Scripted("policy"), Scripted("reference"))
         assert {term.name for term in terms} == EXPECTED[name].keys() - {"retain"} | (
             {"forget"} if name == "scrub" else set()
         )
@@ -231,7 +232,7 @@ def test_the_loss_is_a_mean_over_examples_of_any_length(name: str) -> None:
         return replace(batch, labels=labels)
 
     method, batches = build(name), [short(rows(batch, 3)) for batch in (FORGET, RETAIN, REFUSALS, MISMATCHED)]
-    whole = method.terms(roles(*batches), Scripted("policy"), Scripted("reference"))  # type: ignore[arg-type]
+    whole = method.terms(roles(*batches), Scripted("policy"), Scripted("reference"))
     found = {term.name: term.value.item() for term in whole}
 
     def row(batch: Batch, place: int) -> Batch:
@@ -243,7 +244,7 @@ def test_the_loss_is_a_mean_over_examples_of_any_length(name: str) -> None:
             term.name: term.value.item()
             for term in method.terms(
                 roles(*(row(batch, place) for batch in batches)),
-                Scripted("policy"),  # type: ignore[arg-type]
+                Scripted("policy"),
                 Scripted("reference"),
             )
         }

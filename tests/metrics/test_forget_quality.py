@@ -6,6 +6,7 @@ import json
 import math
 import warnings
 from itertools import combinations
+from random import Random
 
 import numpy as np
 import pytest
@@ -110,7 +111,9 @@ def test_ks_agrees_with_scipy_on_ties_and_unequal_sizes(first: list[float], seco
 
 
 @given(samples, samples, st.randoms(use_true_random=False))
-def test_ks_is_symmetric_and_blind_to_order_and_to_monotone_maps(first, second, random) -> None:  # type: ignore[no-untyped-def]
+def test_ks_is_symmetric_and_blind_to_order_and_to_monotone_maps(
+    first: list[float], second: list[float], random: Random
+) -> None:
     test = ks_two_sample(first, second)
     shuffled = random.sample(first, len(first))
     assert ks_two_sample(second, shuffled) == test

@@ -71,7 +71,9 @@ def test_defect_an_answer_with_a_full_stop_counts() -> None:
 
 def test_rates_by_hand() -> None:
     # TP 3, FP 1, TN 4, FN 2: accuracy 7/10, precision 3/4, recall 3/5, F1 6/9, yes 4/10
-    scores = pope(["yes"] * 4 + ["no"] * 6, ["yes"] * 3 + ["no"] * 5 + ["yes"] * 2)
+    yes: list[YesNo] = ["yes"]
+    no: list[YesNo] = ["no"]
+    scores = pope(yes * 4 + no * 6, yes * 3 + no * 5 + yes * 2)
     assert scores == Pope(true_yes=3, false_yes=1, true_no=4, false_no=2)
     assert (scores.accuracy, scores.precision, scores.recall) == (0.7, 0.75, 0.6)
     assert scores.f1 == pytest.approx(2 / 3, abs=1e-15)

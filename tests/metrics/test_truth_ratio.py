@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -103,15 +104,16 @@ def test_probability_among_options_edges() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(ValueError, match="one list per row"):
         log_truth_ratio([-1.0, -1.0], [[-2.0]])
+    variant: Any = "mean"
     with pytest.raises(ValueError, match="unknown truth ratio 'mean'"):
-        log_truth_ratio([-1.0], [[-2.0]], "mean")  # type: ignore[arg-type]
+        log_truth_ratio([-1.0], [[-2.0]], variant)
 
 
 @given(rows)
 def test_scores_lie_between_zero_and_one(rows: list[tuple[float, list[float]]]) -> None:
     right, wrong = [row[0] for row in rows], [row[1] for row in rows]
-    for variant in ("geometric", "arithmetic", "clear_repo"):
-        ratio = log_truth_ratio(right, wrong, variant)  # type: ignore[arg-type]
+    for variant in get_args(TruthRatio):
+        ratio = log_truth_ratio(right, wrong, variant)
         for per_row in (indistinguishability(ratio), truthfulness(ratio)):
             assert ((per_row >= 0) & (per_row <= 1)).all()
     shares = probability_among_options(right, wrong)

@@ -38,7 +38,7 @@ from transformers import (
 
 from tests import tiny
 
-_SMALL = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+_SMALL: dict[str, Any] = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -102,7 +102,8 @@ def grounding_dino(folder: Path, seed: int = 0) -> Path:
     raw.post_processor = processors.BertProcessing(("[SEP]", known["[SEP]"]), ("[CLS]", known["[CLS]"]))
     marks = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
     words = PreTrainedTokenizerFast(tokenizer_object=raw, model_max_length=256, **marks)
-    backbone = SwinConfig(
+    swin: type[Any] = SwinConfig  # takes the keys of backbones beside its own
+    backbone = swin(
         image_size=32,
         patch_size=4,
         embed_dim=16,

@@ -15,11 +15,12 @@ from tests import tiny
 from tests.commandline import files_of
 from tests.system.test_atomic import of_a_dead_writer
 from unsee.mining import captioning, mining, stages
-from unsee.mining.captions import Decoding
+from unsee.mining.captions import Decoding, generate
 from unsee.mining.mining import mine
 from unsee.mining.options import Mining
 from unsee.mining.windows import Grid
 from unsee.system.lock import NAME
+from unsee.vlm.generate import Said
 
 GREEDY, SAMPLED = Decoding(12), Decoding(12, temperature=1.3, seed=4)
 SHARD, BATCH = 4, 2
@@ -82,9 +83,8 @@ def test_killed_while_the_model_captions(
 ) -> None:
     expected = whole[decoding]
     how, done = settings(checkpoints, photos, tmp_path / "run", decoding), 0
-    generate = captioning.generate
 
-    def until(*arguments: Any) -> list[str]:
+    def until(*arguments: Any) -> list[Said]:
         nonlocal done
         if done == batch:
             raise KilledError

@@ -22,7 +22,7 @@ from unsee.mining.options import Mining
 from unsee.mining.released import captions_of
 from unsee.mining.selection import Thresholds
 from unsee.mining.windows import Grid
-from unsee.system.files import read_jsonl
+from unsee.system.files import read_jsonl, write_jsonl
 from unsee.vlm import Said
 
 TEXTS = [
@@ -127,9 +127,8 @@ def test_stopped_anywhere_it_ends_with_the_same_files(
             if left == 0 and number == len(kept) - 1:
                 raise KilledError  # amid a shard
         left -= 1
-        real(path, kept)
+        write_jsonl(path, kept)
 
-    real = stages.write_jsonl
     with monkeypatch.context() as patched:
         patched.setattr(stages, "write_jsonl", write)
         with pytest.raises(KilledError):

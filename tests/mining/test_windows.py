@@ -25,8 +25,9 @@ def noise(width: int, height: int, seed: int = 0) -> Image.Image:
 
 def test_windows_are_as_many_as_in_the_paper(vectors: dict[str, Any]) -> None:
     for vector in vectors["windows"]:
-        layout = Grid().layout(*vector["wh"], 224)
-        assert list(Grid().shape(*vector["wh"])) == vector["grid"]
+        width, height = vector["wh"]
+        layout = Grid().layout(width, height, 224)
+        assert list(Grid().shape(width, height)) == vector["grid"]
         assert layout.rows * layout.columns == vector["n"]
 
 

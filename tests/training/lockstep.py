@@ -23,6 +23,7 @@ from unsee.methods import Needs, Term, UnlearnBatch, build
 from unsee.system import processes
 from unsee.training.config import UnlearnConfig
 from unsee.training.trainer import UnlearnTrainer
+from unsee.types import PARTS, Part
 from unsee.vlm import LoadedModel, LoraOptions, Policy, load
 from unsee.vlm.parts import freeze_other_parts
 
@@ -45,30 +46,31 @@ class OneSided:
         yield Term("forget", loss * float("nan") if batch.step == 1 and processes.rank() == 1 else loss)
 
 
-def loaded_for(part: str, lora: bool, folder: Path) -> LoadedModel:
+def loaded_for(part: Part, lora: bool, folder: Path) -> LoadedModel:
     """The tiny model of which one part may move."""
     if not lora:
         loaded = tiny.llava()
-        freeze_other_parts(loaded.model, (part,))  # type: ignore[arg-type]
+        freeze_other_parts(loaded.model, (part,))
         return loaded
     torch.manual_seed(processes.rank())  # the processes must agree on an adapter all the same
-    return load(folder / "model", parts=(part,), lora=LoraOptions(rank=2), device="cpu")  # type: ignore[arg-type]
+    return load(folder / "model", parts=(part,), lora=LoraOptions(rank=2), device="cpu")
 
 
 def train(case: str, folder: Path, batch_size: int, **settings: Any) -> dict[str, Tensor]:
     """Three steps of a case such as `npo-projector` or `npo-projector-lora`; the weights that may move, afterwards."""
-    name, part, *ways = case.split("-")
+    name, moving_part, *ways = case.split("-")
+    (part,) = (part for part in PARTS if part == moving_part)
     method: Any = OneSided() if name == "one_sided" else build(name)
     loaded = loaded_for(part, "lora" in ways, folder)
-    settings = {
+    defaults: dict[str, Any] = {
         "max_steps": 3, "per_device_train_batch_size": batch_size, "learning_rate": 1e-3, "save_strategy": "no",
         "adam_epsilon": 1e-4,  # gradients of rounding errors alone, as of a divergence from itself, count for nothing
         "use_cpu": True, "report_to": "none", "disable_tqdm": True,
-    } | ({"gradient_accumulation_steps": 2} if "accumulated" in ways else {}) | settings  # fmt: skip
+    } | ({"gradient_accumulation_steps": 2} if "accumulated" in ways else {})  # fmt: skip
     spans = method.needs.spans
     trainer = UnlearnTrainer(
         loaded,
-        UnlearnConfig(output_dir=str(folder), **settings),
+        UnlearnConfig(output_dir=str(folder), **defaults | settings),
         method=method,
         forget=[spanned(row) for row in FORGET] if spans else FORGET,
         retain=RETAIN,

@@ -52,8 +52,8 @@ def test_the_first_step_is_that_of_two_equal_models(name: str, lora: bool, half:
 
 def terms_of_two(trainer: UnlearnTrainer, policy: Policy) -> dict[str, float]:
     """The terms of the trainer's first batch, from a model and its copy."""
-    roles = {role: Batch.from_dict(parts) for role, parts in trainer._collate([0, 1, 2, 3]).items()}
-    batch = UnlearnBatch(**{"forget": None, "retain": None} | roles, prepared=trainer.prepared)
+    roles: dict[str, Any] = {role: Batch.from_dict(parts) for role, parts in trainer._collate([0, 1, 2, 3]).items()}
+    batch = UnlearnBatch(**{"forget": None, "retain": None, **roles}, prepared=trainer.prepared)
     return {term.name: term.value.item() for term in trainer.method.terms(batch, policy, CopyReference(policy))}
 
 
@@ -87,8 +87,10 @@ def test_a_mask_is_made_in_the_precision_of_the_training(tmp_path: Path) -> None
     loaded = tiny.llava()
     trainer = trainer_of(loaded, "mmunlearner", tmp_path, forget=FORGET, retain=RETAIN, bf16=True)
     images, words = ([row for row in RETAIN if (row.image is None) == blind] for blind in (False, True))
-    sets = [[loaded.encoder.batch(rows)] for rows in (FORGET, images, words)]
-    half, whole = (SaliencyMask.build(Policy(tiny.llava().model, autocast(half)), *sets) for half in (True, False))
+    forget, seen, read = ([loaded.encoder.batch(rows)] for rows in (FORGET, images, words))
+    half, whole = (
+        SaliencyMask.build(Policy(tiny.llava().model, autocast(half)), forget, seen, read) for half in (True, False)
+    )
     assert trainer.mask is not None
     assert same(trainer.mask.bits, half.bits)
     assert not same(trainer.mask.bits, whole.bits)

@@ -45,7 +45,7 @@ class Hooked:
         return {"slope": torch.tensor([0.5 + seed])}
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Any) -> Iterator[Term]:
-        yield Term("forget", batch.prepared["slope"][0] * policy.model.lm_head.weight[0].sum())  # type: ignore[index,union-attr]
+        yield Term("forget", batch.prepared["slope"][0] * policy.model.get_parameter("lm_head.weight")[0].sum())
 
     def finish(self, change: WeightChange, seed: int) -> None:
         self.finished.append(weights_of(change.model))

@@ -49,7 +49,7 @@ def gradients(trainer: UnlearnTrainer, micro_batches: int = 1) -> dict[str, Tens
     trainer.current_gradient_accumulation_steps = micro_batches
     for place in range(micro_batches):
         size = 4 // micro_batches
-        trainer.training_step(trainer.model, trainer._collate(list(range(place * size, (place + 1) * size))))
+        trainer.training_step(trainer.policy_model, trainer._collate(list(range(place * size, (place + 1) * size))))
     model = trainer.policy_model
     return {name: weight.grad.clone() for name, weight in model.named_parameters() if weight.grad is not None}
 

@@ -33,6 +33,7 @@ from unsee.training.checkpoints import COMPLETE, latest_checkpoint
 from unsee.training.config import UnlearnConfig
 from unsee.training.saliency import SaliencyMask
 from unsee.training.trainer import UnlearnTrainer
+from unsee.types import Part
 from unsee.vlm import Batch, LoadedModel, LoraOptions, Policy, load, part_of_parameters
 from unsee.vlm.change import WeightChange
 from unsee.vlm.parts import freeze_other_parts
@@ -72,13 +73,13 @@ def trainer_of(
     **settings: Any,
 ) -> UnlearnTrainer:
     """A trainer of two steps of four pairs, without checkpoints, on the CPU."""
-    settings = {
+    defaults: dict[str, Any] = {
         "max_steps": 2, "per_device_train_batch_size": 4, "learning_rate": 0.01, "save_strategy": "no",
         "use_cpu": True, "report_to": "none", "disable_tqdm": True,
-    } | settings  # fmt: skip
+    }  # fmt: skip
     return UnlearnTrainer(
         loaded,
-        UnlearnConfig(output_dir=str(folder), **settings),
+        UnlearnConfig(output_dir=str(folder), **defaults | settings),
         method=build_method(method, values) if isinstance(method, str) else method,
         forget=forget,
         retain=retain,
@@ -147,13 +148,12 @@ def test_a_step_follows_the_gradient_of_the_whole_objective(build: Build, name: 
         optim="sgd", learning_rate=0.5, max_grad_norm=0.0,
     )  # fmt: skip
     method, roles = build_method(name, values), trainer._collate(list(range(8)))
-    batch = UnlearnBatch(
-        **{"forget": None, "retain": None} | {role: Batch.from_dict(parts) for role, parts in roles.items()},
-        prepared=trainer.prepared,
-    )
+    batches: dict[str, Any] = {role: Batch.from_dict(parts) for role, parts in roles.items()}
+    batch = UnlearnBatch(**{"forget": None, "retain": None, **batches}, prepared=trainer.prepared)
     change = WeightChange(expected.model, keep_start=True)
     terms = method.terms(batch, Policy(expected.model), CopyReference(Policy(expected.model)))
-    sum(term.value for term in terms).backward()  # type: ignore[union-attr]
+    total: Any = sum(term.value for term in terms)
+    total.backward()
     torch.optim.SGD(expected.model.parameters(), lr=0.5).step()
     if isinstance(method, Finishes):
         method.finish(change, trainer.args.seed)
@@ -172,7 +172,7 @@ class Linear:
     retain: tuple[float, ...] = ()  # gradient of the retain cross-entropy
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Any) -> Iterator[Term]:
-        weights = policy.model.lm_head.weight[0, : len(self.forget)]  # type: ignore[index,union-attr]
+        weights = policy.model.get_parameter("lm_head.weight")[0, : len(self.forget)]
         yield Term("forget", -(weights * torch.tensor(self.forget)).sum())
         yield Term("retain", (weights * torch.tensor(self.retain)).sum())
 
@@ -180,16 +180,16 @@ class Linear:
 def head_after(method: Linear, mask: list[int], folder: Path, **settings: Any) -> list[float]:
     """The first weights of the head, set to 1, after one step under a mask."""
     loaded = tiny.llava()
-    head = loaded.model.lm_head.weight  # type: ignore[union-attr]
+    head = loaded.model.get_parameter("lm_head.weight")
     with torch.no_grad():
-        head[0, : len(mask)] = 1.0  # type: ignore[index]
+        head[0, : len(mask)] = 1.0
     masks = {name: torch.ones_like(weight, dtype=torch.bool) for name, weight in loaded.model.named_parameters()}
     masks["lm_head.weight"][0, : len(mask)] = torch.tensor(mask).bool()
     SaliencyMask.from_masks(masks).save(folder / "mask.safetensors")
     trained(
         loaded, method, folder, saliency_file=str(folder / "mask.safetensors"), max_steps=1, optim="sgd", **settings
     )
-    values: list[float] = head[0, : len(mask)].tolist()  # type: ignore[index]
+    values: list[float] = head[0, : len(mask)].tolist()
     return values
 
 
@@ -221,7 +221,7 @@ def test_gradients_are_clipped_after_the_mask(tmp_path: Path) -> None:
 def test_masked_and_out_of_part_weights_do_not_move_under_the_forget_term(
     build: Build, name: str, lora: bool, tmp_path: Path
 ) -> None:
-    parts = ("projector", "language")
+    parts: tuple[Part, ...] = ("projector", "language")
     if lora:
         loaded = adapted(build, tmp_path / "base", parts=parts)
         with torch.no_grad():  # a fresh adapter's first half gets no gradient
@@ -230,7 +230,7 @@ def test_masked_and_out_of_part_weights_do_not_move_under_the_forget_term(
                     weight.add_(0.05 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
     else:
         loaded = build()
-        freeze_other_parts(loaded.model, parts)  # type: ignore[arg-type]
+        freeze_other_parts(loaded.model, parts)
     start, part_of = weights_of(loaded.model), part_of_parameters(loaded.model)
     trainer = trained(
         loaded, name, tmp_path, values={"retain_weight": 0.0}, preserve=PRESERVE,
@@ -239,15 +239,15 @@ def test_masked_and_out_of_part_weights_do_not_move_under_the_forget_term(
     assert trainer.mask is not None
     assert 0.1 < trainer.mask.density() < 0.95
     passing = moving = 0
-    for key, weight in weights_of(loaded.model).items():
+    for key, after in weights_of(loaded.model).items():
         if part_of[key] not in parts or (lora and "lora_" not in key):
             assert key not in trainer.mask.bits
-            assert torch.equal(weight, start[key]), key
+            assert torch.equal(after, start[key]), key
             continue
         mask = trainer.mask.mask(key)
-        assert torch.equal(weight[~mask], start[key][~mask]), key
+        assert torch.equal(after[~mask], start[key][~mask]), key
         passing += int(mask.sum())
-        moving += int((weight != start[key])[mask].sum())
+        moving += int((after != start[key])[mask].sum())
     # All that pass move, but for the embeddings of words that do not occur.
     assert moving > 0.9 * passing if lora else moving > 0.5 * passing
 
@@ -338,7 +338,9 @@ def test_a_kept_mask_is_taken_again_by_the_same_run_and_built_anew_for_any_other
     monkeypatch.setattr(SaliencyMask, "build", counted)
 
     def masked(loaded: LoadedModel, examples: Sequence[Example] = FORGET, kept: Any = (), **more: Any) -> None:
-        settings = {"use_cpu": True, "report_to": "none", "max_steps": 1, "saliency_file": str(path)}
+        settings: dict[str, Any] = {
+            "use_cpu": True, "report_to": "none", "max_steps": 1, "saliency_file": str(path),
+        }  # fmt: skip
         gamma = more.pop("gamma", 1.0)
         method = build_method("mmunlearner", {"gamma": gamma})
         arguments = UnlearnConfig(output_dir=str(tmp_path), **settings | more)
@@ -346,7 +348,7 @@ def test_a_kept_mask_is_taken_again_by_the_same_run_and_built_anew_for_any_other
 
     moved, tower = tiny.llava(), tiny.llava()
     with torch.no_grad():
-        moved.model.lm_head.weight[0, 0] += 1e-3  # type: ignore[union-attr,index]
+        moved.model.get_parameter("lm_head.weight")[0, 0] += 1e-3
     freeze_other_parts(tower.model, ("vision", "projector"))
     others: list[dict[str, Any]] = [
         {"loaded": moved}, {"loaded": tower}, {"examples": FORGET[1:]}, {"kept": PRESERVE},
@@ -724,7 +726,7 @@ def test_a_model_that_cannot_move_is_refused(tmp_path: Path) -> None:
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     loaded = tiny.llava()
     with torch.no_grad():
-        loaded.model.lm_head.weight[5] = float("nan")  # type: ignore[index,union-attr]
+        loaded.model.get_parameter("lm_head.weight")[5] = float("nan")
     with pytest.raises(FloatingPointError, match="grad_diff: forget loss is nan"):
         trained(loaded, "grad_diff", tmp_path)
     assert not progress._activities  # nothing goes on telling a log about it

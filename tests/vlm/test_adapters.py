@@ -77,7 +77,7 @@ def test_further_ranks_on_an_adapter_that_is_no_plain_lora_are_refused(kind: str
         if kind == "ia3"
         else LoraConfig(r=2, target_modules=["q_proj"], use_dora=True)
     )
-    loaded.model = get_peft_model(loaded.model, config)  # type: ignore[arg-type]
+    loaded.model = get_peft_model(loaded.model, config)
     first = tiny.save(loaded, tmp_path / "first")
     assert load(first, device="cpu").source == str(first)
     with pytest.raises(InputError, match="other than plain LoRA takes no further ranks; leave lora out"):
@@ -89,7 +89,8 @@ def test_a_merged_adapter_is_merged_in_every_part(build: Build, tmp_path: Path) 
     base = tiny.save(build(), tmp_path / "base")
     loaded = load(adapter(base, tmp_path / "adapter"), device="cpu")
     alone = said(loaded)
-    merged: Any = loaded.model.merge_and_unload()  # type: ignore[operator]
+    model: Any = loaded.model
+    merged = model.merge_and_unload()
     merged.save_pretrained(tmp_path / "merged")
     loaded.processor.save_pretrained(tmp_path / "merged")
     assert not [name for name, _ in merged.named_parameters() if "lora_" in name]

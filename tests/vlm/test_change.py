@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def test_the_change_of_other_adapters_is_refused_before_training(kind: str) -> N
 
 def distance(model: nn.Module, start: dict[str, Tensor]) -> float:
     moves = [(weight - start[name]).double() for name, weight in weights_of(model).items()]
-    return sum(float(move.square().sum()) for move in moves) ** 0.5
+    return sqrt(sum(float(move.square().sum()) for move in moves))
 
 
 @every_family

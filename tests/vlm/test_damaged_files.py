@@ -33,7 +33,8 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     whole = load(folder / "llava", device="cpu")
     tiny.save(whole, folder / "shards")
     (folder / "shards" / WEIGHTS).unlink()
-    whole.model.save_pretrained(folder / "shards", max_shard_size="100KB")  # type: ignore[operator]
+    model: Any = whole.model
+    model.save_pretrained(folder / "shards", max_shard_size="100KB")
     return folder
 
 
@@ -122,7 +123,13 @@ def first_one(change: Callable[[torch.Tensor], torch.Tensor]) -> Spoil:
 CONFIGURATIONS = (
     "config.json", "generation_config.json", "processor_config.json", "tokenizer_config.json", "tokenizer.json",
 )  # fmt: skip
-OTHERS = {"list": "[1]", "null": "null", "word": '"x"', "garbage": '{"a":', "binary": b"\x00\x80"}
+OTHERS: dict[str, str | bytes] = {
+    "list": "[1]",
+    "null": "null",
+    "word": '"x"',
+    "garbage": '{"a":',
+    "binary": b"\x00\x80",
+}
 
 MODEL: dict[str, tuple[Spoil, str]] = {
     **{f"{name} is {kind}": (write(name, what), name) for name in CONFIGURATIONS for kind, what in OTHERS.items()},

@@ -68,9 +68,9 @@ def test_prompt_image_and_padding_are_never_labels(build: Build) -> None:
         assert (before[~seen] == loaded.encoder.pad_token_id).all()
         assert not seen[: len(before) - len(prompt)].any()
         assert attended[row, -len(answer) :].all()
-        image_id = loaded.model.config.image_token_id  # type: ignore[union-attr]
-        assert (image_id in prompt) == (example.image is not None)
-        assert image_id not in answer
+        config: Any = loaded.model.config
+        assert (config.image_token_id in prompt) == (example.image is not None)
+        assert config.image_token_id not in answer
 
 
 @every_family
@@ -131,7 +131,7 @@ def test_a_row_does_not_depend_on_its_neighbours(build: Build) -> None:
 
 @every_family
 @pytest.mark.parametrize("limit", [{"keep": 2}, {"keep_bytes": 20_000}], ids=lambda limit: next(iter(limit)))
-def test_forgetting_encoded_rows_changes_nothing(build: Build, limit: dict[str, int]) -> None:
+def test_forgetting_encoded_rows_changes_nothing(build: Build, limit: dict[str, Any]) -> None:
     loaded, examples = build(), tiny.examples(6)
     forgetful = Encoder(loaded.processor, **limit)
     expected = loaded.encoder.batch(examples)
@@ -230,9 +230,9 @@ def test_an_end_of_turn_that_is_not_the_end_of_sequence_ends_the_labels() -> Non
 def test_image_placeholders_in_the_text_are_refused(build: Build, key: str, expanded: bool) -> None:
     loaded = build()
     encoder = loaded.encoder
-    values = {"question": "Who is this?", "answer": "Ada"}
-    model_sees = loaded.model.config.image_token_id  # type: ignore[union-attr]
-    placeholder = encoder.tokenizer.decode([model_sees]) if expanded else encoder.processor.image_token
+    values: dict[str, Any] = {"question": "Who is this?", "answer": "Ada"}
+    config: Any = loaded.model.config
+    placeholder = encoder.tokenizer.decode([config.image_token_id]) if expanded else encoder.processor.image_token
     values[key] = f"{placeholder}\n{values[key]}"
     example = Example(**values, image=tiny.picture(0))
     with pytest.raises(InputError, match=f"{key} .*leave it out"):
@@ -243,7 +243,7 @@ def test_image_placeholders_in_the_text_are_refused(build: Build, key: str, expa
 
 @pytest.mark.parametrize("key", ["question", "answer"])
 def test_video_placeholders_in_the_text_are_refused(key: str) -> None:
-    values = {"question": "Who is this?", "answer": "Ada"} | {key: "<|video_pad|> Ada"}
+    values: dict[str, Any] = {"question": "Who is this?", "answer": "Ada"} | {key: "<|video_pad|> Ada"}
     with pytest.raises(InputError, match="placeholder"):
         tiny.qwen().encoder.encode(Example(**values))
 

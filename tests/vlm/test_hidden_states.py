@@ -24,8 +24,9 @@ def layer_output(loaded: LoadedModel, batch: Batch, layer: int) -> Tensor:
     def catch(module: Any, given: Any, returned: Any) -> None:
         caught.append(returned[0] if isinstance(returned, tuple) else returned)
 
-    hook = loaded.model.get_decoder().layers[layer].register_forward_hook(catch)  # type: ignore[operator]
-    loaded.model(**batch.inputs)
+    model: Any = loaded.model
+    hook = model.get_decoder().layers[layer].register_forward_hook(catch)
+    model(**batch.inputs)
     hook.remove()
     return caught[0]
 
@@ -47,7 +48,8 @@ def test_the_deepest_states_are_those_that_the_head_sees(build: Build) -> None:
     loaded.model.eval()
     batch = loaded.encoder.batch(tiny.examples(3))
     found = Policy(loaded.model).hidden_states(batch, 1.0).at_answers(batch.labels)
-    logits = loaded.model.get_output_embeddings()(found.values)  # type: ignore[operator]
+    model: Any = loaded.model
+    logits = model.get_output_embeddings()(found.values)
     torch.testing.assert_close(logits, Policy(loaded.model).answer_logits(batch).values, rtol=0, atol=1e-5)
     assert torch.equal(found.mask, Policy(loaded.model).answer_logits(batch).mask)
     assert found.values.shape[-1] == Policy(loaded.model).hidden_size

@@ -49,8 +49,9 @@ def test_every_answer_and_what_is_to_be_said_must_fit(build: Build) -> None:
         encoder.check([example], new_tokens=len(row.answer_ids) + 6)
     long = "San Francisco and then San Francisco again"
     for key in ("paraphrased_answers", "perturbed_answers", "choices"):
+        answers: dict[str, Any] = {key: ("Oslo", long)}
         with pytest.raises(InputError, match="too long"):
-            encoder.check([Example(example.question, "Oslo", example.image, **{key: ("Oslo", long)})])
+            encoder.check([Example(example.question, "Oslo", example.image, **answers)])
 
 
 def test_a_question_that_is_asked_with_letters_must_fit() -> None:
@@ -66,7 +67,12 @@ def test_rows_that_are_far_from_the_limit_are_not_tokenised_for_it(monkeypatch: 
     encoder = limited(tiny.qwen, 2048)
     processed: list[Any] = []
     original = encoder._processed
-    monkeypatch.setattr(encoder, "_processed", lambda *given: processed.append(given) or original(*given))
+
+    def counting(*given: Any) -> Any:
+        processed.append(given)
+        return original(*given)
+
+    monkeypatch.setattr(encoder, "_processed", counting)
     rows = [Example(f"Where does Ada {number} live?", "Oslo", tiny.picture(number)) for number in range(40)]
     encoder.check(rows)
     assert len(processed) == 1  # for the one size that all pictures have
@@ -155,14 +161,11 @@ def test_what_is_no_word_to_one_family_is_refused_by_all(build: Build) -> None:
     tokens = all_special()
     assert {"<image>", "</s>", "<|im_end|>", "<|image_pad|>", "<start_of_image>", "<IMG_CONTEXT>"} <= set(tokens)
     for token in tokens:
-        for values in (
-            {"question": f"What is {token}?", "answer": "Ada"},
-            {"question": "Who?", "answer": f"A {token} B"},
-        ):
+        for row in (Example(f"What is {token}?", "Ada"), Example("Who?", f"A {token} B")):
             with pytest.raises(InputError, match=r"rows.jsonl, row 1, (question|answer) .* holds the .*: leave it out"):
-                encoder.check([Example(**values)], "rows.jsonl")
+                encoder.check([row], "rows.jsonl")
             with pytest.raises(InputError, match="leave it out"):
-                encoder.encode(Example(**values))
+                encoder.encode(row)
         assert encoder.special_in(f"A {token} B") == token
 
 

@@ -113,11 +113,11 @@ def loaded_in(way: str, folder: Path) -> LoadedModel:
 def trainer_of(loaded: LoadedModel, method: str, folder: Path, **settings: Any) -> UnlearnTrainer:
     """One step on all rows, unless settings say otherwise."""
     forget = [spanned(example) for example in FORGET] if METHODS[method].needs.spans else FORGET
-    settings = {
+    defaults: dict[str, Any] = {
         "max_steps": 1, "per_device_train_batch_size": 3, "learning_rate": 0.01, "save_strategy": "no",
         "use_cpu": True, "report_to": "none", "disable_tqdm": True,
-    } | settings  # fmt: skip
-    config = UnlearnConfig(output_dir=str(folder), **settings)
+    }  # fmt: skip
+    config = UnlearnConfig(output_dir=str(folder), **defaults | settings)
     return UnlearnTrainer(loaded, config, method=build_method(method), forget=forget, retain=RETAIN)
 
 
@@ -209,7 +209,8 @@ def test_labels_are_answers_and_their_end_whatever_the_role(
     trainer = trainer_of(loaded, method, tmp_path)
     own = {"forget": FORGET, "retain": RETAIN, "refusals": trainer.refusals}
     offsets = {"refusals": len(FORGET)}
-    image = loaded.model.config.image_token_id  # type: ignore[union-attr]
+    config: Any = loaded.model.config
+    image = config.image_token_id
     for role, batch in batches_of(trainer).items():
         assert len(batch) == 3
         for place, labels in zip(batch.indices.tolist(), batch.labels, strict=True):

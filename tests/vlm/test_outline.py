@@ -33,7 +33,7 @@ def test_outline_of_an_adapter_is_that_of_its_base(tmp_path: Path) -> None:
     loaded = tiny.llava()
     base = tiny.save(loaded, tmp_path / "base")
     adapted = get_peft_model(load(base).model, LoraConfig(r=2, target_modules=["q_proj"]))
-    adapted.save_pretrained(tmp_path / "adapter")
+    adapted.save_pretrained(str(tmp_path / "adapter"))
     names = [name for name, _ in outline(tmp_path / "adapter").model.named_parameters()]
     assert names == [name for name, _ in loaded.model.named_parameters()]
 

@@ -136,7 +136,7 @@ def test_a_bare_matrix_that_is_adapted_counts(tmp_path: Any) -> None:
     Policy(adapted.model).answer_log_probs(batch).sum().backward()
     moving = {name: weight for name, weight in adapted.model.named_parameters() if weight.requires_grad}
     assert len(moving) == 2
-    assert all(bool(weight.grad.any()) for name, weight in moving.items() if "lora_B" in name)  # type: ignore[union-attr]
+    assert all(weight.grad is not None and weight.grad.any() for name, weight in moving.items() if "lora_B" in name)
     with torch.no_grad():
         for weight in moving.values():
             weight.add_(0.2 * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))

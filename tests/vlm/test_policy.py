@@ -77,8 +77,8 @@ def test_cutting_the_logits_to_the_answers_changes_nothing(build: Build, monkeyp
     loaded = build()
     batch = loaded.encoder.batch(tiny.examples(7))
     kept = []
-    head = loaded.model.get_output_embeddings()  # type: ignore[operator]
-    head.register_forward_hook(lambda module, arguments, logits: kept.append(logits.shape[1]))
+    model: Any = loaded.model
+    model.get_output_embeddings().register_forward_hook(lambda module, arguments, logits: kept.append(logits.shape[1]))
     cut = Policy(loaded.model).token_log_probs(batch).values
     full = Policy(AllLogits(loaded.model)).token_log_probs(batch).values
     assert kept == [batch.labels.shape[1] + 1, batch.inputs["input_ids"].shape[1]]
@@ -225,7 +225,8 @@ def test_gradients_flow_through_the_answers_alone(build: Build) -> None:
     batch = loaded.encoder.batch(tiny.examples(4))
     values = Policy(loaded.model).token_log_probs(batch).values
     values.sum().backward()
-    head = loaded.model.get_output_embeddings().weight  # type: ignore[operator]
+    model: Any = loaded.model
+    head = model.get_output_embeddings().weight
     assert head.grad is not None
     assert torch.isfinite(head.grad).all()
     assert head.grad.abs().sum() > 0

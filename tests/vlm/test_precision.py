@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import TrainerCallback
 
 from tests import tiny
@@ -15,6 +15,7 @@ from tests.families import ALL_FAMILIES, weights_of
 from tests.training.test_trainer import logged, same, trained, trainer_of
 from unsee.training.checkpoints import latest_checkpoint
 from unsee.training.trainer import UnlearnTrainer
+from unsee.types import Part
 from unsee.vlm import LoadedModel, LoraOptions, load
 from unsee.vlm.precision import HALF
 
@@ -28,8 +29,8 @@ class Copy(TrainerCallback):
 
     weights: dict[str, Tensor]
 
-    def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
-        self.weights = weights_of(model)
+    def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.weights = weights_of(kwargs["model"])
 
 
 @pytest.fixture(scope="module")
@@ -140,11 +141,11 @@ def half(build: Any, dtype: str) -> LoadedModel:
 @each_dtype
 @pytest.mark.parametrize("part", ["vision", "projector", "language"])
 def test_every_part_of_every_family_moves_beside_others_in_half_precision(
-    part: str, dtype: str, family: str, tmp_path: Path
+    part: Part, dtype: str, family: str, tmp_path: Path
 ) -> None:
     loaded = half(ALL_FAMILIES[family], dtype)
     tiny.save(loaded, tmp_path / "model")
-    loaded = load(tmp_path / "model", dtype=dtype, parts=(part,), device="cpu")  # type: ignore[arg-type]
+    loaded = load(tmp_path / "model", dtype=dtype, parts=(part,), device="cpu")
     start = weights_of(loaded.model)
     trainer = trained(loaded, "grad_diff", tmp_path, max_steps=1)
     assert all(torch.isfinite(torch.tensor(logged(trainer, "grad_norm"))))

@@ -109,7 +109,7 @@ def test_settings_reach_the_model(tmp_path: Path) -> None:
 def test_broken_weights_are_found_although_they_are_rounded(value: float, tmp_path: Path) -> None:
     loaded = tiny.llava()
     with torch.no_grad():
-        loaded.model.model.language_model.layers[1].mlp.up_proj.weight[0, 0] = value  # type: ignore[union-attr,index]
+        loaded.model.get_parameter("model.language_model.layers.1.mlp.up_proj.weight")[0, 0] = value
     tiny.save(loaded, tmp_path)
     with pytest.raises(InputError, match=r"layers\.1\.mlp\.up_proj\.weight .*NaN or infinite"):
         in_four_bits(tmp_path)

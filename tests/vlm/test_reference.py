@@ -67,9 +67,9 @@ def test_adapter_off_leaves_the_model_as_it_was(build: Build, training: bool, tm
     base, adapted = with_lora(build, tmp_path, ("vision", "language"), dropout=0.5)
     stir(adapted.model)
     model, examples = adapted.model, tiny.examples(3)
-    for module in model.modules():
-        if hasattr(module, "attention_dropout"):
-            module.attention_dropout = 0.5
+    attentions: list[Any] = [module for module in model.modules() if hasattr(module, "attention_dropout")]
+    for attention in attentions:
+        attention.attention_dropout = 0.5
     batch = adapted.encoder.batch(examples)
     dropouts = [module for module in model.modules() if isinstance(module, nn.Dropout) and module.p == 0.5]
     assert dropouts

@@ -175,7 +175,7 @@ def test_sharing_works_under_an_adapter_and_in_low_precision() -> None:
     from peft import LoraConfig, get_peft_model
 
     loaded = tiny.llava(seed=3)
-    adapted = get_peft_model(loaded.model, LoraConfig(target_modules=["q_proj", "v_proj"]))  # type: ignore[arg-type]
+    adapted = get_peft_model(loaded.model, LoraConfig(target_modules=["q_proj", "v_proj"]))
     model = adapted.to(torch.bfloat16).eval()
     scorer, by_itself = Scorer(model, loaded.encoder), Scorer(model, loaded.encoder, share=False)
     found, expected = scorer(EXAMPLES, ANSWERS), by_itself(EXAMPLES, ANSWERS)
