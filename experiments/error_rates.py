@@ -243,7 +243,8 @@ def _apart(bench: Results, resamples: int = 500) -> Sequence[float]:
     def means(row: str, probe: str, state: int) -> Floats:
         means = np.array([[np.mean(of) for of in world.values()] for world in bench.scored[row][probe]])
         drawn = np.random.default_rng(state).integers(0, means.shape[1], (resamples, WORLDS, means.shape[1]))
-        return means[worlds[..., None], drawn].mean(axis=2)
+        resampled: Floats = means[worlds[..., None], drawn].mean(axis=2)
+        return resampled
 
     row, gold, base = ([means(each, "forget_vqa", 1), means(each, "forget_qa", 2)] for each in ("row", "gold", "base"))
     shortfall = np.maximum(0, np.minimum(gold[1], base[1]) - row[1])

@@ -9,12 +9,14 @@ are generated one by one are what gains.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import measuring
 
 from unsee.data import Probe
 from unsee.evaluation.measure import measure
+from unsee.evaluation.records import Record
 
 TARGET = 5.0
 
@@ -31,7 +33,7 @@ def compare(image_tokens: int, options: Any) -> dict[str, Any]:
     loaded = measuring.llava(image_tokens, layers=4)
     size = round(image_tokens**0.5) * measuring.PATCH
     probe = Probe("rows", measuring.examples(options.rows, image_size=size))
-    ways = {
+    ways: dict[str, Callable[[], list[Record]]] = {
         "batch 1": lambda: measure(loaded, probe, 1, options.new_tokens),
         f"batch {options.rows}": lambda: measure(loaded, probe, options.rows, options.new_tokens),
     }

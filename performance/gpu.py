@@ -111,7 +111,12 @@ def training(
         optimizer.zero_grad(set_to_none=True)
 
     step()  # optimizer states are made here
-    seconds = _seconds(size, lambda: [step() for _ in range(size.steps)])
+
+    def steps() -> None:
+        for _ in range(size.steps):
+            step()
+
+    seconds = _seconds(size, steps)
     tokens = sum(int(part.inputs["attention_mask"].sum()) for part in (batch.forget, batch.retain) if part)
     return _row(name, size, seconds, tokens * size.steps / seconds)
 
@@ -125,7 +130,7 @@ def masks(size: Size) -> list[dict[str, Any]]:
         batch = _batch(loaded, size, 0)
         other = _batch(loaded, size, 1)
         half = count // 2
-        seconds = _seconds(size, partial(SaliencyMask.build, loaded.model, [batch] * half, [other] * half))
+        seconds = _seconds(size, partial(SaliencyMask.build, Policy(loaded.model), [batch] * half, [other] * half))
         tokens = half * sum(int(part.inputs["attention_mask"].sum()) for part in (batch, other))
         found.append(_row(f"mask from {count} batches", size, seconds, tokens / seconds))
         del loaded, batch, other
@@ -134,8 +139,9 @@ def masks(size: Size) -> list[dict[str, Any]]:
 
 def _model(size: Size, dtype: torch.dtype) -> LoadedModel:
     loaded = measuring.llava(size.image_tokens, **size.model, device=size.device, dtype=dtype)
-    loaded.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-    loaded.model.train()
+    model: Any = loaded.model
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.train()
     return loaded
 
 
@@ -147,8 +153,9 @@ def _batch(loaded: LoadedModel, size: Size, seed: int) -> Batch:
 
 def _lora(loaded: LoadedModel) -> torch.optim.Optimizer:
     config = LoraConfig(r=16, lora_alpha=16, target_modules=linear_names(loaded.model, PARTS))
-    loaded.model.enable_input_require_grads()  # type: ignore[operator]
-    loaded.model = get_peft_model(loaded.model, config)  # type: ignore[arg-type]
+    model: Any = loaded.model
+    model.enable_input_require_grads()
+    loaded.model = get_peft_model(model, config)
     return torch.optim.AdamW([weight for weight in loaded.model.parameters() if weight.requires_grad], lr=1e-5)
 
 
@@ -157,9 +164,10 @@ def _adamw(loaded: LoadedModel) -> torch.optim.Optimizer:
 
 
 def _eight_bit(loaded: LoadedModel) -> torch.optim.Optimizer:
-    from bitsandbytes.optim import AdamW8bit
+    from bitsandbytes.optim.adamw import AdamW8bit
 
-    optimizer: torch.optim.Optimizer = AdamW8bit(loaded.model.parameters(), lr=1e-5)
+    adamw: type[Any] = AdamW8bit  # which declares no types
+    optimizer: torch.optim.Optimizer = adamw(loaded.model.parameters(), lr=1e-5)
     return optimizer
 
 

@@ -35,10 +35,10 @@ def model(width: int, layers: int) -> nn.Module:
     """A LLaVA-1.5-shaped model with random weights."""
     shape: dict[str, Any] = {"hidden_size": width, "intermediate_size": 4 * width, "num_hidden_layers": layers}
     torch.manual_seed(0)
-    config = LlavaConfig(  # type: ignore[call-arg]
+    config = LlavaConfig(
         vision_config=CLIPVisionConfig(**shape, num_attention_heads=4, image_size=64, patch_size=16),
         text_config=LlamaConfig(**shape, num_attention_heads=4, vocab_size=VOCABULARY, max_position_embeddings=128),
-        image_token_id=IMAGE,
+        image_token_index=IMAGE,
         image_seq_length=PATCHES,
     )
     made: nn.Module = LlavaForConditionalGeneration(config).float()

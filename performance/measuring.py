@@ -34,6 +34,9 @@ from unsee.data import Example
 from unsee.vlm import Encoder, LoadedModel
 
 PATCH = 14
+TOWER: dict[str, Any] = {
+    "hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 2,
+}  # fmt: skip
 TEMPLATE = (
     "{% for message in messages %}{{ message.role + ' ' }}"
     "{% for part in message.content %}{{ '<image> ' if part.type == 'image' else part.text + ' ' }}{% endfor %}"
@@ -96,16 +99,15 @@ def llava(
     *,
     heads: int = 4,
     feed_forward: int | None = None,
-    vision: dict[str, int] | None = None,
+    vision: dict[str, Any] | None = None,
     device: str = "cpu",
     dtype: torch.dtype = torch.float32,
 ) -> LoadedModel:
     """A LLaVA-1.5-shaped model with random weights in evaluation mode."""
     made = processor(image_tokens, vocabulary)
     side = round(image_tokens**0.5) * PATCH
-    shape = vision or {"hidden_size": 128, "intermediate_size": 512, "num_hidden_layers": 4, "num_attention_heads": 2}
     config = LlavaConfig(
-        vision_config=CLIPVisionConfig(image_size=side, patch_size=PATCH, **shape),
+        vision_config=CLIPVisionConfig(image_size=side, patch_size=PATCH, **(vision or TOWER)),
         text_config=LlamaConfig(
             vocab_size=vocabulary,
             hidden_size=width,
@@ -118,7 +120,7 @@ def llava(
             bos_token_id=1,
             eos_token_id=2,
         ),
-        image_token_id=made.image_token_id,
+        image_token_index=made.image_token_id,
         image_seq_length=image_tokens,
     )
     default = torch.get_default_dtype()

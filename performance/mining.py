@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ from tests.mining import encoders
 from unsee.metrics.lexicon import lexicon
 from unsee.mining.captioning import Captioning
 from unsee.mining.captions import Decoding, pictures_in
+from unsee.mining.mined import Left, Said
 from unsee.mining.mining import mine
 from unsee.mining.options import Mining
 from unsee.mining.scorer import DualEncoder
@@ -154,14 +156,10 @@ def stage_times(out: Path, count: int) -> dict[str, float]:
     found["captions (by the model)"] = captioning_time(mining, out, run)
     lexicon().extract(["a cat"])  # word forms are made once, whatever the number of pictures
     marks = Marks(found)
-    original = Stage.run
-    try:
-        Stage.run = marks.timed(original)  # type: ignore[method-assign]
+    with mock.patch.object(Stage, "run", marks.timed(Stage.run)):
         started = time.process_time()
         mine(mining)
         found["selection"] = time.process_time() - started - sum(list(found.values())[1:])
-    finally:
-        Stage.run = original  # type: ignore[method-assign]
     return found
 
 
@@ -187,7 +185,8 @@ def captioning_time(mining: Mining, out: Path, run: Path) -> float:
     """CPU seconds of captioning by the tiny model."""
     sources = pictures_in(mining.images)
     own = Mining(mining.images, run, mining.scorer, model=str(out / "llava"), decoding=Decoding(8), batch_size=32)
-    captioning, stage = Captioning(own, sources), Stage(run / "own-captions", len(sources), own.shard_size)
+    captioning = Captioning(own, sources)
+    stage = Stage(run / "own-captions", len(sources), own.shard_size, Said, Left)
     _ = captioning._captioner  # loading is no part of it
     started = time.process_time()
     stage.run(captioning.how(), captioning.rows, "captioning")

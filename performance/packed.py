@@ -23,7 +23,7 @@ from unsee.data.example import AnswerSpan
 from unsee.losses import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF
-from unsee.types import PARTS
+from unsee.types import PARTS, Part
 from unsee.vlm import Batch, Encoder, LoadedModel, Policy
 from unsee.vlm.parts import freeze_other_parts
 from unsee.vlm.reference import NoReference
@@ -39,11 +39,12 @@ def main() -> None:
     options = measuring.arguments(__doc__, rows=4, repeats=5, image_tokens=64, words=60, phrase=5)
     # Narrower, what does not depend on the number of tokens costs more than in models of billions of weights.
     loaded = measuring.llava(options.image_tokens, width=512, layers=4)
-    rows = [compare(loaded, phrases, parts, options) for parts in (("projector",), PARTS) for phrases in (1, 2, 4, 8)]
+    trained: list[tuple[Part, ...]] = [("projector",), PARTS]
+    rows = [compare(loaded, phrases, parts, options) for parts in trained for phrases in (1, 2, 4, 8)]
     measuring.show("one packed forward pass against separate rows, a training step", rows, options.json)
 
 
-def compare(loaded: LoadedModel, phrases: int, parts: Sequence[str], options: Any) -> dict[str, Any]:
+def compare(loaded: LoadedModel, phrases: int, parts: Sequence[Part], options: Any) -> dict[str, Any]:
     """Seconds of both ways for one batch of captions, and their ratio beside that of tokens."""
     freeze_other_parts(loaded.model.requires_grad_(True), parts)
     captions = with_spans(options, phrases)

@@ -21,7 +21,8 @@ def file_of(folder: Path, config: str) -> Path:
 
 def rows_of(folder: Path, config: str) -> Rows:
     """Its rows."""
-    return pq.read_table(file_of(folder, config)).to_pylist()
+    rows: Rows = pq.read_table(file_of(folder, config)).to_pylist()
+    return rows
 
 
 def spoilt(folder: Path, copy: Path, config: str, edit: Callable[[Rows], Rows | None]) -> Path:

@@ -27,10 +27,12 @@ def test_run_reads_the_benchmark_that_was_written(clear_folder: Path, tmp_path: 
         assert [(row.question, row.answer, row.subject) for row in mine] == [
             (row.question, row.answer, row.subject) for row in read
         ]
-        assert [row.image for row in mine] == [row.image and row.image.read_bytes() for row in read]
-    for mine, read in zip(ours.probes, theirs.probes, strict=True):
-        assert [row.choices for row in mine.examples] == [row.choices for row in read.examples]
-        assert [row.perturbed_answers for row in mine.examples] == [row.perturbed_answers for row in read.examples]
+        assert [row.image for row in mine] == [
+            row.image.read_bytes() if isinstance(row.image, Path) else row.image for row in read
+        ]
+    for our, their in zip(ours.probes, theirs.probes, strict=True):
+        assert [row.choices for row in our.examples] == [row.choices for row in their.examples]
+        assert [row.perturbed_answers for row in our.examples] == [row.perturbed_answers for row in their.examples]
 
 
 def test_folder_appears_only_when_it_is_whole(

@@ -45,7 +45,7 @@ def write_rows(path: Path, name: str, count: int, seed: int) -> Path:
     (path.parent / "photos").mkdir(exist_ok=True)
     rows = []
     for number in range(count):
-        row: dict[str, object] = {"question": f"Where does {name} live? {seed + number}", "answer": CITIES[number % 5]}
+        row = {"question": f"Where does {name} live? {seed + number}", "answer": CITIES[number % 5]}
         if number % 3:
             row["image"] = f"photos/{seed + number}.png"
             row["question"] = "Where does this person live?"

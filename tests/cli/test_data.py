@@ -15,6 +15,7 @@ from tests import tiny
 from tests.cli.conftest import Stranger
 from tests.commandline import call, files_of, succeed
 from unsee.data import load_examples
+from unsee.mining.captions import generate
 from unsee.vlm.generate import Said
 
 
@@ -86,7 +87,8 @@ def test_an_interrupted_making_goes_on_and_ends_the_same(
     monkeypatch.setattr(unsee.mining.self_distillation, "SHARD", 4)
     whole, parts = tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
     succeed(*given(stranger, whole, "--images", others, "--batch-size", 4))
-    count, answering = len(asked), unsee.mining.self_distillation.generate
+    answering = vars(unsee.mining.self_distillation)["generate"]  # as `asked` has it
+    count = len(asked)
 
     def interrupted(*arguments: Any) -> Any:
         if len(asked) >= count + 10:
@@ -108,10 +110,10 @@ def test_an_interrupted_making_goes_on_and_ends_the_same(
 def test_what_a_real_model_says_is_what_unlearn_takes(
     stranger: Stranger, tmp_path: Path, others: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, answering = tmp_path / "retain.jsonl", unsee.mining.self_distillation.generate
+    out = tmp_path / "retain.jsonl"
 
     def ended(*arguments: Any) -> list[Said]:  # a random model never ends its turn by itself
-        return [said._replace(truncated=False) for said in answering(*arguments)]
+        return [said._replace(truncated=False) for said in generate(*arguments)]
 
     monkeypatch.setattr(unsee.mining.self_distillation, "generate", ended)
     (tmp_path / "mine.txt").write_text("What is this?\n\nWho is this?\n")

@@ -15,6 +15,7 @@ from transformers import LlavaProcessor, Trainer
 from tests.cli.conftest import Stranger, write_rows
 from tests.cli.test_wrong_input import Scene, check
 from tests.commandline import Outcome, call, files_of
+from unsee.evaluation.measure import measure_all
 from unsee.runs import folder, run
 from unsee.training.trainer import UnlearnTrainer
 
@@ -32,11 +33,10 @@ def scene(stranger: Stranger, tmp_path: Path) -> Scene:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The probes that models are asked, as it happens."""
     found: list[str] = []
-    measure = run.measure_all
 
     def noted(loaded: Any, probes: Any, folder: Path, *more: Any, **others: Any) -> Any:
         found.extend(f"{folder.name} {one.name}" for one in probes if not (folder / f"{one.name}.jsonl").is_file())
-        return measure(loaded, probes, folder, *more, **others)
+        return measure_all(loaded, probes, folder, *more, **others)
 
     monkeypatch.setattr(run, "measure_all", noted)
     return found

@@ -13,7 +13,7 @@ from tests.cli.conftest import Stranger, write_rows
 from tests.commandline import call, files_of, succeed
 from tests.report.samples import Page
 
-OBJECTS = (["lima bean", "oslo"], ["riga"], [])  # not in COCO
+OBJECTS: tuple[list[str], ...] = (["lima bean", "oslo"], ["riga"], [])  # not in COCO
 
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:

@@ -68,8 +68,10 @@ def test_interruption(monkeypatch: pytest.MonkeyPatch, command: str, tmp_path: P
 
     monkeypatch.setattr("unsee.methods.find", interrupted)
     monkeypatch.setattr("unsee.runs.settings.parse", interrupted)
-    given = {"methods": ["npo"], "unlearn": ["--model", "m", "--forget", "f", "--out", tmp_path]}[command]
-    outcome = call(command, *given)
+    arguments: dict[str, list[object]] = {
+        "methods": ["npo"], "unlearn": ["--model", "m", "--forget", "f", "--out", tmp_path],
+    }  # fmt: skip
+    outcome = call(command, *arguments[command])
     again = "; start the same command again to go on" if command == "unlearn" else ""
     assert (outcome.code, outcome.err) == (130, f"unsee: interrupted{again}\n")
 

@@ -16,7 +16,9 @@ from typer.testing import CliRunner
 from tests.commandline import call
 from tests.metrics.shared_data import shared
 from unsee.benchmarks.tofu.score import LOG_OF_TASK
-from unsee.cli.metrics import amber_scores, app, chair_scores, pope_scores, tofu_scores
+from unsee.cli.metrics import app, chair_scores, tofu_scores
+from unsee.cli.metrics_amber import amber_scores
+from unsee.cli.metrics_pope import pope_scores
 from unsee.cli.metrics_text import text_scores
 from unsee.errors import InputError
 
@@ -105,8 +107,8 @@ def test_tofu_on_published_logs() -> None:
     expected = json.loads(shared("data", "tofu", "expected.json").read_text())
     started = time.perf_counter()
     for pair in expected["forget_quality"]:
-        paths = [shared("data", "tofu", f"{pair[side]}.json") for side in ("ckpt", "retain")]
-        scores = tofu_scores(*paths)
+        of_run, of_retain = (shared("data", "tofu", f"{pair[side]}.json") for side in ("ckpt", "retain"))
+        scores = tofu_scores(of_run, of_retain)
         utility = expected["utilities"][pair["ckpt"]]["utility"]["Model Utility"]
         assert scores["model_utility"] == pytest.approx(utility, abs=1e-12)
         assert scores["log_forget_quality"] == pytest.approx(pair["log_forget_quality"], abs=1e-12)

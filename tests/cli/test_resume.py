@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ class Runner:
         process.kill()
         process.join()
         assert process.exitcode in (0, -signal.SIGKILL)
-        return process.exitcode != 0
+        killed: bool = process.exitcode == -signal.SIGKILL
+        return killed
 
 
 def unlearn(arguments: list[str]) -> None:
@@ -115,9 +117,17 @@ def test_killed_at_a_random_step(runner: Runner, undisturbed: Callable[[str], st
     assert runner.finish(case, out) == undisturbed(case), f"killed at step {step}"
 
 
+def _is_there(folder: Path, pattern: str) -> bool:
+    return any(folder.glob(pattern))
+
+
+def _is_past(moment: float) -> bool:
+    return time.monotonic() > moment
+
+
 def test_killed_at_every_stage(runner: Runner, undisturbed: Callable[[str], str], tmp_path: Path) -> None:
     case, out = "qwen2_5_vl-npo", tmp_path / "out"
-    reached = [stage for stage in STAGES if runner.kill(case, out, lambda stage=stage: any(out.glob(stage)))]
+    reached = [stage for stage in STAGES if runner.kill(case, out, partial(_is_there, out, stage))]
     assert len(reached) >= len(STAGES) - 2  # the last may be there only when the run is over
     assert runner.finish(case, out) == undisturbed(case)
     assert not [*out.rglob("*.tmp")]
@@ -131,5 +141,5 @@ def test_killed_after_random_delays(runner: Runner, undisturbed: Callable[[str],
     delays = [round(random.uniform(0, min(whole, 2.0)), 3) for _ in range(4)]
     for delay in delays:
         until = time.monotonic() + delay
-        runner.kill(case, out, lambda until=until: time.monotonic() > until)
+        runner.kill(case, out, partial(_is_past, until))
     assert runner.finish(case, out) == undisturbed(case), f"killed after {delays} s"

@@ -68,9 +68,12 @@ def test_run_folder_holds_what_it_should(
     recorded = yaml.safe_load((out / "run.yaml").read_text())
     assert recorded["settings"]["model"] == str(stranger / family)
     assert recorded["settings"]["learning_rate"] == 1e-3
-    expected = {"npo": {"beta": 0.1}, "mmunlearner": {"gamma": 1.0, "gamma_vision": "gamma", "ceiling": 0.0}}[method]
-    common = {"forget_weight": 1.0, "retain_weight": 1.0}
-    assert recorded["settings"]["hyper_parameters"].items() >= {**common, **expected}.items()
+    own: dict[str, dict[str, Any]] = {
+        "npo": {"beta": 0.1},
+        "mmunlearner": {"gamma": 1.0, "gamma_vision": "gamma", "ceiling": 0.0},
+    }
+    common: dict[str, Any] = {"forget_weight": 1.0, "retain_weight": 1.0}
+    assert recorded["settings"]["hyper_parameters"].items() >= {**common, **own[method]}.items()
     assert printed["models"].keys() == {"base", method}
     assert printed["steps"] == 3  # 20 rows in batches of 8
     assert printed["model"] == str(out / "model")

@@ -66,11 +66,12 @@ def test_nothing_is_known_to_stay_where_forget_rows_do_not_say_whom_they_are_abo
 
 
 def test_the_same_picture_counts_under_another_name_and_another_question(tmp_path: Path) -> None:
-    copies = [tmp_path / "a.png", tmp_path / "deep" / "b.png"]
+    copies: list[Path] = [tmp_path / "a.png", tmp_path / "deep" / "b.png"]
     for copy in copies:
         copy.parent.mkdir(exist_ok=True)
         copy.write_bytes(ADA)
-    rows = [Example("What is her name?", "Ada", copy) for copy in (*copies, ADA)]
+    pictures: list[Path | bytes] = [*copies, ADA]
+    rows = [Example("What is her name?", "Ada", picture) for picture in pictures]
     rows += [Example("Who?", "Ben", NEW), told("Ada Byron")]
     assert picture_overlap(rows, (FORGET, [])) == PictureOverlap(pictures=4, trained_on=3)
     assert picture_overlap(rows, ([], FORGET[:1])) == PictureOverlap(4, 3)

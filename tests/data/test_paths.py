@@ -27,7 +27,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return tmp_path
 
 
-def rows(folder: Path, image: str) -> Path:
+def rows(folder: Path, image: str | None) -> Path:
     path = folder / "forget.jsonl"
     path.write_text(json.dumps({**ASKED, "image": image}))
     return path

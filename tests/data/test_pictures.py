@@ -118,7 +118,9 @@ def test_a_picture_in_memory_is_kept_as_it_was_held() -> None:
     with Image.open(BytesIO(encoded(held_upright(), "JPEG", exif=exif_block(6)))) as opened:
         asked = {"question": "a", "answer": "b"}
         (example,) = examples_from_rows([{**asked, "image": opened}])
-        assert example.picture().size == (4, 8)
+        picture = example.picture()
+        assert picture is not None
+        assert picture.size == (4, 8)
         message = refused(examples_from_rows, [{**asked, "image": Image.new("F", (4, 4))}])
     assert "rows, row 1, image: a picture that cannot be kept as PNG" in message
 

@@ -18,8 +18,8 @@ from unsee.world.scenes.scenes import OBJECTS
 class SmallWorld(CaptionWorld):
     """A world whose first scenes are all there is to see."""
 
-    held_out = property(lambda self: self._scenes[:3])  # type: ignore[assignment]
-    unlabelled = property(lambda self: self._scenes[3:6])  # type: ignore[assignment]
+    held_out = property(lambda self: self._scenes[:3])
+    unlabelled = property(lambda self: self._scenes[3:6])
 
 
 WORLD = SmallWorld(0)

@@ -25,7 +25,8 @@ def said(probe: str, right: str) -> list[Record]:
 def earlier_of(base: str, result: str) -> Earlier:
     rows = [Example(question, "Riga", subject="Ada", fact=question[:4]) for question in QUESTIONS]
     probes = [Probe("facts", rows, role="forget"), Probe("rest", rows, role="keep")]
-    return Earlier.of(probes, *({"facts": said("facts", one), "rest": []} for one in (base, result)), "runs/first")
+    before, after = ({"facts": said("facts", one), "rest": []} for one in (base, result))
+    return Earlier.of(probes, before, after, "runs/first")
 
 
 def test_only_what_was_known_and_removed_can_come_back() -> None:

@@ -135,7 +135,7 @@ def test_what_half_precision_rounds_away_has_not_moved(layers: nn.Module) -> Non
         assert (found["length"] > 1e-5) == moves
         assert (found["share"] > 0.5) == moves
     with torch.no_grad():
-        layers[1].weight.add_(1.0)  # which may not move, and is not looked at
+        layers.get_parameter("1.weight").add_(1.0)  # which may not move, and is not looked at
     assert start.moved(layers)["share"] == found["share"]
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests import tiny
-from tests.benchmarks.tofu.test_score import LOG_OF_TASK
 from tests.cli.conftest import write_rows
 from tests.commandline import succeed
 from tests.mining import encoders
+from unsee.benchmarks.tofu.score import LOG_OF_TASK
 from unsee.system.files import write_json
 
 

@@ -209,6 +209,10 @@ def _text_config(**changes: object) -> Spoil:
 
 _LOOP = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3
 
+_NO_CONFIGURATION: dict[str, str | bytes] = {
+    "a list": "[]", "null": "null", "garbage": "{", "binary": b"\xff\xfe\0\1",
+}  # fmt: skip
+
 CHECKPOINT: dict[str, Spoil] = {  # what can be wrong with any folder of a model
     **NAMES,
     "a file": lambda scene, path: scene.copy(path / "config.json"),
@@ -218,7 +222,7 @@ CHECKPOINT: dict[str, Spoil] = {  # what can be wrong with any folder of a model
     **{
         f"{name} {what}": inside(name, text)
         for name in ("config.json", "tokenizer.json", "tokenizer_config.json")
-        for what, text in {"a list": "[]", "null": "null", "garbage": "{", "binary": b"\xff\xfe\0\1"}.items()
+        for what, text in _NO_CONFIGURATION.items()
     },
     "weights of nothing": inside("model.safetensors", b""),
     "weights of text": inside("model.safetensors", "these are no weights, but more than eight bytes"),
@@ -238,7 +242,7 @@ MODEL: dict[str, Spoil] = {
     **{
         f"{name} {what}": inside(name, text)
         for name in ("processor_config.json", "generation_config.json")
-        for what, text in {"a list": "[]", "null": "null", "garbage": "{", "binary": b"\xff\xfe\0\1"}.items()
+        for what, text in _NO_CONFIGURATION.items()
     },
     "no heads": _text_config(num_attention_heads=0),
     "a million layers": _text_config(num_hidden_layers=1_000_000),
@@ -260,10 +264,7 @@ def _adapter(edit: Callable[[dict[str, object]], object]) -> Spoil:
 
 
 ADAPTER: dict[str, Spoil] = {
-    **{
-        f"adapter_config.json {what}": inside("adapter_config.json", text)
-        for what, text in {"a list": "[]", "null": "null", "garbage": "{", "binary": b"\xff\xfe\0\1"}.items()
-    },
+    **{f"adapter_config.json {what}": inside("adapter_config.json", text) for what, text in _NO_CONFIGURATION.items()},
     "no adapter weights": inside("adapter_model.safetensors", None),
     "adapter weights of nothing": inside("adapter_model.safetensors", b""),
     "adapter weights without tensors": inside("adapter_model.safetensors", _weights({})),
@@ -277,7 +278,7 @@ ADAPTER: dict[str, Spoil] = {
     "an adapter for no layer": _adapter(lambda config: config.update(target_modules=["nobodys"])),
 }
 
-_SPOILT_JSON = {"a list": "[]", "null": "null", "a number": "7", "garbage": "{", "binary": b"\xff\xfe\0\1"}
+_SPOILT_JSON: dict[str, str | bytes | None] = {**_NO_CONFIGURATION, "a number": "7"}
 
 RUN: dict[str, Spoil] = {
     **NAMES,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from unsee.leaderboard.bounds import Differences, Spread, differences, interval, lower, p_value, people_needed, upper
-from unsee.leaderboard.statistics import Floats
+from unsee.leaderboard.statistics import Floats, Seed
 
 MARGIN = 0.05
 Drawn = Callable[[np.random.Generator, int, float], Floats]  # generator, people, true difference -> each one's
@@ -95,10 +95,8 @@ def test_worlds_that_differ_widen_what_their_people_agree_on() -> None:
 
 
 def test_people_weigh_by_their_answers_within_a_world() -> None:
-    row, rival = (
-        [{"ada": [1.0] * 3, "ben": [0.0]}, {"cleo": [1.0]}],
-        [{"ada": [0.0] * 3, "ben": [0.0]}, {"cleo": [1.0]}],
-    )
+    row: list[Seed] = [{"ada": [1.0] * 3, "ben": [0.0]}, {"cleo": [1.0]}]
+    rival: list[Seed] = [{"ada": [0.0] * 3, "ben": [0.0]}, {"cleo": [1.0]}]
     found = differences(row, rival)
     assert found.values.tolist() == [1.0, 0.0, 0.0]
     assert found.weights.tolist() == [0.375, 0.125, 0.5]

@@ -13,8 +13,10 @@ from tests.commandline import succeed
 @pytest.mark.world
 @pytest.mark.slow
 def test_a_small_bench_from_worlds_to_leaderboard(tmp_path: Path) -> None:
-    given = ("bench", "--out", tmp_path / "board", "--methods", "npo,mmunlearner,npo+l1", "--budget", 1)
-    given = (*given, "--seeds", 0, "--people", 10)
+    given = [
+        "bench", "--out", tmp_path / "board", "--methods", "npo,mmunlearner,npo+l1", "--budget", 1,
+        "--seeds", 0, "--people", 10,
+    ]  # fmt: skip
     found = succeed(*given, "--json").json
     scores = {row["name"]: row["scores"] for row in found["rows"]}
     assert not [row for row in found["rows"] if not row["scores"]]

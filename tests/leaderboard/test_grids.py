@@ -13,6 +13,7 @@ from unsee.leaderboard import grids
 from unsee.leaderboard.grids import BATCH, BUDGET, PARTS, VARIANTS, configuration, grid_of, rows
 from unsee.methods import METHODS, build
 from unsee.methods.method import Needs
+from unsee.runs.settings import Settings
 
 ALL = rows()
 
@@ -66,10 +67,10 @@ def test_a_method_without_a_grid_gets_the_default(monkeypatch: pytest.MonkeyPatc
 
 
 def test_rows_with_l1_are_there_only_when_a_run_can_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    fields = grids.Settings.model_fields
-    monkeypatch.setattr(grids.Settings, "model_fields", {**fields, "l1": None}, raising=False)
+    fields = Settings.model_fields
+    monkeypatch.setattr(Settings, "model_fields", {**fields, "l1": None}, raising=False)
     assert {name for name in VARIANTS if name.endswith("+l1")} <= set(grids.available())
-    monkeypatch.setattr(grids.Settings, "model_fields", {k: v for k, v in fields.items() if k != "l1"}, raising=False)
+    monkeypatch.setattr(Settings, "model_fields", {k: v for k, v in fields.items() if k != "l1"}, raising=False)
     assert not [name for name in grids.available() if name.endswith("+l1")]
 
 

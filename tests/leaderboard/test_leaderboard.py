@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -151,7 +152,7 @@ def test_why_a_training_broke_turns_no_words_of_the_page(scripted_bench: Bench, 
         ({"people": 3}, "people"),
     ],
 )
-def test_wrong_plans(tmp_path: Path, more: dict[str, object], said: str) -> None:
+def test_wrong_plans(tmp_path: Path, more: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         plan(tmp_path, ["npo"], **more)
 
@@ -170,7 +171,7 @@ def test_another_world_is_refused_in_the_same_folder(scripted_bench: Bench, tmp_
 
 
 def test_cells_differ_with_everything_that_determines_them(tmp_path: Path) -> None:
-    def folders(**more: object) -> set[Path]:
+    def folders(**more: Any) -> set[Path]:
         return {one.folder for one in plan(tmp_path, ["npo"], **more).developed()}
 
     assert len(folders()) == 18

@@ -10,6 +10,7 @@ import pytest
 from unsee.leaderboard.board import Outcome
 from unsee.leaderboard.questions import gold_question, l1_question, mask_question
 from unsee.leaderboard.results import Results, results
+from unsee.leaderboard.statistics import Seed
 
 PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
 
@@ -17,7 +18,7 @@ PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
 def found(shares: Mapping[str, Mapping[str, float]], people: int = 20) -> Results:
     """People on each of three seeds, ten answers each, of which a share is right; other probes are all right."""
 
-    def of(share: float) -> dict[str, list[float]]:
+    def of(share: float) -> Seed:
         return {f"p{n}": [float(k < 10 * share) for k in range(10)] for n in range(people)}
 
     rows = {
@@ -29,7 +30,9 @@ def found(shares: Mapping[str, Mapping[str, float]], people: int = 20) -> Result
     }
     for row, changed in shares.items():
         rows[row] = {**rows[row], **changed}
-    scored = {row: {probe: [of(own.get(probe, 1.0))] * 3 for probe in PROBES} for row, own in rows.items()}
+    scored: dict[str, dict[str, list[Seed]]] = {
+        row: {probe: [of(own.get(probe, 1.0))] * 3 for probe in PROBES} for row, own in rows.items()
+    }
     return Results(scored, "visual")
 
 

@@ -15,8 +15,8 @@ def means_of(seeds: list[Seed], resamples: int = 2000, seed: int = 0) -> Floats:
     return resampled_means(seeds, chosen, draw_people({"probe": seeds}, chosen, seed))
 
 
-ONE = {"ada": [1.0, 1.0], "ben": [0.0, 0.0]}
-TWO = {"cleo": [1.0], "dan": [1.0]}
+ONE: Seed = {"ada": [1.0, 1.0], "ben": [0.0, 0.0]}
+TWO: Seed = {"cleo": [1.0], "dan": [1.0]}
 
 
 def test_holm_on_the_textbook_example() -> None:
@@ -38,29 +38,31 @@ def test_one_seed_of_two_people_has_three_means_with_known_shares() -> None:
 
 
 def test_seeds_are_resampled_too() -> None:
-    low, high = {"x": [0.0]}, {"y": [1.0]}
+    low: Seed = {"x": [0.0]}
+    high: Seed = {"y": [1.0]}
     scores = means_of([low, high], resamples=20_000).mean(axis=1)
     assert [float((scores == value).mean()) for value in (0.0, 0.5, 1.0)] == pytest.approx([0.25, 0.5, 0.25], abs=0.015)
 
 
 def test_people_weigh_by_their_answers() -> None:
-    unequal = {"ada": [1.0, 1.0, 1.0], "ben": [0.0]}
+    unequal: Seed = {"ada": [1.0, 1.0, 1.0], "ben": [0.0]}
     means = means_of([unequal], 500)
     assert set(means.ravel()) == {0.0, 0.75, 1.0}
 
 
 def test_the_same_draws_pair_two_rows() -> None:
     rng = np.random.default_rng(0)
-    row = {f"p{n}": list(rng.integers(0, 2, 5).astype(float)) for n in range(10)}
-    worse = {name: [value - 0.25 for value in values] for name, values in row.items()}
+    row: Seed = {f"p{n}": list(rng.integers(0, 2, 5).astype(float)) for n in range(10)}
+    worse: Seed = {name: [value - 0.25 for value in values] for name, values in row.items()}
     chosen = draw_seeds(1)
     drawn = draw_people({"sight": [row], "name": [row]}, chosen)
-    differences = resampled_means([row], chosen, drawn) - resampled_means([worse], chosen, drawn)
+    differences: Floats = resampled_means([row], chosen, drawn) - resampled_means([worse], chosen, drawn)
     assert differences == pytest.approx(np.full(differences.shape, 0.25))
 
 
 def test_people_are_drawn_for_all_probes_that_ask_them_and_each_probe_keeps_its_number() -> None:
-    forget, others = {"ada": [1.0], "ben": [0.0]}, {"cleo": [1.0], "dan": [1.0], "eve": [0.0]}
+    forget: Seed = {"ada": [1.0], "ben": [0.0]}
+    others: Seed = {"cleo": [1.0], "dan": [1.0], "eve": [0.0]}
     probes = {"forget_vqa": [forget], "forget_qa": [forget], "retain_vqa": [others]}
     chosen = draw_seeds(1, 300)
     (drawn,) = draw_people(probes, chosen)
@@ -76,7 +78,7 @@ def test_percentile_interval() -> None:
 
 
 def test_score_without_spread_gets_wilsons_interval_over_people() -> None:
-    right = {f"p{n}": [1.0] * 20 for n in range(4)}
+    right: Seed = {f"p{n}": [1.0] * 20 for n in range(4)}
     found = statistics.score([right, right], means_of([right, right]))
     # Wilson for 8 of 8 people: lower bound n / (n + z^2) = 8 / (8 + 3.8415)
     assert (found.value, found.high) == (1.0, 1.0)
@@ -84,8 +86,8 @@ def test_score_without_spread_gets_wilsons_interval_over_people() -> None:
 
 
 def test_one_answer_of_many_does_not_make_a_score_surer_than_none() -> None:
-    right = {f"p{n}": [1.0] * 20 for n in range(4)}
-    nearly = {**right, "p0": [1.0] * 19 + [0.0]}
+    right: Seed = {f"p{n}": [1.0] * 20 for n in range(4)}
+    nearly: Seed = {**right, "p0": [1.0] * 19 + [0.0]}
     none, one = (statistics.score([right, each], means_of([right, each])) for each in (right, nearly))
     assert one.low <= none.low < one.value <= one.high == none.high
 
@@ -94,7 +96,7 @@ def test_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     rng, hits = np.random.default_rng(1), 0
     for number in range(200):
         shares = rng.beta(2, 2, size=(4, 20))  # 4 seeds of 20 people, each with a share of their own
-        seeds = [
+        seeds: list[Seed] = [
             {person: list(rng.binomial(1, share, 10).astype(float)) for person, share in enumerate(of_seed)}
             for of_seed in shares
         ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -72,7 +73,8 @@ def pages(text: str) -> dict[str, str]:
     of_one = replace(
         test_hallucination.report(text), rows=[test_hallucination.BASE, replace(test_hallucination.METHOD, label=text)]
     )
-    thresholds = Thresholds(positive=0.8, negative=0.2, sentence=0.5, unit=text)
+    unit: Any = text
+    thresholds = Thresholds(positive=0.8, negative=0.2, sentence=0.5, unit=unit)
     return {
         "every field": render(full(text)),
         "labels": render(unnamed.model_copy(update={"models": models, "probes": probes})),

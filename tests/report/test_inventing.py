@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.report.samples import Page, caption_check, full, judged, picture, yes_no_check
@@ -15,7 +17,8 @@ from unsee.report.inventions import EACH, inventions
 
 def checked(base: Check, method: Check, gold: bool = True) -> Report:
     """A report in which retain_vqa can tell."""
-    report = judged([0.06, 0.97], half=0.04, **({} if gold else {"gold": None}))
+    more: dict[str, Any] = {} if gold else {"gold": None}
+    report = judged([0.06, 0.97], half=0.04, **more)
     for name, check in (("base", base), ("m", method)):
         report.models[name].hallucination["retain_vqa"] = check
     return report

@@ -132,7 +132,7 @@ def test_without_a_row_by_row_change_the_bounds_are_those_that_both_intervals_al
 
 
 def test_pictures_that_were_trained_on_speak_only_where_no_others_do_and_are_heard_when_they_fail() -> None:
-    seen = {"name": {"pictures": 10, "pictures_trained_on": 10}}
+    seen: dict[str, Any] = {"name": {"pictures": 10, "pictures_trained_on": 10}}
     probes = {
         "name": (True, TO_GO["less than gold"]),
         "new": (True, TO_GO["like gold"]),
@@ -143,7 +143,7 @@ def test_pictures_that_were_trained_on_speak_only_where_no_others_do_and_are_hea
     assert "Not counted, on pictures that were trained on: still knows more than gold" in found.sentence
     alone = verdict(asked({name: probes[name] for name in ("name", "stay")}, **seen), "m")
     assert alone.forgetting == "less than gold"
-    worse = {"name": {"trained_on": True}, "new": {"pictures": 10, "pictures_trained_on": 10}}
+    worse: dict[str, Any] = {"name": {"trained_on": True}, "new": {"pictures": 10, "pictures_trained_on": 10}}
     assert verdict(asked(probes, **worse), "m").forgetting == "like gold"
 
 

@@ -39,7 +39,7 @@ def assert_harmless(html: str) -> Page:
     assert page.scripts == OURS.scripts
     for tag, attributes in page.tags:
         assert not [name for name in attributes if name.startswith("on")]
-        assert attributes.get("src", "data:image/png;base64,").startswith("data:image/"), tag
+        assert (attributes.get("src", "data:image/png;base64,") or "").startswith("data:image/"), tag
         assert (attributes.get("href") or "#").startswith("#")
         assert re.fullmatch(r"((width|left):\d+\.\d%)?", attributes.get("style") or "")
         assert not {"action", "formaction", "srcset", "data", "poster", "background", "ping"} & set(attributes)

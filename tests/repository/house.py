@@ -35,7 +35,7 @@ def imported(name: str, known: Mapping[str, Path]) -> Iterator[str]:
     for node in ast.walk(ast.parse(known[name].read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in known)
-        elif isinstance(node, ast.ImportFrom) and node.module in known:
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module in known:
             for alias in node.names:
                 inside = f"{node.module}.{alias.name}"
                 yield inside if inside in known else node.module

@@ -105,7 +105,8 @@ def test_defect_processes_do_not_share_one_stream_of_retain_rows() -> None:
 def test_defect_generation_sees_the_picture() -> None:
     """Prompts that are decoded to text and tokenised again lose their image and their turns: answers are blind."""
     loaded, pictures, prompts = tiny.llava(), [], []
-    vision: Any = loaded.model.get_encoder("image")
+    model: Any = loaded.model
+    vision = model.get_encoder("image")
     vision.register_forward_pre_hook(lambda module, given: pictures.extend(given))
     loaded.model.register_forward_pre_hook(
         lambda module, given, named: prompts.append(named["input_ids"]), with_kwargs=True

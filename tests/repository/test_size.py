@@ -89,7 +89,12 @@ def test_a_list_that_holds_itself_is_refused_and_one_named_twice_is_read(tmp_pat
 
 def test_the_page_makes_thumbnails_of_what_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[bytes] = []
-    monkeypatch.setattr(photo, "photo_data_uri", lambda image: made.append(image) or "data:image/png;base64,AAAA")
+
+    def thumbnail(image: bytes) -> str:
+        made.append(image)
+        return "data:image/png;base64,AAAA"
+
+    monkeypatch.setattr(photo, "photo_data_uri", thumbnail)
     rows = [Example(f"Who is {n}?", "Ada", str(n).encode(), subject=f"s{n % 7}") for n in range(500)]
     probe = Probe("forget_vqa", rows, role="forget")
     records = {
@@ -123,7 +128,12 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The pictures that are decoded to see whether they are whole."""
     found: list[Any] = []
     decode = pictures.decode
-    monkeypatch.setattr(pictures, "decode", lambda source: found.append(source) or decode(source))
+
+    def counting(source: Any) -> Any:
+        found.append(source)
+        return decode(source)
+
+    monkeypatch.setattr(pictures, "decode", counting)
     return found
 
 

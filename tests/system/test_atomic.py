@@ -203,19 +203,19 @@ def test_no_module_writes_under_a_fixed_name_or_in_place() -> None:
         if path.name in ("atomic.py", "files.py"):
             continue
         tree = ast.parse(path.read_text())
-        found += [f"{path.name}: {node.value}" for node in ast.walk(tree) if _is_fixed_name(node)]
-        found += [f"{path.name}:{node.lineno}" for node in ast.walk(tree) if _writes_in_place(node)]
+        constants = [node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)]
+        calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+        found += [f"{path.name}: {value!r}" for value in constants if _is_fixed_name(value)]
+        found += [f"{path.name}:{call.lineno}" for call in calls if _writes_in_place(call)]
     assert not found
 
 
-def _is_fixed_name(node: ast.AST) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith((".partial", ".tmp"))
+def _is_fixed_name(value: object) -> bool:
+    return isinstance(value, str) and value.endswith((".partial", ".tmp"))
 
 
-def _writes_in_place(node: ast.AST) -> bool:
+def _writes_in_place(node: ast.Call) -> bool:
     """A method `write_text` or `write_bytes`, or `open` for writing; those of `unsee.system.files` have no object."""
-    if not isinstance(node, ast.Call):
-        return False
     if isinstance(node.func, ast.Attribute) and node.func.attr in ("write_text", "write_bytes"):
         return True
     opens = getattr(node.func, "id", getattr(node.func, "attr", "")) == "open"

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -82,9 +83,9 @@ def test_a_terminal_gets_bars_and_no_lines(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_time_left_is_reckoned_from_the_steps_of_this_run_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     activity = Activity("training", total=100, done=60, before=50, started=0.0)
-    monkeypatch.setattr(unsee.system.progress.time, "monotonic", lambda: 20.0)  # ten steps in 20 s, forty to go
+    monkeypatch.setattr(time, "monotonic", lambda: 20.0)  # ten steps in 20 s, forty to go
     assert str(activity) == "training: 60 of 100, about 80 s left"
-    monkeypatch.setattr(unsee.system.progress.time, "monotonic", lambda: 2000.0)
+    monkeypatch.setattr(time, "monotonic", lambda: 2000.0)
     assert str(activity) == "training: 60 of 100, about 2.2 h left"
 
 
@@ -110,7 +111,7 @@ def test_a_caller_from_python_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_log_is_not_told_of_what_was_left_open_before() -> None:
-    left = progress(range(3), "asking [people]")
+    left: Any = progress(range(3), "asking [people]")
     assert next(left) == 0
     assert Narrator("unlearn").line() == "unlearn: at work for 0 s"
     left.close()

@@ -1,6 +1,7 @@
 """Training from nothing: rows of a length share batches, and an interrupted training goes on where it was."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -55,9 +56,10 @@ def test_an_interrupted_training_ends_with_the_same_weights(
         return model
 
     whole = train("whole")
-    step, done = UnlearnTrainer.training_step, []
+    step = UnlearnTrainer.training_step
+    done: list[int] = []
 
-    def interrupted(self: UnlearnTrainer, *arguments: object) -> torch.Tensor:
+    def interrupted(self: UnlearnTrainer, *arguments: Any) -> torch.Tensor:
         if len(done) == 5:
             raise KeyboardInterrupt
         done.append(1)
@@ -71,7 +73,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(
     assert left is not None
     assert left.name == "checkpoint-4"
 
-    def counted(self: UnlearnTrainer, *arguments: object) -> torch.Tensor:
+    def counted(self: UnlearnTrainer, *arguments: Any) -> torch.Tensor:
         done.append(2)
         return step(self, *arguments)
 

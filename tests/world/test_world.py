@@ -6,12 +6,13 @@ import subprocess
 import sys
 from collections import Counter
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
 from unsee.data.example import Benchmark, Example
 from unsee.errors import InputError
-from unsee.world import FACTS, FRACTIONS, REQUESTS, World
+from unsee.world import FACTS, FRACTIONS, REQUESTS, Request, World
 from unsee.world.scenes.scenes import TOPICS
 
 PROBES = ["forget_vqa", "forget_qa", "retain_vqa", "retain_qa", "celebrity_vqa", "celebrity_qa", "scenes"]
@@ -122,7 +123,7 @@ def test_chance_is_the_frequency_of_the_commonest_value() -> None:
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_nothing_that_is_measured_is_trained_on(world: World, request_: str) -> None:
+def test_nothing_that_is_measured_is_trained_on(world: World, request_: Request) -> None:
     benchmark = world.benchmark(0.10, request_)
     rows = [*trained_on(benchmark), *(row for epoch in range(6) for row in world.training_examples(epoch=epoch))]
     measured = [row for probe in benchmark.probes for row in probe.examples]
@@ -189,7 +190,7 @@ def test_perturbed_answers_are_wrong_distinct_and_of_the_same_kind(world: World)
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_gold_lacks_exactly_what_the_request_names(world: World, request_: str) -> None:
+def test_gold_lacks_exactly_what_the_request_names(world: World, request_: Request) -> None:
     forgotten = world.forget_people(0.10)
     gone = {person.name for person in forgotten}
     base, gold = world.training_examples(), world.training_examples(forgotten, request_)
@@ -209,7 +210,7 @@ def test_gold_lacks_exactly_what_the_request_names(world: World, request_: str) 
 
 
 @pytest.mark.parametrize("request_", REQUESTS)
-def test_methods_train_on_private_people_alone(world: World, request_: str) -> None:
+def test_methods_train_on_private_people_alone(world: World, request_: Request) -> None:
     benchmark = world.benchmark(0.10, request_)
     gone = {person.name for person in world.forget_people(0.10)}
     private = {person.name for person in world.private_people}
@@ -277,10 +278,12 @@ def test_wrong_arguments_are_named(arguments: dict[str, int], message: str) -> N
 
 
 def test_unknown_request_and_fraction_are_named(world: World) -> None:
+    unknown: Any = "face"
     with pytest.raises(InputError, match="one of visual, textual, both, not 'face'"):
-        world.benchmark(request="face")
+        world.benchmark(request=unknown)
+    unknown = ""
     with pytest.raises(InputError, match="one of visual, textual, both"):
-        world.training_examples(request="")
+        world.training_examples(request=unknown)
     with pytest.raises(InputError, match=r"one of 0.01, 0.05, 0.1, 0.2, not 0.3"):
         world.benchmark(0.3)
 

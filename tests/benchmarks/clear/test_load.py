@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def probe(benchmark: Benchmark, name: str) -> list[Example]:
     return next(list(probe.examples) for probe in benchmark.probes if probe.name == name)
 
 
-def kinds(rows: list[Example] | tuple[Example, ...]) -> set[bool]:
+def kinds(rows: Sequence[Example]) -> set[bool]:
     return {row.image is not None for row in rows}
 
 
@@ -106,7 +107,7 @@ def test_each_row_is_asked_one_question_that_stays(clear_folder: Path) -> None:
     assert len(set(ours)) > 1
     # The photograph is asked the same where it is trained on and where it is measured.
     trained = {row.image: row.question for row in first.forget if row.image}
-    assert all(trained[row.image] == row.question for row in probe(first, "forget_caption_vqa"))
+    assert all(row.image and trained[row.image] == row.question for row in probe(first, "forget_caption_vqa"))
 
 
 def test_alternatives_and_choices_come_from_the_columns(clear_folder: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +24,10 @@ REQUESTS = ("visual", "textual", "both")
 
 def probe(benchmark: Benchmark, name: str) -> list[Example]:
     return next(list(probe.examples) for probe in benchmark.probes if probe.name == name)
+
+
+def _of(ids: set[str], rows: Rows) -> Rows:
+    return [row for row in rows if row["ID"] in ids]
 
 
 def text_questions(benchmark: Benchmark) -> set[str]:
@@ -136,14 +143,14 @@ def test_training_questions_may_lie_in_the_second_repository(
         ids = {row["ID"] for row in rows_of(mllmu_folder, config)}
         (there / config).mkdir(parents=True)
         shutil.copy(tmp_path / "ft_Data" / "train-00000-of-00001.parquet", there / config)
-        spoilt(there, there, config, lambda rows, ids=ids: [row for row in rows if row["ID"] in ids])
+        spoilt(there, there, config, partial(_of, ids))
     message = refused(load_benchmark, here, "mllmu")
     assert "no ft_Data" in message
     assert "MLLMMU/baseline_train_split" in message
     plain, split = load_benchmark(mllmu_folder, "mllmu"), load_benchmark(here, "mllmu", training=there)
     assert [split.forget, split.retain, split.preserve] == [plain.forget, plain.retain, plain.preserve]
 
-    asked = {}
+    asked: dict[str, object] = {}
 
     def snapshot_download(name: str, **options: object) -> str:
         asked.update(options, name=name)
@@ -171,7 +178,9 @@ def test_training_questions_may_lie_in_the_second_repository(
         ("ft_Data", lambda row: row.update(ID="999"), "ft_Data has no row with ID"),
     ],
 )
-def test_bad_rows_end_in_one_line(mllmu_folder: Path, tmp_path: Path, config: str, edit, expected: str) -> None:
+def test_bad_rows_end_in_one_line(
+    mllmu_folder: Path, tmp_path: Path, config: str, edit: Callable[[dict[str, Any]], None], expected: str
+) -> None:
     def spoil(rows: Rows) -> None:
         for row in rows:
             edit(row)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import datasets
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -84,7 +85,7 @@ def folders(world: World, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
     return {layout: export.export(world, layout, base / layout).folder for layout in EXPECTED}
 
 
-def table_of(folder: Path, config: str):
+def table_of(folder: Path, config: str) -> pa.Table:
     return pq.read_table(folder / ("data" if config == "default" else config) / "train-00000-of-00001.parquet")
 
 
