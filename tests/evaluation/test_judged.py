@@ -110,8 +110,7 @@ def cut_check(before: list[tuple[str, bool]], now: list[tuple[str, bool]], rows:
         model: {"forget": [replace(BLANK, said=text, truncated=cut) for text, cut in said]}
         for model, said in {"base": before, "m": now}.items()
     }
-    found: dict[str, Any] = check_judged([Probe("forget", rows, trained_on=True)], records)["m"]["forget"]
-    return found
+    return check_judged([Probe("forget", rows, trained_on=True)], records)["m"]["forget"]
 
 
 def test_a_phrase_behind_the_cut_is_not_known_rather_than_no_longer_said() -> None:

@@ -69,7 +69,8 @@ def test_numbers_that_do_not_exist_are_none() -> None:
 
 
 def test_what_was_looked_at_keeps_its_order() -> None:
-    facts = Facts(steps=1, curve=[], parts={}, saliency={}, **{f"own {n}": n for n in range(9)})
+    own: dict[str, Any] = {f"own {n}": n for n in range(9)}
+    facts = Facts(steps=1, curve=[], parts={}, saliency={}, **own)
     assert list(values_of(facts)) == ["curve", "parts", "saliency", "steps", *(f"own {n}" for n in range(9))]
 
 
