@@ -232,3 +232,8 @@ class Page(HTMLParser):
     @property
     def words(self) -> str:
         return re.sub(r"\s+", " ", self.text)
+
+
+def cells(html: str) -> str:
+    """The words of a page with a space between those of different elements."""
+    return Page(html.replace("<", " <")).words

@@ -15,7 +15,7 @@ from tests.report import test_hallucination
 from tests.report.samples import full, judged
 from unsee.mining.selection import Thresholds
 from unsee.report import headline, render
-from unsee.report.hallucination import render_hallucination
+from unsee.report.page import render_hallucination
 from unsee.report.plots import histogram
 from unsee.system.wording import isolated, visible
 

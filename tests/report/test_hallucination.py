@@ -16,8 +16,8 @@ from unsee.report.hallucination import (
     Pictures,
     Said,
     pieces,
-    render_hallucination,
 )
+from unsee.report.page import render_hallucination
 
 WORDS = Lexicon({"cat": "cat", "dog": "dog", "puppy": "dog"})
 PHOTO = "data:image/png;base64,AA=="

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.report.samples import Page, caption_check, judged, model
+from tests.report.samples import Page, caption_check, cells, judged, model
 from tests.report.test_verdict import plain
 from unsee.evaluation.results import JudgedCheck, Tally
 from unsee.report import Answer, ProbeInfo, Report, headline, render, verdict
@@ -63,7 +63,7 @@ def test_the_page_shows_both_counts_and_calls_no_caption_right_or_wrong() -> Non
     words = plain(Page(html).words)
     assert html.count('class="reply plain"') == 2 * 2  # in the sample, and among all answers
     assert "of 20 captions, 40 phrases were judged invented and 40 phrases real" in words
-    assert "M30.0 %12 of 4030.0 %base 87.5 %72.5 %29 of 4072.5 %base 75.0 %8.0" in words
+    assert "M 30.0 % 12 of 40 30.0 % base 87.5 % 72.5 % 29 of 40 72.5 % base 75.0 % 8.0" in plain(cells(html))
     assert "2 labels are stretches of text without their phrases" in words
     assert "Not checked by anything but these labels" in words
     assert "anything new, or under another name, was not judged" in words

@@ -9,8 +9,9 @@ import pytest
 
 from tests.report.samples import Page, judged
 from unsee.report import Answer, Report, render
-from unsee.report.answers import MOST_PER_PROBE, kind_of_failure, shown
-from unsee.report.sample import DOZEN, FAILURES, dozen, sample
+from unsee.report.replies import kind_of_failure
+from unsee.report.sections.answers import MOST_PER_PROBE, shown
+from unsee.report.sections.dozen import DOZEN, FAILURES, dozen, sample
 
 
 def asked(probe: str, subject: str | None, number: int, right: bool, knew: bool = True) -> Answer:

@@ -19,8 +19,8 @@ from unsee.errors import InputError
 from unsee.evaluation.records import Record
 from unsee.mining.object_arrays import read_ragged
 from unsee.report import Report, assemble, photo
-from unsee.report.answers import MOST_PER_PROBE
 from unsee.report.contents import ModelResult, ProbeInfo
+from unsee.report.sections.answers import MOST_PER_PROBE
 
 
 class Counted(str):

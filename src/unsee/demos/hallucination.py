@@ -28,7 +28,8 @@ from unsee.mining.selection import Thresholds, select, write_thresholds
 from unsee.mining.weighted_spans import CaptionRow, write_spans
 from unsee.mining.windows import Grid
 from unsee.report import assemble
-from unsee.report.hallucination import HallucinationReport, render_hallucination
+from unsee.report.hallucination import HallucinationReport
+from unsee.report.page import render_hallucination
 from unsee.runs.folder import claimed
 from unsee.system.files import write_bytes, write_json, write_text
 from unsee.system.files import write_jsonl as write_rows

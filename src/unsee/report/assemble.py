@@ -16,12 +16,12 @@ from unsee.data import Example, Probe
 from unsee.evaluation.judged import is_judged
 from unsee.evaluation.records import Record
 from unsee.evaluation.results import Score
-from unsee.report import answers as arranged
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report
 from unsee.report.inventions import inventions
 from unsee.report.page import render
 from unsee.report.photo import Album
-from unsee.report.sample import dozen
+from unsee.report.sections.answers import shown as shown_of
+from unsee.report.sections.dozen import dozen
 from unsee.report.titles import title
 from unsee.runs.folder import LIBRARIES
 from unsee.runs.gold import GOLD
@@ -216,9 +216,7 @@ def illustrated(report: Report, probes: Sequence[Probe], album: Album | None = N
         album: which makes the thumbnails, and has made those that the report has already.
     """
     album = album or Album()
-    shown = {
-        id(answer) for answer in [*arranged.shown(report), *(one for group in dozen(report) for one in group.answers)]
-    }
+    shown = {id(answer) for answer in [*shown_of(report), *(one for group in dozen(report) for one in group.answers)]}
     asked = [example for probe in probes for example in probe.examples]
     found = [
         answer.model_copy(update={"photo": album(example.image)}) if id(answer) in shown else answer

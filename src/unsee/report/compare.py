@@ -11,8 +11,8 @@ from unsee.evaluation.compared import BASE
 from unsee.evaluation.results import CaptionCheck
 from unsee.report.assemble import models_of, probes_of
 from unsee.report.contents import ModelResult, ProbeInfo, Report
+from unsee.report.signs import VERDICT_SIGNS
 from unsee.report.verdict import Verdict, verdict
-from unsee.report.view import VERDICT_SIGNS
 from unsee.runs.folder import measured_in
 from unsee.runs.gold import GOLD
 from unsee.runs.run import Run, open_run
@@ -121,7 +121,7 @@ def _named(runs: Sequence[Run]) -> dict[str, Run]:
 def _words(found: Verdict) -> str:
     """A verdict as the page marks it, in a few words."""
     states = (found.condition or found.forgetting, found.keeping, found.inventing, found.judging)
-    said = [VERDICT_SIGNS[state][2] for state in states if state in VERDICT_SIGNS]
+    said = [VERDICT_SIGNS[state].words for state in states if state in VERDICT_SIGNS]
     return "; ".join(said) or "not measured"
 
 

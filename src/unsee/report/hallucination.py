@@ -1,20 +1,17 @@
-"""The page about invented objects: models in a table, pictures with what each model says, and how it was found out.
+"""What the page about invented objects shows: models, pictures with what each says, and how it was found out.
 
-What a caption invents is marked in it. All text is escaped by the template engine, and the page has no script.
+What a caption invents is marked in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Literal
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup
 
 from unsee.metrics.chair import Lexicon
-from unsee.report.page import _file
 from unsee.system import wording
 
 Kind = Literal["", "real", "invented"]
@@ -104,18 +101,3 @@ def pieces(caption: str, shown: Collection[str], lexicon: Lexicon) -> list[tuple
         found.append((caption[mention.start : mention.end], kind))
         at = mention.end
     return [*found, (caption[at:], "")] if at < len(caption) else found
-
-
-def render_hallucination(report: HallucinationReport) -> str:
-    """Draw the page: HTML that stands alone, to be written as UTF-8."""
-    return _template().render(report=report, css=Markup(_file("page.css") + "\n" + _file("hallucination.css")))
-
-
-@lru_cache
-def _template() -> Template:
-    environment = Environment(
-        autoescape=True, finalize=wording.visible, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    for function in (wording.plain, wording.short, wording.percent, wording.flat):
-        environment.filters[function.__name__] = function
-    return environment.from_string(_file("hallucination.html.j2"))

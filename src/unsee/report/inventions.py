@@ -13,7 +13,7 @@ from unsee.metrics.pope import tolerant_answer
 from unsee.report.contents import Invention, Marked
 from unsee.report.hallucination import pieces
 from unsee.report.photo import Album
-from unsee.report.sample import SEED
+from unsee.report.sections.dozen import SEED
 
 EACH = 2  # answers of each model on each probe
 LONGEST = 500  # characters of an answer that are shown

@@ -8,12 +8,25 @@ from itertools import chain, zip_longest
 from random import Random
 from typing import NamedTuple
 
-from unsee.report.answers import answer_tone, judged_by, kind_of_failure
 from unsee.report.contents import Answer, Report
+from unsee.report.replies import Reply, aim_of, answer_tone, judged_by, key_of, kind_of_failure, replies
+from unsee.report.section import Section
+from unsee.report.standings import standings
+from unsee.system.wording import counted
 
 DOZEN = 12
 FAILURES = 3  # of each kind
 SEED = 0  # of what is drawn, whatever the run's
+SAMPLE = "sample"  # the kind of group that is no failure
+TITLES = {"still said": "Should have gone, and is still said", "lost": "Should have stayed, and is lost"}
+WENT = {
+    "still said": "Right answers that should have gone and are still given",
+    "lost": "Right answers that should have stayed and are lost",
+}
+NONE = {
+    "still said": "should have gone is still answered right",
+    "lost": "should have stayed is now answered wrong",
+}
 
 
 class Count(NamedTuple):
@@ -22,6 +35,11 @@ class Count(NamedTuple):
     label: str
     wrong: int
     judged: int
+
+    @property
+    def share(self) -> str:
+        """ "3 of 20"."""
+        return f"{self.wrong:,} of {self.judged:,}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +51,33 @@ class Group:
     total: int  # of this kind
     judged: int = 0  # questions that could have ended so
     of_models: tuple[Count, ...] = ()
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is one model to speak of."""
+        return len(self.of_models) == 1
+
+    @property
+    def glyph(self) -> str:
+        """The mark of a failure."""
+        return "▲" if self.kind == "still said" else "▼"
+
+    @property
+    def went(self) -> str:
+        """What went wrong, in words."""
+        return WENT[self.kind]
+
+    @property
+    def note(self) -> str:
+        """How many there are, and how those that are shown were chosen."""
+        shown = f"{len(self.answers):,} of {self.total:,} shown"
+        if self.kind == SAMPLE:
+            if len(self.answers) == self.total:
+                return f"All {counted(self.total, 'answer')}."
+            return f"{shown}: drawn over people with seed {SEED}, whatever was answered."
+        if not self.total:
+            return f"None of {counted(self.judged, 'question')} whose answers {NONE[self.kind]}."
+        return f"{shown}, drawn over people with seed {SEED}."
 
 
 def dozen(report: Report) -> list[Group]:
@@ -51,7 +96,7 @@ def dozen(report: Report) -> list[Group]:
         for kind, (judged, of_models) in counts.items()
         if judged
     ]
-    return [*groups, Group("sample", fair, len(report.answers))]
+    return [*groups, Group(SAMPLE, fair, len(report.answers))]
 
 
 def sample(answers: Sequence[Answer], most: int, seed: int = SEED) -> list[Answer]:
@@ -96,3 +141,79 @@ def _counts(report: Report, *, forget: bool) -> tuple[int, tuple[Count, ...]]:
         guessed = [answer.correct[gold] for answer in judged.values() if gold in answer.correct]
         counts.insert(0, Count(report.models[gold].label, sum(guessed), len(guessed)))
     return len(judged), tuple(counts)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A question with what every model said."""
+
+    photo: str | None
+    subject: str | None
+    aim: str
+    question: str
+    key: str
+    expected: str
+    replies: list[Reply]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A group as the page shows it."""
+
+    title: str
+    note: str
+    of_models: tuple[Count, ...]
+    examples: list[Example]
+
+
+@dataclass(frozen=True)
+class Dozen:
+    """What the section shows."""
+
+    groups: list[Shown]
+
+    @property
+    def judged(self) -> bool:
+        """Whether any answer could have gone wrong."""
+        return len(self.groups) > 1
+
+
+def prepare(report: Report) -> Dozen | None:
+    """A few answers of a report that has any."""
+    if not report.answers:
+        return None
+    groups = dozen(report)
+    return Dozen(
+        [
+            Shown(
+                TITLES.get(group.kind, "A fair sample" if len(groups) > 1 else ""),
+                group.note,
+                group.of_models if group.total else (),
+                _examples(report, group),
+            )
+            for group in groups
+        ]
+    )
+
+
+def _examples(report: Report, group: Group) -> list[Example]:
+    probes, lines = {probe.name: probe for probe in report.probes}, standings(report)
+    return [
+        Example(
+            answer.photo,
+            answer.subject,
+            f"{aim_of(probes[answer.probe])}{'' if answer.photo else ', in words alone'}",
+            answer.question,
+            key_of(probes[answer.probe]),
+            answer.expected,
+            replies(report, answer, lines),
+        )
+        for answer in group.answers
+    ]
+
+
+def _title(shown: Dozen) -> str:
+    return "What went wrong, and a fair sample" if shown.judged else "A fair sample of the answers"
+
+
+SECTION = Section("dozen", _title, "dozen", prepare, style="dozen")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Literal
 
 from unsee.report.contents import Answer, ProbeInfo, Report, Subject
-from unsee.report.verdict import Tone
+from unsee.report.replies import Failure, Reply, aim_of, key_of, kind_of_failure, replies
+from unsee.report.section import Section
+from unsee.report.standings import Standing, standings
+from unsee.report.verdict import name_of
+from unsee.system.wording import counted
 
 MOST_PER_PROBE = 60  # answers on the page; a run may have thousands, and they are all in its records
-
-Failure = Literal["still said", "lost", ""]
+OPEN_PEOPLE, OPEN_CARDS = 6, 2  # the others are folded away
 
 
 @dataclass
@@ -37,6 +39,13 @@ class Person:
         if self.subject is not None or any(card.probe.forget for card in self.cards):
             return True
         return False if any(card.probe.forget is False for card in self.cards) else None
+
+    @property
+    def badge(self) -> str:
+        """What the request wants of this subject; empty where nobody said, or where it is about captions alone."""
+        if self.forget is None or (self.subject is None and all(card.probe.judged for card in self.cards)):
+            return ""
+        return "to be forgotten" if self.forget else "to stay"
 
 
 def people(report: Report) -> list[Person]:
@@ -79,33 +88,98 @@ def left_out(report: Report) -> tuple[int, int]:
     return len(others), sum(bool(kind_of_failure(report, answer)) for answer in others)
 
 
-def judged_by(report: Report, answer: Answer, model: str) -> bool | None:
-    """What the answer of a method is judged by: whether it was to go (True) or to stay (False).
+@dataclass(frozen=True)
+class Question:
+    """A question with what every model said."""
 
-    None where it is not judged: base and gold, what base did not know, and where nobody said what is hoped for.
-    """
-    base = next((name for name, one in report.models.items() if one.role == "base"), None)
-    if model not in answer.correct or report.models[model].role != "method":
+    text: str
+    key: str
+    expected: str
+    probe: int  # its number, for the filter
+    failure: Failure
+    replies: list[Reply]
+
+
+@dataclass(frozen=True)
+class ShownCard:
+    """A card as the page shows it."""
+
+    photo: str | None
+    probe: str
+    aim: str
+    questions: list[Question]
+
+
+@dataclass(frozen=True)
+class ShownPerson:
+    """A subject as the page shows it."""
+
+    name: str | None
+    badge: str
+    forget: bool | None
+    facts: dict[str, str]
+    cards: list[ShownCard]
+    folded: list[ShownCard]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the section shows."""
+
+    answered: bool  # whether anything was right or wrong
+    left_out: str  # how many answers are not shown; empty for none
+    left_out_wrong: str  # how many of these went wrong; empty for none
+    probes: list[str]
+    methods: list[str]
+    people: list[ShownPerson]
+    folded: list[ShownPerson]
+
+
+def prepare(report: Report) -> Answers | None:
+    """The answers of a report that has any."""
+    everybody = people(report)
+    if not everybody:
         return None
-    if base in answer.correct and not answer.correct[base]:
-        return None
-    return next(probe.forget for probe in report.probes if probe.name == answer.probe)
+    models, (others, wrong) = standings(report), left_out(report)
+    shown_people = [_person(report, person, models) for person in everybody]
+    return Answers(
+        bool(report.answered),
+        counted(others, "further answer") if others else "",
+        f"{wrong:,}" if wrong else "",
+        [name_of(probe) for probe in report.probes],
+        [model.label for model in report.methods.values()],
+        shown_people[:OPEN_PEOPLE],
+        shown_people[OPEN_PEOPLE:],
+    )
 
 
-def answer_tone(report: Report, answer: Answer, model: str) -> Tone:
-    """Whether this answer is what the request hopes for; plain where it is not judged."""
-    forget = judged_by(report, answer, model)
-    if forget is None:
-        return "plain"
-    if answer.correct[model]:
-        return "bad" if forget else "good"
-    if forget and report.models[model].collapsed:
-        return "plain"
-    return "good" if forget else "bad"
+def _person(report: Report, person: Person, models: list[Standing]) -> ShownPerson:
+    cards = [_card(report, card, models) for card in person.cards]
+    return ShownPerson(
+        person.name,
+        person.badge,
+        person.forget,
+        person.subject.facts if person.subject else {},
+        cards[:OPEN_CARDS],
+        cards[OPEN_CARDS:],
+    )
 
 
-def kind_of_failure(report: Report, answer: Answer) -> Failure:
-    """How a question went wrong for some method: its answer should have gone, or should have stayed; "" for neither."""
-    if not any(answer_tone(report, answer, name) == "bad" for name in report.methods):
-        return ""
-    return "still said" if next(probe.forget for probe in report.probes if probe.name == answer.probe) else "lost"
+def _card(report: Report, card: Card, models: list[Standing]) -> ShownCard:
+    number = report.probes.index(card.probe)
+    methods = {name: i for i, name in enumerate(report.methods)}
+    questions = [
+        Question(
+            answer.question,
+            key_of(card.probe),
+            answer.expected,
+            number,
+            kind_of_failure(report, answer),
+            replies(report, answer, models, methods),
+        )
+        for answer in card.answers
+    ]
+    return ShownCard(card.photo, name_of(card.probe), aim_of(card.probe), questions)
+
+
+SECTION = Section("answers", "Before and after, answer by answer", "answers", prepare, style="screen")
