@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+
 import pytest
 
-from tests.commandline import succeed
+from tests.commandline import call, succeed
 from unsee.cli.methods import plain
 from unsee.methods import METHODS
 
@@ -45,3 +48,52 @@ def test_the_list_names_every_method_with_its_paper() -> None:
         assert name in shown
         assert method.paper in shown
     assert "set with --set: beta=0.1, forget_weight=1, retain_weight=1" in shown
+
+
+FILE = Path(__file__).parents[2] / "examples" / "hinge.py"
+
+
+def _install(folder: Path, monkeypatch: pytest.MonkeyPatch, **entries: str) -> None:
+    """A package on the search path, as pip would leave it, with the example and what is said of its entry points."""
+    (folder / "others.py").write_text(FILE.read_text())
+    about = folder / "others-0.3.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others\nVersion: 0.3\n")
+    lines = [f"{name} = {place}" for name, place in entries.items()]
+    (about / "entry_points.txt").write_text("\n".join(["[unsee.methods]", *lines, ""]))
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.delitem(sys.modules, "others", raising=False)
+
+
+def test_a_method_of_a_file_is_told_of_as_any_other() -> None:
+    about = succeed("methods", f"{FILE}:Hinge", "--json").json
+    assert about["name"] == "hinge"
+    assert about["source"] == f"{FILE}:Hinge"
+    assert about["needs"] == ["forget rows", "retain rows"]
+    assert about["hyper_parameters"]["floor"]["default"] == 4.0
+    assert "unpublished: an example" in succeed("methods", f"{FILE}:Hinge").out
+
+
+def test_methods_of_installed_packages_are_listed_with_where_they_are_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install(
+        tmp_path,
+        monkeypatch,
+        hinge="others:Hinge",
+        broken="others:Nothing",
+        npo="others:Hinge",
+        misnamed="others:Hinge",
+    )
+    found = succeed("methods", "--json").json
+    assert list(found) == [*METHODS, "broken", "hinge", "misnamed", "npo of others 0.3"]
+    assert found["hinge"]["source"] == "others 0.3 (others:Hinge)"
+    assert "unsee.methods: broken of others 0.3 (others:Nothing) cannot be loaded" in found["broken"]["error"]
+    assert "leads to a class with the name 'hinge'" in found["misnamed"]["error"]
+    assert "built-in method has the same name" in found["npo of others 0.3"]["error"]
+    shown = " ".join(succeed("methods").out.split())
+    assert "from others 0.3 (others:Hinge)" in shown
+    assert "broken cannot be used" in shown
+    assert succeed("methods", "hinge", "--json").json == found["hinge"]
+    assert "did you mean 'hinge'" in call("methods", "hinges").err
+    assert call("methods", "broken").code == 2

@@ -8,7 +8,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from unsee.cli.output import AsJson, console, print_json, table
+from unsee.cli.output import AsJson, console, print_json, printable, table
+from unsee.errors import InputError
 
 EXAMPLES = """Examples:
 
@@ -17,22 +18,44 @@ unsee methods                 all of them
 unsee methods npo             one of them, with its hyper-parameters
 
 unsee methods npo --json      the same for a program
+
+unsee methods mine.py:Mine    one that stands in a file of your own
 """
 
 
 def methods(
-    name: Annotated[str | None, typer.Argument(help="Only this method, in full.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Only this method, in full: a name, or FILE.py:CLASS.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the methods: what each does, its paper, what can be set."""
-    from unsee.methods import METHODS
-
+    """List the methods: what each does, its paper, what can be set. Those of installed packages are among them."""
     if as_json:
-        print_json(describe(name) if name else {each: describe(each) for each in METHODS})
+        print_json(describe(name) if name else described())
     elif name:
         _show(describe(name))
     else:
-        _list([describe(each) for each in METHODS])
+        _list(described())
+
+
+def described() -> dict[str, dict[str, Any]]:
+    """Every method by name, those of this package first; of one that cannot be used `error` says why."""
+    from unsee.methods import METHODS
+    from unsee.methods.registry import plugins
+
+    found = {name: describe(name) for name in METHODS}
+    for name, plugin in plugins().items():
+        try:
+            if name in METHODS:
+                raise InputError("a built-in method has the same name, and is the one that is meant")
+            found[name] = describe(name)
+        except InputError as error:
+            found[f"{name} of {plugin.package}" if name in METHODS else name] = {
+                "name": name,
+                "source": " and ".join(plugin.places),
+                "error": str(error),
+            }
+    return found
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -42,8 +65,9 @@ def describe(name: str) -> dict[str, Any]:
         InputError: for an unknown method.
     """
     from unsee.methods import find, hyper_parameters
+    from unsee.methods.registry import source_of
 
-    method = find(name)
+    method, source = find(name), source_of(name)
     needs = {
         "forget rows": method.needs.forget,
         "retain rows": method.needs.retain,
@@ -55,11 +79,12 @@ def describe(name: str) -> dict[str, Any]:
     }
     first, _, rest = (method.__doc__ or "").partition("\n\n")
     return {
-        "name": name,
+        "name": method.name,
         "summary": " ".join(first.split()),
         "details": " ".join(rest.split()),
         "objective": " ".join((method.terms.__doc__ or "").split()).removesuffix("."),
         "paper": method.paper,
+        **({"source": source} if source else {}),
         "needs": [need for need, wanted in needs.items() if wanted],
         "hyper_parameters": {
             one.name: {
@@ -72,13 +97,18 @@ def describe(name: str) -> dict[str, Any]:
     }
 
 
-def _list(found: list[dict[str, Any]]) -> None:
+def _list(found: dict[str, dict[str, Any]]) -> None:
     made = Table.grid(padding=(0, 2))
-    for one in found:
+    for one in found.values():
+        if "error" in one:
+            made.add_row(Text(one["name"], style="bold"), Text("cannot be used"))
+            made.add_row("", Text(f"{printable(one['error'])}\nfrom {printable(one['source'])}\n", style="dim"))
+            continue
         values = [f"{name}={plain(about['default'])}" for name, about in one["hyper_parameters"].items()]
         facts = [
             f"needs {', '.join(one['needs']) or 'nothing'}",
             one["paper"],
+            *([f"from {printable(one['source'])}"] if "source" in one else []),
             *([f"set with --set: {', '.join(values)}"] if values else []),
         ]
         made.add_row(Text(one["name"], style="bold"), Text(one["summary"]))
@@ -96,6 +126,8 @@ def _show(one: dict[str, Any]) -> None:
         out.print(one["details"])
     out.print()
     facts = {"minimises": one["objective"], "needs": ", ".join(one["needs"]) or "nothing", "paper": one["paper"]}
+    if "source" in one:
+        facts["from"] = printable(one["source"])
     for name, fact in facts.items():
         out.print(f"{name:<10} {fact}")
     if one["hyper_parameters"]:

@@ -36,7 +36,7 @@ def tune(
         str | None, typer.Option(help="Further rows that a saliency mask protects.", show_default=False)
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="One of those that `unsee methods` lists.", show_default="npo")
+        str | None, typer.Option(help="One of those that `unsee methods` lists, or FILE.py:CLASS.", show_default="npo")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the search; an unfinished one goes on.", show_default=False)

@@ -89,7 +89,7 @@ def unlearn(
         ),
     ] = None,
     method: Annotated[
-        str | None, typer.Option(help="One of those that `unsee methods` lists.", show_default="npo")
+        str | None, typer.Option(help="One of those that `unsee methods` lists, or FILE.py:CLASS.", show_default="npo")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run: model, records, report.", show_default=False)
@@ -192,6 +192,8 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
     from unsee.runs.settings import parse, read_yaml, with_assignments
 
     values = read_yaml(file) if file else {}
+    if file and not flags.get("method"):
+        _tell_of_code(values.get("method"), file)
     given = {key: value for key, value in flags.items() if value not in (None, {})}
     if "method" in given:
         values = with_assignments(values, [f"method={given.pop('method')}"])
@@ -202,6 +204,14 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
     if missing:
         raise InputError(f"missing {', '.join(missing)}; unsee unlearn --help has examples")
     return parse(values, str(file) if file else "settings")
+
+
+def _tell_of_code(method: Any, file: Path) -> None:
+    """Say whose code will be run where nobody has named it but a file, which may be a stranger's."""
+    from unsee.system.plugins import names_a_file
+
+    if isinstance(method, str) and names_a_file(method) and processes.is_main():
+        typer.echo(f"The method is code of {printable(method)}, as {printable(str(file))} says; it is run.", err=True)
 
 
 def carry_out(
