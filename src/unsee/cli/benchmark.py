@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
 
 import typer
 
-from unsee.benchmarks import names
+from unsee.benchmarks import built_in
 from unsee.cli.output import AsJson, console, places, print_json, printable, table
 from unsee.errors import InputError, one_of
 from unsee.system import limits
@@ -50,38 +50,47 @@ LIST_EXAMPLES = """Examples:
 
 unsee benchmark list                                  what can be forgotten in each of them
 
-unsee benchmark list --json
+unsee benchmark list examples/birds.py:SPEC --json    one that a file of yours holds
 """
 
-Kind = Annotated[str, typer.Argument(help=f"{', '.join(names())}.", show_default=False)]
+KINDS = f"{', '.join(built_in())}, that of an installed package, or FILE.py:NAME."
+Kind = Annotated[str, typer.Argument(help=KINDS, show_default=False)]
 PROBLEMS = 1
 
 
 @app.command("list", epilog=LIST_EXAMPLES)
-def list_command(as_json: AsJson = False) -> None:
+def list_command(
+    kind: Annotated[str | None, typer.Argument(help=f"Only this one: {KINDS}", show_default=False)] = None,
+    as_json: AsJson = False,
+) -> None:
     """The benchmarks: their papers, what can be forgotten in each, and what where nobody says."""
-    found = {name: describe(name) for name in names()}
+    from unsee.benchmarks import names
+
+    listed = {about["name"]: about for about in map(describe, [kind] if kind else names())}
     if as_json:
-        print_json(found)
+        print_json(listed)
         return
     shown = console()
-    for name, about in found.items():
-        shown.print(f"{name:<8} {about['title']} ({about['paper']})", soft_wrap=True)
+    for name, about in listed.items():
+        whence = f", from {about['from']}" if about["from"] else ""
+        shown.print(printable(f"{name:<8} {about['title']} ({about['paper']}){whence}"), soft_wrap=True)
         for what in ("split", "request"):
             others = [choice for choice in about[f"{what}s"] if choice != about[what]]
-            shown.print(f"{'':<8} --{what} {', '.join([f'{about[what]} (the default)', *others])}", soft_wrap=True)
+            choices = ", ".join([f"{about[what]} (the default)", *others])
+            shown.print(printable(f"{'':<8} --{what} {choices}"), soft_wrap=True)
 
 
-def describe(name: str) -> dict[str, Any]:
+def describe(kind: str) -> dict[str, Any]:
     """What `unsee benchmark list --json` prints of one benchmark.
 
     Raises:
-        InputError: for an unknown one.
+        InputError: for an unknown one, and for one from outside that does not fit.
     """
-    from unsee.benchmarks import find
+    from unsee.benchmarks import find, source_of
 
-    spec = find(name)
+    spec = find(kind)
     return {
+        "name": spec.name,
         "title": spec.title,
         "paper": spec.paper,
         "splits": list(spec.splits),
@@ -89,6 +98,7 @@ def describe(name: str) -> dict[str, Any]:
         "requests": list(spec.requests),
         "request": spec.request,
         "scored": spec.score is not None,
+        "from": source_of(kind) or None,
     }
 
 
@@ -200,7 +210,7 @@ def score(kind: str, records: Path, gold: Path | None = None, truth_ratio: str =
     Raises:
         InputError: for an unknown kind or truth ratio, or a folder without records of the benchmark.
     """
-    from unsee.benchmarks import find
+    from unsee.benchmarks import find, names
     from unsee.metrics.truth_ratio import TruthRatio
 
     spec = find(kind)
@@ -247,7 +257,7 @@ def write(kind: str, source: str, out: Path, allow_anomalies: bool = False, **op
     """What `unsee benchmark write --json` prints.
 
     Args:
-        kind: as `unsee.benchmarks.names` lists it.
+        kind: as `unsee.benchmarks.find` takes it.
         source: a folder, or a hub id.
         out: a folder that does not exist yet.
         allow_anomalies: whether a copy that is not whole is written as well.
