@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from unsee.evaluation.criteria import KEEP_MARGIN, keeping, share_right
+from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, KEEP_MARGIN, keeping, share_right
 from unsee.evaluation.records import Record
 from unsee.leaderboard import bounds
 from unsee.leaderboard.bounds import Differences
-from unsee.leaderboard.results import MARGIN, Results
+from unsee.leaderboard.results import Results
 from unsee.leaderboard.statistics import Floats, Seed
 from unsee.metrics.paired import paired_difference
 
@@ -121,7 +121,7 @@ KINDS: dict[str, Drawn] = {
 def equivalence_table(runs: int) -> list[str]:
     """How often a row is called like gold."""
     lines = [
-        "## Like gold, within a margin of 0.05",
+        f"## Like gold, within a margin of {EQUIVALENCE_MARGIN:.2f}",
         "",
         f"How often equivalence is declared, in per cent of {runs} benches, with people spread over {WORLDS} worlds.",
         "At a true difference of 0.05 and more that is an error, at most 5 by intention; at 0 it is the power. As",
@@ -148,7 +148,7 @@ def _declared(drawn: Drawn, people: int, true: float, runs: int, rule: Callable[
 def _as_now(values: Floats) -> bool:
     people = len(values)
     found = Differences(values, np.full(people, 1 / people), np.arange(people) % WORLDS).spread
-    return bounds.lower(found) > -MARGIN and bounds.upper(found) < MARGIN
+    return bounds.lower(found) > -EQUIVALENCE_MARGIN and bounds.upper(found) < EQUIVALENCE_MARGIN
 
 
 def _as_before(values: Floats, resamples: int = 500) -> bool:
@@ -157,7 +157,7 @@ def _as_before(values: Floats, resamples: int = 500) -> bool:
     means = np.stack([rng.choice(one, (resamples, WORLDS, len(one))).mean(axis=2) for one in worlds], axis=2)
     drawn = np.take_along_axis(means, rng.integers(0, WORLDS, (resamples, WORLDS, 1)), axis=2).mean(axis=(1, 2))
     low, high = np.quantile(drawn, [0.05, 0.95])
-    return bool(low > -MARGIN and high < MARGIN)
+    return bool(low > -EQUIVALENCE_MARGIN and high < EQUIVALENCE_MARGIN)
 
 
 # --- kept
@@ -170,7 +170,7 @@ def keeping_table(runs: int) -> list[str]:
         "",
         f"How often knowledge is said to be lost, in per cent of {runs} models. Where nothing was lost (base and model",
         "differ on 8 % of the answers by chance) that is an error; where a fifth of what was known is gone it is the",
-        "power. As before: right answers fell by more than 0.05.",
+        f"power. As before: right answers fell by more than {KEEP_MARGIN:.2f}.",
         "",
         "| facts | people | error, as before | error | power, as before | power |",
         "|---|---|---|---|---|---|",

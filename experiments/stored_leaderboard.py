@@ -17,10 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from unsee.evaluation.criteria import role_of
+from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, role_of
 from unsee.leaderboard import bounds
 from unsee.leaderboard.bounds import Spread
-from unsee.leaderboard.results import MARGIN
 from unsee.leaderboard.select import distance
 from unsee.metrics.bootstrap import wilson
 
@@ -122,11 +121,11 @@ def standing_table(shares: Shares, people: Mapping[str, int]) -> list[str]:
 def _standing(shares: Shares, row: str, probe: str, people: int) -> str:
     found, target = at_worst(shares[row][probe], shares[GOLD][probe], people), role_of(probe, REQUEST) == "forget"
     low, high = bounds.lower(found), bounds.upper(found)
-    if high < -MARGIN or (target and low > MARGIN):
+    if high < -EQUIVALENCE_MARGIN or (target and low > EQUIVALENCE_MARGIN):
         return "differs"
-    if people < bounds.people_needed(MARGIN):
+    if people < bounds.people_needed(EQUIVALENCE_MARGIN):
         return "too few people"
-    return "shown" if low > -MARGIN and (high < MARGIN or not target) else "open"
+    return "shown" if low > -EQUIVALENCE_MARGIN and (high < EQUIVALENCE_MARGIN or not target) else "open"
 
 
 def sign_sentence(shares: Shares, gated: Shares) -> list[str]:

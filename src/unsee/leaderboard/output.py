@@ -13,9 +13,10 @@ from typing import Any
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from unsee.evaluation.criteria import EQUIVALENCE_MARGIN
 from unsee.leaderboard import plots, questions
 from unsee.leaderboard.board import BASE, GOLD, Outcome, all_cells
-from unsee.leaderboard.results import MARGIN, Results, results
+from unsee.leaderboard.results import Results, results
 from unsee.system import wording
 from unsee.system.files import write_json, write_text
 
@@ -57,7 +58,7 @@ def summarise(outcome: Outcome, found: Results) -> dict[str, Any]:
             row |= {"scores": {}, "distance": None, "failed": broken[0]}
         rows.append(row)
     rows.sort(key=lambda row: row["distance"]["value"] if row["distance"] else 9.0)
-    return {**outcome.plan.to_dict(), "probes": found.probes, "margin": MARGIN, "rows": rows}
+    return {**outcome.plan.to_dict(), "probes": found.probes, "margin": EQUIVALENCE_MARGIN, "rows": rows}
 
 
 def _reached(standings: set[str]) -> str:

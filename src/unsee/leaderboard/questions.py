@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean
 
-from unsee.evaluation.criteria import COLLAPSED
+from unsee.evaluation.criteria import COLLAPSED, EQUIVALENCE_MARGIN
 from unsee.leaderboard.board import BASE, GOLD, Outcome
 from unsee.leaderboard.bounds import people_needed
 from unsee.leaderboard.grids import VARIANTS
-from unsee.leaderboard.results import MARGIN, Comparison, Results
+from unsee.leaderboard.results import Comparison, Results
 from unsee.leaderboard.statistics import Estimate
 
 
@@ -52,7 +52,7 @@ def _mask_verdict(found: Results, of_rival: dict[str, Comparison], rival: str) -
         return outcome
     text = _KEPT[found.standing("mmunlearner", "forget_qa")].format(people=found.people("forget_qa"))
     return (
-        f"{outcome} That text is preserved within {MARGIN:g} of gold {text}; against {rival} its forget_qa "
+        f"{outcome} That text is preserved within {EQUIVALENCE_MARGIN:g} of gold {text}; against {rival} its forget_qa "
         f"differs by {signed(words.difference)} ({p_text(words.p)})."
     )
 
@@ -139,10 +139,11 @@ def _dose_table(outcome: Outcome, rows: Sequence[str]) -> list[str]:
 def gold_question(found: Results) -> list[str]:
     """Which methods reach gold?"""
     lines = ["### Which methods reach gold?", ""]
-    needed, fewest = people_needed(MARGIN), min(map(found.people, found.probes))
+    needed, fewest = people_needed(EQUIVALENCE_MARGIN), min(map(found.people, found.probes))
+    margin = f"{EQUIVALENCE_MARGIN:g}"
     lines.append(
-        f"Reaching gold is equivalence to it on {' and '.join(found.targets)} within {MARGIN:g} (two one-sided "
-        f"tests at 5 %), and no loss of {MARGIN:g} or more against it on any other probe (one-sided tests at 5 %). "
+        f"Reaching gold is equivalence to it on {' and '.join(found.targets)} within {margin} (two one-sided "
+        f"tests at 5 %), and no loss of {margin} or more against it on any other probe (one-sided tests at 5 %). "
         "That no difference is found is not enough. Facts of one person may go or stay together, so people are what "
         f"counts: below {needed} of them nothing of the kind can be shown, whatever they answer."
     )

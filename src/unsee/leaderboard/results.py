@@ -17,8 +17,6 @@ from unsee.leaderboard.board import BASE, GOLD, Outcome
 from unsee.leaderboard.bounds import ALPHA
 from unsee.leaderboard.statistics import Estimate, Floats
 
-MARGIN = EQUIVALENCE_MARGIN
-
 # What is known of the claim that a row is like gold on a probe: that it holds, that it does not, neither of both with
 # these answers, or that no answers of so few people could show it.
 Standing = Literal["shown", "differs", "open", "too few people"]
@@ -169,11 +167,11 @@ class Results:
         found = self.differences(row, GOLD, probe).spread
         target = probe in self.targets
         low, high = bounds.lower(found), bounds.upper(found)
-        if high < -MARGIN or (target and low > MARGIN):
+        if high < -EQUIVALENCE_MARGIN or (target and low > EQUIVALENCE_MARGIN):
             return "differs"
-        if self.people(probe) < bounds.people_needed(MARGIN):
+        if self.people(probe) < bounds.people_needed(EQUIVALENCE_MARGIN):
             return "too few people"
-        return "shown" if low > -MARGIN and (high < MARGIN or not target) else "open"
+        return "shown" if low > -EQUIVALENCE_MARGIN and (high < EQUIVALENCE_MARGIN or not target) else "open"
 
     def misses(self, row: str) -> list[str]:
         """Probes on which it is not shown that a row reaches gold; see `reaches_gold`."""
