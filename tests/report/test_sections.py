@@ -58,8 +58,10 @@ def worked_out(text: str) -> Iterator[str]:
 
 
 def test_every_section_has_a_template_of_its_own_and_every_template_a_section() -> None:
-    templates = sorted(section.template for section in (*UNLEARNING, *HALLUCINATION))
-    assert templates == sorted(path.name.removesuffix(".html.j2") for path in (REPORT / "sections").glob("*.j2"))
+    sections: list[Section[Any, Any]] = [*UNLEARNING, *HALLUCINATION]
+    assert sorted(section.template for section in sections) == sorted(
+        path.name.removesuffix(".html.j2") for path in (REPORT / "sections").glob("*.j2")
+    )
 
 
 @pytest.mark.parametrize("sections", [UNLEARNING, HALLUCINATION])
