@@ -14,7 +14,7 @@ import unsee
 from tests.repository import house
 
 ROOT = Path(__file__).parents[2]
-STANDING_IN = {"methods": "npo", "benchmarks": "tofu"}
+STANDING_IN = {"methods": "npo", "benchmarks": "tofu", "sections": "rates"}
 
 
 @pytest.fixture(scope="module")
