@@ -9,6 +9,8 @@ import pytest
 
 from tests.commandline import succeed
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "hinge.py"
+
 
 @pytest.mark.world
 @pytest.mark.slow
@@ -23,6 +25,7 @@ def test_a_small_bench_from_worlds_to_leaderboard(tmp_path: Path) -> None:
     assert scores["base"]["forget_vqa"]["value"] > 0.9
     assert scores["gold"]["forget_vqa"]["value"] < 0.5
     assert scores["npo"]["forget_vqa"]["value"] < scores["retain_finetune"]["forget_vqa"]["value"]
+    assert scores["hinge"]["forget_vqa"]["value"] < scores["retain_finetune"]["forget_vqa"]["value"]
     cells = list(csv.DictReader((tmp_path / "board" / "cells.csv").open()))
     moved = {one["row"]: float(one["moved"]) for one in cells if one["role"] == "reporting" and one["moved"]}
     assert moved["random_noise"] == pytest.approx(moved["mmunlearner"], rel=1e-3)

@@ -17,6 +17,8 @@ unsee bench --out board               every method, nine configurations each, th
 
 unsee bench --out board --methods grad_diff,npo,mmunlearner --seeds 0,1
 
+unsee bench --out board --methods npo,mine.py:Mine     beside a method of your own
+
 unsee bench --out board --dry-run     what would be done
 """
 
@@ -24,7 +26,8 @@ unsee bench --out board --dry-run     what would be done
 def bench(
     out: Annotated[Path, typer.Option(help="Folder for the leaderboard and all that it rests on.")],
     methods: Annotated[
-        str | None, typer.Option(help="Rows, by name and with commas between; all of them if not given.")
+        str | None,
+        typer.Option(help="Rows, by name and with commas between, or FILE.py:CLASS; all of this package if not given."),
     ] = None,
     seeds: Annotated[str, typer.Option(help="Worlds to report on, with commas between.")] = "0,1,2",
     development_seeds: Annotated[str, typer.Option(help="Worlds to choose configurations on: other people.")] = "100",

@@ -75,7 +75,7 @@ class Plan:
 
     def of(self, row: Row, chosen: Configuration, seed: int) -> Cell:
         """One configuration of a row on one world."""
-        return cell(self.out, self.setting(seed), row.name, "method", row.method, chosen)
+        return cell(self.out, self.setting(seed), row.name, "method", row.method, chosen, row.code)
 
     def of_base(self, seed: int) -> Cell:
         """The cell of a world's base."""
@@ -252,7 +252,7 @@ def _selected_to_dict(one: Selected) -> dict[str, Any]:
 
 def _reference(rows: Sequence[Row]) -> str | None:
     """The row whose change random noise is as long as."""
-    full = [row.name for row in rows if row.name in METHODS and row.name != RETAIN_ONLY]
+    full = [row.name for row in rows if row.kind == "method"]
     if NOISE not in METHODS:
         return None
     return next((name for name in (*REFERENCES, *full) if name in full), None)

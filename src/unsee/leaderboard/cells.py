@@ -29,6 +29,7 @@ from unsee.evaluation.records import Record, read_records
 from unsee.evaluation.scores import score
 from unsee.leaderboard.grids import Configuration, configuration
 from unsee.methods import find
+from unsee.methods.registry import code_of
 from unsee.system import progress
 from unsee.system.files import write_json
 from unsee.system.typed import read_typed
@@ -86,6 +87,7 @@ class Cell:
     row: str
     method: str = ""
     configuration: Configuration | None = None
+    code: str = ""  # digest of the file of a method from outside
 
     @property
     def done(self) -> bool:
@@ -111,15 +113,23 @@ class Cell:
             "row": self.row,
             "method": self.method,
             "configuration": chosen,
+            **({"code": self.code} if self.code else {}),
         }
 
 
 def cell(
-    out: Path, setting: Setting, row: str, subject: Subject, method: str = "", chosen: Configuration | None = None
+    out: Path,
+    setting: Setting,
+    row: str,
+    subject: Subject,
+    method: str = "",
+    chosen: Configuration | None = None,
+    code: str = "",
 ) -> Cell:
     """The cell of a row in a world; its folder is `cells/seed-SEED/ROW/DIGEST`."""
-    made = Cell(out, setting, subject, row, method, chosen)
-    digest = hashlib.sha256(json.dumps(made.describe(), sort_keys=True).encode()).hexdigest()[:12]
+    made = Cell(out, setting, subject, row, method, chosen, code)
+    what = made.describe() | ({"method": row} if code else {})  # the same file elsewhere makes the same cell
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
     return replace(made, folder=out / "cells" / f"seed-{setting.seed}" / row / digest)
 
 
@@ -148,13 +158,21 @@ def run_cell(
     gold: str,
     base_cell: str,
     masks: str,
+    code: str = "",
 ) -> None:
-    """Do a cell; the arguments are those of `job` as JSON carries them."""
+    """Do a cell; the arguments are those of `job` as JSON carries them.
+
+    Raises:
+        InputError: the file of a method from outside is not what it was when the bench was planned.
+    """
+    if code and code_of(method) != code:
+        raise InputError(f"methods: the code of {method} has changed since the bench was started; start it again")
     setting, started = Setting(**world), time.process_time()
     here = _place(setting, base)
     target = Path(folder)
     shutil.rmtree(target, ignore_errors=True)  # of one that was interrupted
-    described = {"world": world, "subject": subject, "row": row, "method": method, "configuration": configuration}
+    described: dict[str, Any] = {"world": world, "subject": subject, "row": row, "method": method}
+    described |= {"configuration": configuration, **({"code": code} if code else {})}
     write_json(target / SETTINGS, described)
     with progress.silently():
         found = _outcome(here, subject, method, configuration, gold, masks, target)
@@ -303,6 +321,8 @@ class _Place:
         defaults = {k: v for k, v in _defaults(method).items() if k not in _NOT_OF_MASKS}
         own = {**defaults, **values} if find(method).needs.saliency else {}
         what = {**self.setting.to_dict(), **own, **chosen.extra, "parts": chosen.parts, "lora": chosen.lora}
+        if code := code_of(method):  # which may make its thresholds in its own way
+            what["code"] = code
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
         masks.mkdir(parents=True, exist_ok=True)
         return masks / f"{digest}.safetensors"

@@ -9,19 +9,23 @@ The rules, the same for every row:
 - `+lora` rows train adapters of rank 16 on the same parts, at rates ten times as high; `+l1` rows add the l1 norm of
   the adapters to the loss, `+gate` rows put MMUnlearner's mask before the forget loss.
 
-A method without a grid here gets the default: its forget weight if it has one, else the number of steps.
+A method without a grid here gets the default: its forget weight if it has one, else the number of steps. Methods of
+files and installed packages are rows where they are named.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from typing import Any, Literal
 
 from unsee.errors import InputError, did_you_mean
-from unsee.methods import METHODS, hyper_parameters
+from unsee.methods import METHODS, build, find, hyper_parameters
+from unsee.methods.registry import code_of, in_full, plugins
 from unsee.runs.settings import Settings
+from unsee.system.plugins import names_a_file
 from unsee.types import Part
 
 BUDGET = 9
@@ -124,6 +128,7 @@ class Row:
     method: str
     kind: Kind
     configurations: tuple[Configuration, ...]
+    code: str = ""  # digest of the file of a method from outside
 
 
 @dataclass(frozen=True)
@@ -165,20 +170,22 @@ def rows(names: Sequence[str] | None = None, budget: int = BUDGET) -> list[Row]:
     """The rows of a leaderboard, each with as many configurations as every other.
 
     Args:
-        names: which ones; all that there are when not given. The retain-only control is always among them.
+        names: which ones, a method from outside by its name or place; all of this package when not given. The
+            retain-only control is always among them.
         budget: configurations of each row, at most nine; fewer begin in the middle of the grid.
 
     Raises:
-        InputError: for an unknown name or a budget out of range.
+        InputError: for an unknown name, a method from outside that cannot be used, or a budget out of range.
     """
     if not 1 <= budget <= BUDGET:
         raise InputError(f"budget: {budget} is out of range; grids hold {BUDGET} configurations, give 1 to {BUDGET}")
     known = available()
-    for name in names or ():
-        if name not in known:
-            raise InputError(f"methods: {name!r} is unknown{did_you_mean(name, known)}; there are {', '.join(known)}")
     wanted = known if names is None else [name for name in known if name in {RETAIN_ONLY, *names}]
-    return [_row(name, budget) for name in wanted]
+    outside = dict.fromkeys(in_full(name) for name in names or () if name not in known)
+    made = [_row(name, budget) for name in wanted] + [_row_from_outside(name, known, budget) for name in outside]
+    if twice := next((name for name, count in Counter(row.name for row in made).items() if count > 1), None):
+        raise InputError(f"methods: {twice!r} is the name of two of them; give each a name of its own")
+    return made
 
 
 def _row(name: str, budget: int) -> Row:
@@ -187,6 +194,16 @@ def _row(name: str, budget: int) -> Row:
     made = [_configuration(variant, rate, choice) for rate, choice in product(rates, variant.choices)]
     kind: Kind = "variant" if name in VARIANTS else "control" if name in _CONTROLS else "method"
     return Row(name, variant.method, kind, tuple(from_the_middle(made)[:budget]))
+
+
+def _row_from_outside(method: str, known: Sequence[str], budget: int) -> Row:
+    """The row of a method of a file or of an installed package, with the default grid."""
+    if not names_a_file(method) and method not in plugins():
+        names = [*known, *plugins()]
+        raise InputError(f"methods: {method!r} is unknown{did_you_mean(method, names)}; there are {', '.join(names)}")
+    if find(method).needs.spans:
+        raise InputError(f"methods: {method} trains on spans of captions, which the embedded world does not have")
+    return replace(_row(method, budget), name=find(method).name, code=code_of(method))
 
 
 def _configuration(variant: _Variant, rate: float, choice: Choice) -> Configuration:
@@ -205,7 +222,16 @@ def grid_of(method: str) -> tuple[Choice, ...]:
     chosen = GRIDS.get(method, ())
     if chosen and all(set(choice) <= {*known, *_OF_CONFIGURATION} for choice in chosen):
         return chosen
-    return _WEIGHTS if "forget_weight" in known else _STEPS
+    return _WEIGHTS if "forget_weight" in known and all(_takes(method, choice) for choice in _WEIGHTS) else _STEPS
+
+
+def _takes(method: str, choice: Choice) -> bool:
+    """Whether hyper-parameters are within the ranges of a method."""
+    try:
+        build(method, choice)
+    except InputError:
+        return False
+    return True
 
 
 def from_the_middle(made: Sequence[Configuration]) -> list[Configuration]:

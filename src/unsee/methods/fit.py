@@ -18,7 +18,7 @@ from unsee.errors import InputError
 from unsee.methods.method import Needs
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")  # it becomes the name of a folder and of a row
-TAKEN = ("base", "gold")  # names that a run has for other models
+TAKEN = ("base", "gold", "refusing_prompt")  # names that runs and leaderboards have for other models
 _RANGES = (BaseMetadata, GroupedMetadata, FieldInfo)  # such as Gt(0), Interval(...), Field(gt=0)
 ARGUMENTS = ("batch", "policy", "reference")  # of `terms`
 
