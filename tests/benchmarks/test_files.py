@@ -9,7 +9,7 @@ import pytest
 from tests.data.conftest import refused
 from unsee.benchmarks import files, load_benchmark
 from unsee.benchmarks.files import write_benchmark
-from unsee.runs.run import load_benchmark as load_run
+from unsee.runs.sets import load_sets as load_run
 from unsee.runs.settings import parse, read_yaml
 
 

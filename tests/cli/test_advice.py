@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ from tests import tiny
 from tests.cli.conftest import Stranger
 from tests.cli.test_judged import mined
 from tests.commandline import succeed
+from unsee.evaluation.results import RunScores
 from unsee.methods import build
-from unsee.runs.run import config
 from unsee.runs.settings import Settings, parse
+from unsee.runs.train import config
 from unsee.training.trainer import UnlearnTrainer
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}
@@ -24,10 +24,10 @@ LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "
 def test_advice_stands_in_the_terminal_the_scores_and_the_page(
     stranger: Stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def scripted(scores: Mapping[str, Any], settings: Settings) -> list[str]:
-        return [f"{scores['steps']} steps did little; try --set learning_rate={10 * settings.learning_rate:g}"]
+    def scripted(scores: RunScores, settings: Settings) -> list[str]:
+        return [f"{scores.steps} steps did little; try --set learning_rate={10 * settings.learning_rate:g}"]
 
-    monkeypatch.setattr("unsee.runs.run.advise", scripted)
+    monkeypatch.setattr("unsee.runs.score.advise", scripted)
     least = ("--model", stranger / "llava", "--forget", stranger / "forget.jsonl", "--method", "grad_ascent")
     given = ("max_steps=1", "max_new_tokens=2", "parts=projector", "learning_rate=1e-3")
     shown = succeed("unlearn", *least, "--out", tmp_path / "run", *[w for one in given for w in ("--set", one)])

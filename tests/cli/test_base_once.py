@@ -26,7 +26,7 @@ class Passes:
         forward = LlavaForConditionalGeneration.forward
         from unsee.runs import run
 
-        train = run._train
+        train = run.train
 
         @functools.wraps(forward)
         def counted(*given: Any, **named: Any) -> Any:
@@ -38,7 +38,7 @@ class Passes:
             train(*given)
 
         patch.setattr(LlavaForConditionalGeneration, "forward", counted)
-        patch.setattr(run, "_train", trained)
+        patch.setattr(run, "train", trained)
 
     def of(self, work: Callable[[], Path]) -> tuple[Path, int]:
         """The folder of a run, and how many passes it took before its training."""

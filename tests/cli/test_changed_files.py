@@ -13,7 +13,7 @@ from tests.cli.test_wrong_input import Scene
 from tests.commandline import call
 from unsee.errors import InputError
 from unsee.evaluation.results import VERSION
-from unsee.runs.run import Clock
+from unsee.runs.clock import Clock
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.cli.conftest import Stranger, write_rows
 from tests.cli.test_wrong_input import Scene, check
 from tests.commandline import Outcome, call, files_of
 from unsee.evaluation.measure import measure_all
-from unsee.runs import folder, run
+from unsee.runs import folder, measure, run
 from unsee.training.trainer import UnlearnTrainer
 
 BASE = "records/base/forget.jsonl"
@@ -38,7 +38,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.extend(f"{folder.name} {one.name}" for one in probes if not (folder / f"{one.name}.jsonl").is_file())
         return measure_all(loaded, probes, folder, *more, **others)
 
-    monkeypatch.setattr(run, "measure_all", noted)
+    monkeypatch.setattr(measure, "measure_all", noted)
     return found
 
 
@@ -102,7 +102,7 @@ def test_too_little_memory_to_measure_the_model_loses_nothing(
     scene: Scene, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(run, "_measured", exhausted)
+        patched.setattr(run, "measure_after", exhausted)
         check(call(*scene.arguments), ["too little memory to measure", "smaller eval_batch_size"])
     model = (scene.out / "model" / "model.safetensors").stat().st_mtime_ns
     assert call(*scene.arguments, "--set", "eval_batch_size=2").code == 0

@@ -12,8 +12,8 @@ import pytest
 from tests import tiny
 from tests.cli.conftest import Stranger, write_rows
 from tests.commandline import Outcome, call, files_of, succeed
+from unsee.runs.finished import open_run
 from unsee.runs.gold import GOLD
-from unsee.runs.run import open_run
 
 
 class Scene:

@@ -19,7 +19,7 @@ import pytest
 
 from tests.cli.conftest import Stranger
 from tests.commandline import call
-from unsee.runs.run import fingerprint, open_run
+from unsee.runs.finished import fingerprint, open_run
 
 STEPS, SAVE_STEPS = 12, 2
 CASES: dict[str, list[str]] = {

@@ -11,7 +11,7 @@ import yaml
 
 from tests.cli.conftest import Stranger, write_rows
 from tests.commandline import call, succeed
-from unsee.runs.run import open_run
+from unsee.runs.finished import open_run
 
 QUICK = ["--set", "max_steps=1", "--set", "max_new_tokens=4", "--method", "grad_ascent"]
 

@@ -10,7 +10,7 @@ import pytest
 from tests import tiny
 from tests.commandline import Outcome, call, files_of
 from tests.families import ALL_FAMILIES
-from unsee.runs.run import open_run
+from unsee.runs.finished import open_run
 
 # What each family would take for an image, for its end of turn, and for another mark of its own.
 SPECIAL = {"llava": ("<image>", "</s>", "<pad>"), "qwen2_vl": ("<|image_pad|>", "<|im_end|>", "<|vision_start|>")}

@@ -14,8 +14,9 @@ from tests.families import Build, each_family
 from tests.training.test_trainer import adapted, logged, trained, trainer_of
 from unsee.errors import InputError
 from unsee.methods import METHODS
-from unsee.runs.run import config, load_model
+from unsee.runs.models import load_model
 from unsee.runs.settings import parse
+from unsee.runs.train import config
 from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm.adapters import low_rank_updates
 from unsee.vlm.parts import freeze_other_parts

@@ -12,7 +12,7 @@ from torch import nn
 from tests import tiny
 from tests.families import Build, every_family
 from unsee.errors import InputError
-from unsee.runs.run import load_model
+from unsee.runs.models import load_model
 from unsee.runs.settings import parse
 from unsee.vlm import LoadedModel, LoraOptions, Policy, load, trainable_per_part
 from unsee.vlm.reference import AdapterOffReference, starts_at_base

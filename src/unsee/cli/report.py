@@ -10,7 +10,7 @@ import typer
 from unsee.cli.output import AsJson, console, places, print_json, printable
 
 if TYPE_CHECKING:
-    from unsee.runs.run import Run
+    from unsee.runs.finished import Run
 
 EXAMPLES = """Examples:
 
@@ -36,7 +36,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Draw report.html of a finished run again, from its records; its data and pictures need not be there."""
-    from unsee.runs.run import open_run
+    from unsee.runs.finished import open_run
 
     path, opened = out or run / "report.html", open_run(run)
     if gold is not None:

@@ -24,8 +24,9 @@ from unsee.evaluation.results import Compared
 from unsee.methods import find
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.report.inventions import inventions
+from unsee.runs.finished import Run, open_run
 from unsee.runs.folder import claimed
-from unsee.runs.run import Run, open_run, unlearn
+from unsee.runs.run import unlearn
 from unsee.runs.settings import parse
 from unsee.system.files import write_json
 from unsee.system.workers import Job, run_all

@@ -282,8 +282,8 @@ class _Place:
         return LoadedModel(fresh.model, self.base.processor, self.base.encoder, self.base.source, chosen.parts)
 
     def _trainer(self, loaded: LoadedModel, method: str, chosen: Configuration, scratch: Path, masks: Path) -> Any:
-        from unsee.runs.run import config
         from unsee.runs.settings import Settings
+        from unsee.runs.train import config
         from unsee.training.trainer import UnlearnTrainer
 
         settings = Settings(

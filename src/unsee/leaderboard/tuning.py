@@ -35,9 +35,12 @@ from unsee.leaderboard.grids import Configuration, from_the_middle
 from unsee.leaderboard.select import choose, distance_to
 from unsee.methods.registry import code_of
 from unsee.metrics.answers import answer_probability
+from unsee.runs.finished import earlier_of
 from unsee.runs.folder import check_place
-from unsee.runs.run import check_needs, config, load_benchmark, load_model, watch_of
+from unsee.runs.models import load_model
+from unsee.runs.sets import check_needs, load_sets
 from unsee.runs.settings import LEAST_STEPS, PROBES, Settings
+from unsee.runs.train import config, watch_of
 from unsee.system import processes, progress
 from unsee.system.files import write_json, write_text
 from unsee.system.lock import is_free, locked
@@ -88,7 +91,7 @@ def tune(settings: Settings, budget: int = BUDGET, minutes: float | None = None)
     _check_method(settings)
     asked, without_probes = settings, {key: dict[str, str]() for key in PROBES}
     settings = settings.model_copy(update=without_probes)  # they are for the run that follows
-    benchmark = load_benchmark(settings)
+    benchmark = load_sets(settings, earlier_of(settings))
     check_needs(settings, benchmark)
     described: dict[str, Any] = {
         "settings": settings.model_dump(mode="json", exclude={"out"}),

@@ -23,9 +23,9 @@ from unsee.report.photo import Album
 from unsee.report.sections.answers import shown as shown_of
 from unsee.report.sections.dozen import dozen
 from unsee.report.titles import title
+from unsee.runs.finished import Run
 from unsee.runs.folder import LIBRARIES
 from unsee.runs.gold import GOLD
-from unsee.runs.run import Run
 from unsee.system.files import write_text
 from unsee.training.guard import UNWATCHED
 

@@ -13,9 +13,9 @@ from unsee.report.assemble import models_of, probes_of
 from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.report.signs import VERDICT_SIGNS
 from unsee.report.verdict import Verdict, verdict
+from unsee.runs.finished import Run, open_run
 from unsee.runs.folder import measured_in
 from unsee.runs.gold import GOLD
-from unsee.runs.run import Run, open_run
 
 Role = str  # what a probe is for, in words
 

@@ -9,8 +9,8 @@ from typing import Any
 from unsee.errors import InputError
 from unsee.evaluation.compared import BASE, compared
 from unsee.evaluation.results import VERSION
+from unsee.runs.finished import Run
 from unsee.runs.gold import GOLD, check_gold_model, check_gold_records, gold_records, is_asked_anew
-from unsee.runs.run import Run
 from unsee.system.files import write_json
 from unsee.system.lock import locked
 
@@ -19,7 +19,7 @@ def with_gold(run: Run, gold: str) -> Run:
     """Measure gold on the probes of a finished run, or read its records, and keep both in the run's folder.
 
     Args:
-        run: as `unsee.runs.run.open_run` gives it; a gold that it has makes room for another one.
+        run: as `unsee.runs.finished.open_run` gives it; a gold that it has makes room for another one.
         gold: folder or hub id of a model, or folder of records.
 
     Raises:

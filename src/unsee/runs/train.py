@@ -1,0 +1,135 @@
+"""The third stage of a run: it trains the model, writes it, and notes how that went."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from unsee.data import Benchmark
+from unsee.evaluation.span_likelihood import moved_spans, span_likelihood
+from unsee.runs.settings import EPOCHS, LEAST_STEPS, Settings
+from unsee.system.atomic import whole_folder
+from unsee.system.files import write_json
+from unsee.training.checkpoints import latest_checkpoint
+from unsee.training.config import UnlearnConfig
+from unsee.training.guard import Watch, watched
+from unsee.training.trainer import UnlearnTrainer
+from unsee.types import PARTS
+from unsee.vlm import LoadedModel, part_of_parameters, trainable_per_part
+from unsee.vlm.change import Start
+from unsee.vlm.save import save
+
+FACTS = Path("checkpoints", "training.json")  # what is known of the training
+
+
+def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel) -> None:
+    """Train, from the last checkpoint where there is one. The folder `model` appears when it is whole, behind `FACTS`.
+
+    Args:
+        folder: of the run.
+        settings: of the run.
+        sets: what the model is trained on.
+        loaded: the model, which changes.
+
+    Raises:
+        InputError: something shows to be wrong that was given.
+        FloatingPointError: a loss is no number.
+    """
+    checkpoints = folder / "checkpoints"
+    checkpoints.mkdir(parents=True, exist_ok=True)
+    last, start = latest_checkpoint(checkpoints), Start.of(loaded.model)
+    method = settings.built_method
+    watch = watch_of(settings, sets, loaded, spans=method.needs.spans)
+    likely = partial(span_likelihood, loaded, sets.forget, settings.eval_batch_size)
+    before = likely() if method.needs.spans else None
+    trainer = UnlearnTrainer(
+        loaded,
+        config(settings, checkpoints),
+        method=method,
+        forget=sets.forget,
+        retain=sets.retain,
+        preserve=sets.preserve,
+        gate=settings.gate,
+        callbacks=[watch] if watch else None,
+    )
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    facts = _facts(trainer, loaded, start)
+    if before:
+        facts["spans"] = moved_spans(len(sets.forget), before, likely())
+    if watch:
+        facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
+    elif settings.guard:
+        facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.training.guard.UNWATCHED`
+    if trainer.is_world_process_zero():
+        write_json(folder / FACTS, facts)
+        with whole_folder(folder / "model") as temporary:
+            save(loaded, temporary)
+    trainer.accelerator.wait_for_everyone()
+
+
+def _facts(trainer: UnlearnTrainer, loaded: LoadedModel, start: Start) -> dict[str, Any]:
+    """Losses by step, what might move and what did; see `unsee.evaluation.results.Facts`."""
+    return {
+        "curve": [
+            {"step": entry["step"], **{k[: -len("_loss")]: v for k, v in entry.items() if k.endswith("_loss")}}
+            for entry in trainer.state.log_history
+            if "loss" in entry
+        ],
+        "parts": {part: list(counts) for part, counts in trainable_per_part(loaded.model).items()},
+        "saliency": _densities(trainer),
+        "steps": trainer.state.global_step,
+        "unread": sorted(loaded.unread),
+        "moved": start.moved(loaded.model),
+    }
+
+
+def watch_of(settings: Settings, sets: Benchmark, loaded: LoadedModel, spans: bool) -> Watch | None:
+    """The guard of a run, where it has one and there is something to watch."""
+    guard = settings.guard
+    examples = watched(spans, sets.forget, sets.retain, guard.rows) if guard else []
+    if guard is None or not examples:
+        return None
+    return Watch(loaded.encoder, examples, guard.drop, guard.every, settings.eval_batch_size)
+
+
+def config(settings: Settings, folder: Path) -> UnlearnConfig:
+    """The trainer's arguments of a run."""
+    return UnlearnConfig(
+        output_dir=str(folder),
+        learning_rate=settings.learning_rate,
+        num_train_epochs=settings.epochs or EPOCHS,
+        least_steps=0 if settings.epochs else LEAST_STEPS,
+        max_steps=settings.max_steps or -1,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=settings.eval_batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        lr_scheduler_type=settings.scheduler,
+        warmup_steps=settings.warmup_steps,
+        max_grad_norm=settings.max_grad_norm,
+        l1_weight=settings.l1.weight if settings.l1 else 0.0,
+        l1_of=settings.l1.of if settings.l1 else "factors",
+        saliency_batch_size=settings.saliency_batch_size,
+        saliency_file=str(folder / "saliency.safetensors"),
+        reference_file=str(folder / "reference.safetensors"),
+        prepared_file=str(folder / "prepared.safetensors"),
+        save_steps=settings.save_steps,
+        seed=settings.seed,
+        bf16=settings.autocast,
+        report_to="none",
+        disable_tqdm=True,
+        use_cpu=not torch.accelerator.is_available(),
+    )
+
+
+def _densities(trainer: UnlearnTrainer) -> dict[str, dict[str, float]]:
+    """Of each part's trainable weights the share that the forget set reaches, and of these the share that passes."""
+    mask = trainer.mask
+    if mask is None:
+        return {}
+    part_of = part_of_parameters(trainer.policy_model)
+    names = {part: [name for name in mask.bits if part_of[name] == part] for part in PARTS}
+    return {part: {"passing": mask.density(of), "reached": mask.reach(of)} for part, of in names.items() if of}
