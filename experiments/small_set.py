@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from unsee.data import Example, write_jsonl
-from unsee.runs.run import Run, unlearn
+from unsee.runs.finished import Run
+from unsee.runs.run import unlearn
 from unsee.runs.settings import parse
 from unsee.world import World
 from unsee.world.models import prepare

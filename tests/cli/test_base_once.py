@@ -25,8 +25,7 @@ class Passes:
         self.seen, self.before_training = 0, -1
         forward = LlavaForConditionalGeneration.forward
         from unsee.runs import run
-
-        train = run.train
+        from unsee.runs.train import train
 
         @functools.wraps(forward)
         def counted(*given: Any, **named: Any) -> Any:
