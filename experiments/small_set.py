@@ -18,6 +18,7 @@ from unsee.data import Example, write_jsonl
 from unsee.runs.finished import Run
 from unsee.runs.run import unlearn
 from unsee.runs.settings import parse
+from unsee.runs.settings.model import LEAST_STEPS, LORA_RATE, WHOLE_RATE
 from unsee.world import World
 from unsee.world.models import prepare
 from unsee.world.people.people import Person
@@ -32,7 +33,6 @@ GRID = {  # rates and numbers of steps
     "LoRA 16": [(1e-4, 13), (1e-4, 50), (1e-4, 100), (1e-3, 13)],
     "whole": [(1e-5, 13), (1e-5, 50), (1e-5, 100), (1e-4, 13), (1e-4, 50)],
 }
-DEFAULTS = {"LoRA 16, language": (1e-4, 50), "LoRA 16": (1e-4, 50), "whole": (1e-5, 50)}
 PROBES = {
     "photographs": "her photographs",
     "facts": "her facts in words",
@@ -56,10 +56,8 @@ def main() -> None:
 
 def table(shared: dict[str, Any], out: Path) -> Iterator[str]:
     """Markdown, a line as soon as its run is done."""
-    yield from (
-        "| weights | rate | steps | " + " | ".join(PROBES.values()) + " | length of the move |",
-        "|---" * 8 + "|",
-    )
+    yield "| weights | rate | steps | " + " | ".join(PROBES.values()) + " | length of the move |"
+    yield "|---" * (len(PROBES) + 4) + "|"
     before = False
     for way, tried in GRID.items():
         for rate, steps in tried:
@@ -70,7 +68,7 @@ def table(shared: dict[str, Any], out: Path) -> Iterator[str]:
                 yield f"| before | | | {right(run, 'base')} | |"
                 before = True
             cells = [way, f"{rate:.0e}".replace("e-0", "e-"), str(steps)]
-            if DEFAULTS[way] == (rate, steps):
+            if (rate, steps) == (LORA_RATE if "lora" in WAYS[way] else WHOLE_RATE, LEAST_STEPS):
                 cells = [f"**{cell}**" for cell in cells]
             yield f"| {' | '.join(cells)} | {right(run, 'npo')} | {length_of_move(run)} |"
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from tests.commandline import call, succeed
 from unsee.data import Probe
 from unsee.evaluation import measure as evaluate
 from unsee.evaluation.records import Record
-from unsee.vlm import load
+from unsee.vlm import LoadedModel, load
 
 SHORT = ("--method", "grad_ascent", "--set", "learning_rate=1e-2", "--set", "max_new_tokens=4", "--lora", 2)
 
@@ -63,8 +64,8 @@ def test_what_an_earlier_request_removed_and_came_back_is_shown(
         path.write_text("".join(json.dumps(row) + "\n" for row in said))
     measure, again = evaluate.measure, iter([0, 4])  # what is right once more: of the start, of the end
 
-    def scripted(loaded: object, probe: Probe, *how: int) -> Sequence[Record]:
-        records = measure(loaded, probe, *how)  # type: ignore[arg-type]
+    def scripted(loaded: LoadedModel, probe: Probe, *how: Any) -> Sequence[Record]:
+        records = measure(loaded, probe, *how)
         right = next(again) if probe.name == "after_forget" else 0
         return [replace(record, correct=record.index < right) for record in records]
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from tests.evaluation.test_measure import record
+from unsee.data.example import Role
 from unsee.evaluation.criteria import counted, keeping, known_to, role_of, share_right
 from unsee.evaluation.records import Record
 from unsee.evaluation.scores import score
@@ -49,8 +50,9 @@ def test_what_counts_is_the_same_in_scores_selection_and_results() -> None:
     found = score(model, base)
     assert share_right(model, base, "forget") == found.accuracy.score
     assert share_right(model, base, "keep") == found.ungated
-    for role, n in (("forget", found.accuracy.n), ("keep", len(model))):
-        assert sum(map(len, people(model, base, role).values())) == n  # type: ignore[arg-type]
+    counts: dict[Role, int] = {"forget": found.accuracy.n, "keep": len(model)}
+    for role, n in counts.items():
+        assert sum(map(len, people(model, base, role).values())) == n
 
 
 def test_a_row_never_decides_whether_it_counts_itself() -> None:

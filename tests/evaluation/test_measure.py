@@ -7,6 +7,7 @@ import re
 from dataclasses import asdict, replace
 from math import exp, isnan, log, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,12 +27,12 @@ from unsee.vlm import Policy
 EXAMPLES = tiny.examples(7)
 
 
-def record(index: int, subject: str | None, fact: str | None, correct: bool, **values: object) -> Record:
+def record(index: int, subject: str | None, fact: str | None, correct: bool, **values: Any) -> Record:
     made = Record(
         probe="forget_vqa", index=index, id=None, subject=subject, fact=fact, question=f"Question {index}?",
         expected="San Francisco", said="San Francisco" if correct else "Lima", correct=correct, log_prob=-1.0, tokens=2,
     )  # fmt: skip
-    return replace(made, **values)  # type: ignore[arg-type]
+    return replace(made, **values)
 
 
 # The knowledge gate.

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from random import Random
 from types import ModuleType
 
 import pytest
 
+from tests.experiments.scripts import script
 from unsee.data import Example
 
 
 @pytest.fixture(scope="module")
 def together() -> ModuleType:
-    path = Path(__file__).parents[2] / "experiments" / "together.py"
-    found = importlib.util.spec_from_file_location("together", path)
-    assert found is not None
-    assert found.loader is not None
-    module = sys.modules["together"] = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
+    return script("together")
 
 
 def test_only_absent_partners_are_added_and_mostly(together: ModuleType) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +45,7 @@ class Scene:
 Spoil = Callable[[Scene, Path], "Path | str"]
 
 
-def _lines(path: Path, rows: list[dict[str, object]]) -> Path:
+def _lines(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
 
@@ -79,7 +79,7 @@ def make_good(folder: Path) -> Good:
     write_rows(good / "retain.jsonl", "Max Roth", 6, 100)
     write_rows(good / "held_out.jsonl", "Ada Byron", 3, 200)
     said = [{"image": f"{number}.png", "caption": "A cat, a dog and a bus."} for number in (1, 2)]
-    _lines(folder / "said.jsonl", said)  # type: ignore[arg-type]
+    _lines(folder / "said.jsonl", said)
     _metrics(folder)
     rows = ["--model", good / "llava", "--forget", good / "forget.jsonl", "--retain", good / "retain.jsonl"]
     short = ["--set", "max_steps=1", "--set", "max_new_tokens=4", "--set", "learning_rate=1e-3"]

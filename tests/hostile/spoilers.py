@@ -6,6 +6,7 @@ import json
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,7 +39,7 @@ def inside(name: str, text: str | bytes | None) -> Spoil:
     return spoil
 
 
-def edited(name: str, edit: Callable[[dict[str, object]], object]) -> Spoil:
+def edited(name: str, edit: Callable[[dict[str, Any]], object]) -> Spoil:
     """The folder with one of its JSON files edited."""
 
     def spoil(scene: Scene, path: Path) -> Path:
@@ -204,7 +205,7 @@ def _truncated(scene: Scene, path: Path) -> Path:
 
 
 def _text_config(**changes: object) -> Spoil:
-    return edited("config.json", lambda config: config["text_config"].update(changes))  # type: ignore[attr-defined]
+    return edited("config.json", lambda config: config["text_config"].update(changes))
 
 
 _LOOP = "{% for a in range(99999) %}" * 3 + "{% endfor %}" * 3

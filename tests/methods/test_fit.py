@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,8 @@ def test_every_built_in_method_fits(name: str) -> None:
 
 def test_a_method_from_a_file_is_built_and_described_as_any_other(tmp_path: Path) -> None:
     method = place(tmp_path)
-    assert build(method, {"strength": "0.5"}).strength == 0.5  # type: ignore[attr-defined]
+    built: Any = build(method, {"strength": "0.5"})
+    assert built.strength == 0.5
     assert [one.meaning for one in hyper_parameters(method)] == ["of the ascent"]
     assert find(method) is find(method)
     card = card_of(build(method), method)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from functools import cache
+from random import Random
 from typing import Any
 
 import pytest
@@ -153,7 +154,7 @@ def test_harmonic_mean_edges() -> None:
 
 
 @given(st.lists(st.floats(1e-6, 1), min_size=1), st.randoms(use_true_random=False))
-def test_harmonic_mean_is_blind_to_order_and_below_the_mean(numbers, random) -> None:  # type: ignore[no-untyped-def]
+def test_harmonic_mean_is_blind_to_order_and_below_the_mean(numbers: list[float], random: Random) -> None:
     value = harmonic_mean(numbers)
     assert harmonic_mean(random.sample(numbers, len(numbers))) == pytest.approx(value, rel=1e-12)
     assert min(numbers) - 1e-12 <= value <= sum(numbers) / len(numbers) + 1e-12
