@@ -227,7 +227,7 @@ def carry_out(
     run = start(settings, base_records, overwrite, share_base)
     found = {"run": str(run.folder), "model": str(run.model), **run.scores.to_dict()}
     if write_page and processes.is_main():
-        found |= draw(run, run.folder / "report.html")
+        found |= draw([run], run.folder / "report.html")
     return found
 
 

@@ -41,7 +41,7 @@ def run_report(run: Run, album: Album | None = None) -> Report:
     """
     method, album = run.settings.card.name, album or Album()
     page = Report(
-        title=title(_forgotten(run), run.settings.forget, run.settings.model, method),
+        title=title(forgotten_rows(run), run.settings.forget, run.settings.model, method),
         created=now(),
         request=run.settings.request,
         models=models_of(run),
@@ -59,7 +59,7 @@ def run_report(run: Run, album: Album | None = None) -> Report:
     return illustrated(page, run.benchmark.probes, album)
 
 
-def _forgotten(run: Run) -> Sequence[Example]:
+def forgotten_rows(run: Run) -> Sequence[Example]:
     """The forget rows; should they have gone, those that ask by name about whom they were about."""
     if run.benchmark.forget:
         return run.benchmark.forget

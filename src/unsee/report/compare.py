@@ -6,18 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from unsee.errors import InputError
 from unsee.evaluation.compared import BASE
 from unsee.evaluation.results import CaptionCheck
 from unsee.report.assemble import models_of, probes_of
+from unsee.report.comparable import Role, check_gold, gold_of, named, opened, role_of
 from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.report.signs import VERDICT_SIGNS
 from unsee.report.verdict import Verdict, verdict
-from unsee.runs.finished import Run, open_run
-from unsee.runs.folder import measured_in
-from unsee.runs.gold import GOLD
-
-Role = str  # what a probe is for, in words
 
 
 @dataclass(frozen=True)
@@ -58,64 +53,15 @@ def compare(folders: Sequence[Path]) -> Comparison:
     Raises:
         InputError: one holds no finished run, or they differ in what they start from, are asked, or count as gold.
     """
-    folders = list({folder.resolve(): folder for folder in folders}.values())
-    runs = [open_run(folder) for folder in folders]
-    for run in runs[1:]:
-        _check_same(runs[0], run)
-    golds = [run for run in runs if GOLD in run.records]
-    for run in golds[1:]:
-        _check_gold(golds[0], run)
-    base, probes = models_of(runs[0])[BASE], probes_of(runs[0])
-    gold = {GOLD: models_of(golds[0])[GOLD]} if golds else {}
+    runs = opened(folders)
+    check_gold(runs)
+    base, probes, gold = models_of(runs[0])[BASE], probes_of(runs[0]), gold_of(runs)
     rows = [Row(name, _cells(model, probes)) for name, model in {BASE: base, **gold}.items()]
-    for name, run in _named(runs).items():
+    for name, run in named(runs).items():
         method, found = run.settings.card.name, models_of(run)
         page = Report(title=name, models={BASE: found[BASE], **gold, method: found[method]}, probes=probes_of(run))
         rows.append(Row(name, _cells(found[method], probes), _words(verdict(page, method))))
-    return Comparison(rows, {probe.name: _role(probe) for probe in probes})
-
-
-def _role(probe: ProbeInfo) -> Role:
-    return "not known" if probe.forget is None else "to be forgotten" if probe.forget else "to be kept"
-
-
-def _check_same(first: Run, other: Run) -> None:
-    """InputError for runs whose numbers cannot stand in one table."""
-    ours, theirs = measured_in(first.folder), measured_in(other.folder)
-    pair = f"{first.folder} and {other.folder}"
-    if ours.model != theirs.model:
-        raise InputError(f"{pair} start from different models; a table has one base")
-    if name := next((name for name in ours.probes.keys() ^ theirs.probes.keys()), None):
-        raise InputError(f"{pair}: probe {name} was asked in one of them only; a table has the same probes")
-    if name := next((name for name in ours.probes if ours.probes[name] != theirs.probes[name]), None):
-        raise InputError(f"{pair}: probe {name} has other rows in each; a table has the same probes")
-    for key, value in ours.settings.items():
-        if theirs.settings[key] != value:
-            raise InputError(f"{pair}: {key} is {value} in one and {theirs.settings[key]} in the other")
-    roles = zip(probes_of(first), probes_of(other), strict=True)
-    if probe := next((one for one, two in roles if one.forget != two.forget), None):
-        raise InputError(f"{pair}: probe {probe.name} is {_role(probe)} in the first alone; say it with --keep-probe")
-
-
-def _check_gold(first: Run, other: Run) -> None:
-    said = [{name: [row.said for row in rows] for name, rows in run.records[GOLD].items()} for run in (first, other)]
-    if said[0] != said[1]:
-        raise InputError(
-            f"{first.folder} and {other.folder} have different golds; unsee report RUN --gold GOLD gives each the same"
-        )
-
-
-def _named(runs: Sequence[Run]) -> dict[str, Run]:
-    """Runs by names that tell them apart: the method, and where several have it the end of the folder's path too."""
-    methods = [run.settings.card.name for run in runs]
-    places = [run.folder.resolve() for run in runs]
-    depth = 1
-    while len({place.parts[-depth:] for place in places}) < len(places):
-        depth += 1
-    return {
-        method if methods.count(method) == 1 else f"{method} ({'/'.join(place.parts[-depth:])})": run
-        for method, place, run in zip(methods, places, runs, strict=True)
-    }
+    return Comparison(rows, {probe.name: role_of(probe) for probe in probes})
 
 
 def _words(found: Verdict) -> str:

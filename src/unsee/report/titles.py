@@ -24,7 +24,12 @@ def title(forget: Sequence[Example], source: str, model: str, method: str) -> st
         model: folder or hub id of the model before.
         method: by which it was unlearned.
     """
-    return f"{isolated(short(model_name(model), 60))} is made to forget {forgotten(forget, source)}, by {method}"
+    return title_of(forgotten(forget, source), model, method)
+
+
+def title_of(what: str, model: str, by: str) -> str:
+    """The same with what was forgotten, and by which method or methods, in words."""
+    return f"{isolated(short(model_name(model), 60))} is made to forget {what}, by {by}"
 
 
 def model_name(source: str) -> str:
