@@ -18,7 +18,7 @@ import measuring
 import psutil
 import torch
 
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.vlm import Batch, LoadedModel, Policy, TokenLogProbs
 
 WAYS = ("answers", "everywhere")

@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
 
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.training.saliency import SaliencyMask
 from unsee.vlm import Batch, Policy
 

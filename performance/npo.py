@@ -14,7 +14,7 @@ from typing import Any
 import measuring
 import torch
 
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods.npo import NPO
 from unsee.vlm import LoadedModel, Policy

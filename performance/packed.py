@@ -20,7 +20,7 @@ import torch
 
 from unsee.data import Example
 from unsee.data.example import AnswerSpan
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods.efuf import EFUF
 from unsee.types import PARTS, Part

@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "hinge.py"
 @pytest.mark.slow
 def test_a_small_bench_from_worlds_to_leaderboard(tmp_path: Path) -> None:
     given = [
-        "bench", "--out", tmp_path / "board", "--methods", "npo,mmunlearner,npo+l1", "--budget", 1,
+        "bench", "--out", tmp_path / "board", "--methods", f"npo,mmunlearner,npo+l1,{EXAMPLE}:Hinge", "--budget", 1,
         "--seeds", 0, "--people", 10,
     ]  # fmt: skip
     found = succeed(*given, "--json").json

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from tests.losses import worked
-from unsee.losses import certainty, kl_divergence, self_distillation
+from unsee.losses.divergence import certainty, kl_divergence, self_distillation
 
 
 def test_divergence_is_the_mean_over_the_masked_positions() -> None:

@@ -11,18 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from unsee.losses import (
-    certainty,
-    cross_entropy,
-    dpo,
-    gradient_ascent,
-    kl_divergence,
-    npo,
-    npo_over_vocabulary,
-    self_distillation,
-    simnpo,
-)
-from unsee.losses.likelihood import answer_mean
+from unsee.losses.divergence import certainty, kl_divergence, self_distillation
+from unsee.losses.likelihood import answer_mean, cross_entropy, gradient_ascent
+from unsee.losses.preference import dpo, npo, npo_over_vocabulary, simnpo
 from unsee.losses.spans import span_unlikelihood, unlikelihood
 from unsee.vlm import AnswerLogits
 

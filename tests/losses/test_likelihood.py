@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.losses import worked
-from unsee.losses import cross_entropy, gradient_ascent
+from unsee.losses.likelihood import cross_entropy, gradient_ascent
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.losses import worked
-from unsee.losses import dpo, npo, npo_over_vocabulary, simnpo
+from unsee.losses.preference import dpo, npo, npo_over_vocabulary, simnpo
 
 log_likelihoods = st.floats(-200, 0)
 betas = st.floats(0.01, 5)

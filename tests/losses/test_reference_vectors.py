@@ -11,18 +11,11 @@ from torch import Tensor
 
 from tests.losses import worked
 from tests.metrics.shared_data import shared
-from unsee.losses import (
-    certainty,
-    cross_entropy,
-    dpo,
-    gradient_ascent,
-    kl_divergence,
-    l1_of_factors,
-    npo,
-    npo_over_vocabulary,
-    pooled_steering,
-    steering,
-)
+from unsee.losses.divergence import certainty, kl_divergence
+from unsee.losses.likelihood import cross_entropy, gradient_ascent
+from unsee.losses.preference import dpo, npo, npo_over_vocabulary
+from unsee.losses.sparsity import l1_of_factors
+from unsee.losses.steering import pooled_steering, steering
 
 # Two rows of two positions with two hidden dimensions, one vector for all and one a row, and vectors as drawn.
 HIDDEN = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [2.0, 2.0]]], dtype=torch.float64)

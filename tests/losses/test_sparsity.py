@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unsee.losses import l1_of_factors, l1_of_product
+from unsee.losses.sparsity import l1_of_factors, l1_of_product
 
 FIRST = torch.tensor([[1.0, -2.0], [0.0, 0.5]], dtype=torch.float64)
 SECOND = torch.tensor([[0.0, 0.0], [3.0, -1.0]], dtype=torch.float64)

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unsee.losses import pooled_steering, steering
+from unsee.losses.steering import pooled_steering, steering
 
 # Two rows of two positions with two hidden dimensions.
 HIDDEN = torch.tensor([[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [2.0, 2.0]]], dtype=torch.float64)

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from tests import tiny
 from tests.families import Build, each_family
-from tests.methods.test_terms import FORGET, MISMATCHED, REFUSALS, RETAIN, Scripted, roles
+from tests.methods.test_terms import FORGET, MISMATCHED, REFUSALS, RETAIN, WHOLE_ANSWERS, Scripted, roles
 from tests.training.test_trainer import FORGET as FORGET_EXAMPLES
 from tests.training.test_trainer import adapted, logged, trained, trainer_of
 from unsee.methods import build as build_method
 from unsee.vlm import Batch, Policy
 from unsee.vlm.reference import AdapterOffReference, CachedReference
 
-# What is less likely after a step (-), more likely (+), or has moved either way (0).
+# What is less likely after a step (-) or more likely (+), of every method whose rows are whole answers.
 DIRECTIONS: dict[str, dict[str, str]] = {
     "grad_ascent": {"forget": "-"},
     "grad_diff": {"forget": "-", "retain": "+"},
@@ -32,6 +32,13 @@ DIRECTIONS: dict[str, dict[str, str]] = {
     "undial": {"forget": "-"},
     "entropy": {"forget": "-", "retain": "+"},
     "llmu": {"forget": "-", "mismatched": "+"},
+    "mmunlearner": {"forget": "-", "retain": "+"},
+    "gated_npo": {"forget": "-", "retain": "+"},
+    "retain_finetune": {"retain": "+"},
+    "scrub": {"retain": "+"},  # the first epoch, a min epoch
+    "rmu": {"forget": "-"},  # off to a direction of its own
+    "sku": {"forget": "+", "mismatched": "+"},  # what is trained is subtracted at the end
+    "random_noise": {},
 }
 
 
@@ -43,6 +50,10 @@ def free(batch: Batch) -> Batch:
 
 def likelihood(batch: Batch) -> float:
     return Scripted("policy").answer_log_probs(batch).sum().item()
+
+
+def test_every_method_has_its_direction() -> None:
+    assert set(DIRECTIONS) == set(WHOLE_ANSWERS), "a new method has a line in DIRECTIONS"
 
 
 @pytest.mark.parametrize("name", DIRECTIONS)

@@ -29,7 +29,7 @@ from tests.training.test_trainer import (
     trainer_of,
 )
 from unsee.errors import InputError
-from unsee.losses import npo
+from unsee.losses.preference import npo
 from unsee.methods import METHODS, Term, build
 from unsee.methods.gate import Gate, gate_of
 from unsee.methods.mmunlearner import MMUnlearner

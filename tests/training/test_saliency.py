@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tests import tiny
 from tests.families import Build, each_family, weights_of
 from unsee.errors import InputError
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods import build as build_method
 from unsee.methods.gate import Gate, check_preserved

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from unsee.losses import gradient_ascent
+from unsee.losses.likelihood import gradient_ascent
 from unsee.methods.method import Needs, Reference, Term, UnlearnBatch, forget_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typing_extensions import Doc
 
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.methods.method import Needs, NonNegative, Reference, Term, UnlearnBatch, refusals_of, retain_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
-from unsee.losses import gradient_ascent, kl_divergence
+from unsee.losses.divergence import kl_divergence
+from unsee.losses.likelihood import gradient_ascent
 from unsee.methods.method import Needs, NonNegative, Reference, Term, UnlearnBatch, forget_of, retain_of
 
 if TYPE_CHECKING:

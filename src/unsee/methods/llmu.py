@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typing_extensions import Doc
 
-from unsee.losses import cross_entropy, gradient_ascent, kl_divergence
+from unsee.losses.divergence import kl_divergence
+from unsee.losses.likelihood import cross_entropy, gradient_ascent
 from unsee.methods.method import (
     Needs,
     NonNegative,

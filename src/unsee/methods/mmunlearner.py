@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from unsee.losses import cross_entropy, gradient_ascent
+from unsee.losses.likelihood import cross_entropy, gradient_ascent
 from unsee.methods.gate import Gate
 from unsee.methods.method import Needs, NonNegative, Reference, Term, UnlearnBatch, forget_of, retain_of
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
-from unsee.losses import cross_entropy, npo, npo_over_vocabulary
+from unsee.losses.likelihood import cross_entropy
+from unsee.losses.preference import npo, npo_over_vocabulary
 from unsee.methods.method import Needs, NonNegative, Positive, Reference, Term, UnlearnBatch, forget_of, retain_of
 
 if TYPE_CHECKING:

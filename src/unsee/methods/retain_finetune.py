@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.methods.method import Needs, Reference, Term, UnlearnBatch, retain_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from typing_extensions import Doc
 
-from unsee.losses import pooled_steering, steering
+from unsee.losses.steering import pooled_steering, steering
 from unsee.methods.method import Fraction, Needs, NonNegative, Reference, Term, UnlearnBatch, forget_of, retain_of
 
 if TYPE_CHECKING:

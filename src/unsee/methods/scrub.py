@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from annotated_types import Ge
 from typing_extensions import Doc
 
-from unsee.losses import cross_entropy, kl_divergence
+from unsee.losses.divergence import kl_divergence
+from unsee.losses.likelihood import cross_entropy
 from unsee.methods.method import Needs, NonNegative, Reference, Term, UnlearnBatch, forget_of, retain_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from typing_extensions import Doc
 
-from unsee.losses import answer_mean, cross_entropy, simnpo
+from unsee.losses.likelihood import answer_mean, cross_entropy
+from unsee.losses.preference import simnpo
 from unsee.methods.method import Needs, NonNegative, Positive, Reference, Term, UnlearnBatch, forget_of, retain_of
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unsee.errors import InputError
-from unsee.losses import cross_entropy
+from unsee.losses.likelihood import cross_entropy
 from unsee.methods.gate import Gate, unprotected
 from unsee.system.atomic import whole_file
 from unsee.system.strict import parse_json

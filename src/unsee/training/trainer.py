@@ -35,7 +35,7 @@ from unsee.data.pairing import Mismatched, Pairing
 from unsee.data.refusals import refused
 from unsee.data.span_weights import balanced
 from unsee.errors import InputError
-from unsee.losses import l1_of_factors, l1_of_product
+from unsee.losses.sparsity import l1_of_factors, l1_of_product
 from unsee.methods import Method, Reference, UnlearnBatch
 from unsee.methods.gate import Gate, gate_of
 from unsee.methods.method import Finishes, needs_of, without_retain
