@@ -12,7 +12,7 @@ from tests import tiny
 from tests.cli.conftest import Stranger
 from tests.cli.test_judged import mined
 from tests.commandline import succeed
-from unsee.evaluation.results import RunScores
+from unsee.evaluation.run_scores import RunScores
 from unsee.methods import build
 from unsee.runs.settings import Settings, parse
 from unsee.runs.train import config

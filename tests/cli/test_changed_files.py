@@ -12,7 +12,7 @@ from tests.cli.conftest import Stranger
 from tests.cli.test_wrong_input import Scene
 from tests.commandline import call
 from unsee.errors import InputError
-from unsee.evaluation.results import VERSION
+from unsee.evaluation.run_scores import VERSION
 from unsee.runs.clock import Clock
 
 

@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Stranger
 from tests.commandline import call, succeed
 from unsee.evaluation.records import read_records
-from unsee.evaluation.scores import candidate_scores
+from unsee.evaluation.registry import measured
 
 QUICK = ("--max-new-tokens", 4)
 
@@ -27,7 +27,12 @@ def test_json_and_records_agree(stranger: Stranger, tmp_path: Path) -> None:
     assert found["mean_answer_probability"] == pytest.approx(share)
     assert found["exact_match"] == 0.0
     assert found.keys() >= {"exact_match_low", "exact_match_high", "rouge_l_recall"}
-    assert succeed("evaluate", *given, "--batch-size", 3, "--json").json == pytest.approx(found, abs=1e-5)
+    probability = found["metrics"]["mean_answer_probability"]
+    assert (probability["n"], probability["score"]) == (20, found["mean_answer_probability"])
+    assert probability["low"] <= probability["score"] <= probability["high"]
+    again = succeed("evaluate", *given, "--batch-size", 3, "--json").json
+    assert again.pop("metrics")["rouge_l_recall"] == pytest.approx(found.pop("metrics")["rouge_l_recall"], abs=1e-5)
+    assert again == pytest.approx(found, abs=1e-5)
 
 
 def test_a_model_that_says_what_is_expected_is_right(stranger: Stranger, tmp_path: Path) -> None:
@@ -70,7 +75,7 @@ def test_candidates_are_scored_where_the_data_have_them(stranger: Stranger, tmp_
     assert not found.keys() & choices
     assert all(len(row.perturbed_log_probs) == 2 and row.chosen is None for row in read_records(records))
     out = succeed("evaluate", *given, "--data", rich, "--records", records).out
-    by_sum = candidate_scores(read_records(records))["choice_by_sum"]
+    by_sum = measured(read_records(records))["choice_by_sum"].score
     assert f"choice by log-probability {100 * by_sum:.1f} %".replace("100.0", "100") in " ".join(out.split())
     assert all(row.chosen is not None for row in read_records(records))
 

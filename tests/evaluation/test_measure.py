@@ -79,7 +79,7 @@ def test_a_base_that_knew_nothing_leaves_nothing_to_score() -> None:
     found = score(records, [record(n, "Ada", "city", False) for n in range(2)])
     assert (found.accuracy.n, found.left_out, found.ungated) == (0, 2, 1.0)
     assert isnan(found.accuracy.score)
-    assert isnan(found.mean_answer_probability)
+    assert isnan(found.metrics["mean_answer_probability"].score)
     assert found.to_dict()["score"] is None
 
 
@@ -103,9 +103,9 @@ def test_scores_of_records_worked_out_by_hand() -> None:
     ]
     found = score(records)
     assert found.accuracy.score == pytest.approx(1 / 3)
-    assert found.mean_answer_probability == pytest.approx(7 / 12)
+    assert found.metrics["mean_answer_probability"].score == pytest.approx(7 / 12)
     # Of "San Francisco" the three said both words, one, and none: (1 + 1/2 + 0) / 3.
-    assert found.rouge_l_recall == pytest.approx(1 / 2)
+    assert found.metrics["rouge_l_recall"].score == pytest.approx(1 / 2)
     assert found.accuracy.low <= 1 / 3 <= found.accuracy.high
     # One right, two wrong, resampled by person: anything from no one to everyone.
     assert (found.accuracy.low, found.accuracy.high) == (0.0, 1.0)
@@ -208,7 +208,7 @@ def test_a_log_prob_that_is_no_number_survives_the_disk_and_the_score(tmp_path: 
     write_jsonl(tmp_path / "p.jsonl", [asdict(record(0, "Ada", "city", False, log_prob=nan))])
     (row,) = read_records(tmp_path / "p.jsonl")
     assert isnan(row.log_prob)
-    assert isnan(score([row]).mean_answer_probability)
+    assert isnan(score([row]).metrics["mean_answer_probability"].score)
     assert score([row]).accuracy.score == 0
 
 
@@ -255,6 +255,8 @@ def test_a_summary_is_the_score_without_a_base(build: Build) -> None:
     assert found["mean_log_prob"] == pytest.approx(log_probs.mean().item(), abs=1e-5)
     assert found["mean_answer_probability"] == pytest.approx(sum(probabilities) / 2, rel=1e-5)
     assert found["rouge_l_recall"] == 0.5
+    assert found["metrics"]["rouge_l_recall"].keys() == {"score", "low", "high", "n"}
+    assert found["metrics"].keys() == {"mean_answer_probability", "rouge_l_recall", "mean_log_prob"}
     assert found["exact_match_low"] <= 0.5 <= found["exact_match_high"]
 
 

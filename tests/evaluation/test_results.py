@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from unsee.errors import InputError
-from unsee.evaluation.results import VERSION, Facts, Interval, RunScores, read_scores, values_of
+from unsee.evaluation.results import Interval, Score
+from unsee.evaluation.run_scores import VERSION, Facts, RunScores, read_scores, values_of
 from unsee.metrics import bootstrap
 
 OLD: dict[str, Any] = {  # as files without a version are
@@ -43,7 +44,37 @@ def test_a_file_without_a_version_is_of_the_first_and_read(tmp_path: Path) -> No
     assert not scores.knows("models", "advice")
     written = scores.to_dict()
     assert written.pop("version") == 1
+    for probes in written["models"].values():
+        assert probes["faces"].pop("metrics") == {"rouge_l_recall": {"score": 0.5}}
     assert written == OLD  # nothing is lost, and nothing is there that was not looked at
+
+
+def test_flat_means_of_before_are_metrics_and_are_still_written(tmp_path: Path) -> None:
+    faces = {"score": 1.0, "truth_ratio_forget": None, "rouge_l_recall": 0.25}
+    own: dict[str, Any] = {"score": 0.5, "low": 0.4, "high": 0.6, "n": 2}
+    models = {"base": {"faces": faces}, "npo": {"faces": {**faces, "metrics": {"rouge_l_recall": own, "mine": own}}}}
+    scores = read_scores(stored(tmp_path, models=models))
+    base, npo = (scores.models[name]["faces"].metrics for name in ("base", "npo"))
+    assert base == {"truth_ratio_forget": Interval(score=None), "rouge_l_recall": Interval(score=0.25)}
+    assert npo["rouge_l_recall"] == npo["mine"] == Interval(**own)  # what has its interval goes before
+    written = scores.to_dict()["models"]["npo"]["faces"]
+    assert (written["rouge_l_recall"], written["truth_ratio_forget"]) == (0.5, None)
+    assert "mine" not in written  # which was never there
+    assert written["metrics"]["mine"] == own
+
+
+@pytest.mark.parametrize(
+    "metrics", [3, [], {"rouge_l_recall": 0.5}, {"rouge_l_recall": {"score": "high", "low": None, "high": None}}]
+)
+def test_metrics_that_are_none_are_named(tmp_path: Path, metrics: Any) -> None:
+    models = {**OLD["models"], "npo": {"faces": {"score": 1.0, "metrics": metrics, "rouge_l_recall": 0.5}}}
+    with pytest.raises(InputError, match=r"scores\.json: models\.npo\.faces\.metrics"):
+        read_scores(stored(tmp_path, models=models))
+
+
+def test_the_mean_answer_probability_is_one_of_the_metrics() -> None:
+    assert Score(score=1.0).mean_answer_probability is None
+    assert Score(score=1.0, metrics={"mean_answer_probability": Interval(score=0.9)}).mean_answer_probability == 0.9
 
 
 def test_a_file_of_this_version_is_read(tmp_path: Path) -> None:

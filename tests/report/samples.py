@@ -10,7 +10,7 @@ from typing import Literal
 
 from PIL import Image
 
-from unsee.evaluation.results import CaptionCheck, Check, YesNoCheck
+from unsee.evaluation.results import CaptionCheck, Check, Interval, YesNoCheck
 from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, Subject, photo_data_uri
 from unsee.report.contents import Density, Invention, Marked
 
@@ -141,7 +141,9 @@ def full(text: str = "") -> Report:
     }
     models[one] = models[one].model_copy(update=extra)
     models[base].scores[forget] = (
-        models[base].scores[forget].model_copy(update={"left_out": 3, "mean_answer_probability": 0.9})
+        models[base]
+        .scores[forget]
+        .model_copy(update={"left_out": 3, "metrics": {"mean_answer_probability": Interval(score=0.9)}})
     )
     invented: dict[str, dict[str, Check]] = {
         base: {retain: caption_check(0.1, half=0.0, lexicon=f"words{x}"), forget: yes_no_check(0.1, half=0.0)},

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from unsee.evaluation.results import RunScores
+from unsee.evaluation.run_scores import RunScores
 from unsee.runs.advice import advise
 from unsee.runs.settings import Settings, parse
 

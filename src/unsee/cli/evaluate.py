@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsee.cli.output import AsJson, console, percent, places, print_json, printable, table
+from unsee.cli.output import (
+    AsJson,
+    amount,
+    between,
+    console,
+    percent,
+    places,
+    print_json,
+    printable,
+    shown_metrics,
+    table,
+)
 from unsee.errors import InputError
 from unsee.system import limits, processes
 from unsee.system.launch import check_launch
@@ -24,18 +35,6 @@ unsee evaluate --model MODEL --data retain.jsonl --limit 100 --dtype bfloat16
 
 unsee evaluate --model MODEL --data forget.jsonl --records said.jsonl
 """
-
-
-# Shown where the data have perturbed answers or choices.
-_CANDIDATES = {
-    "truth_ratio_forget": "truth ratio R, min(R, 1/R)",
-    "truth_ratio_retain": "truth ratio R, max(0, 1 - R)",
-    "probability_among_options": "probability among perturbed answers",
-    "choice_by_sum": "choice by log-probability",
-    "choice_by_mean": "choice by log-probability per token",
-    "choice_strict": "choice by letter, strict",
-    "choice_tolerant": "choice by letter, tolerant",
-}
 
 
 def evaluate(
@@ -121,8 +120,10 @@ def evaluation(
 
     from unsee.data import Probe
     from unsee.evaluation.measure import check_probe, summary
+    from unsee.evaluation.registry import metrics
     from unsee.vlm import load
 
+    metrics()  # a plug-in that does not fit is known now, and not when everything has been asked
     processes.join()
     loaded = load(model, parts=(), **loading)
     check_probe(loaded.encoder, Probe("data", examples), data, max_new_tokens)
@@ -172,12 +173,8 @@ def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
     made = table("", "score", "95 % interval", numbers=2)
     low, high = found["exact_match_low"], found["exact_match_high"]
     made.add_row("exact match", percent(found["exact_match"]), f"{percent(low)} to {percent(high)}")
-    made.add_row("mean answer probability", percent(found["mean_answer_probability"]), "")
-    made.add_row("ROUGE-L recall", percent(found["rouge_l_recall"]), "")
-    made.add_row("mean log-probability", f"{found['mean_log_prob']:.2f} nats", "")
-    for name, words in _CANDIDATES.items():
-        if name in found:
-            made.add_row(words, percent(found[name]), "")
+    for metric, mean in shown_metrics(found["metrics"], "evaluate"):
+        made.add_row(metric.label, amount(mean["score"], metric.unit), between(mean["low"], mean["high"], metric.unit))
     made.add_row("rows", str(found["n"]), "")
     if found["truncated"]:
         made.add_row("answers cut off (--max-new-tokens)", percent(found["truncated"]), "")

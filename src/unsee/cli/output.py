@@ -7,13 +7,18 @@ import math
 import os
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from unsee.evaluation.metric import Metric
+
+Mean = TypeVar("Mean")
 
 WIDTH = 100  # columns of a table that goes to a file or a pipe
 
@@ -51,6 +56,25 @@ def percent(share: float | None) -> str:
     return f"{100 * share:.1f} %".replace("100.0", "100")
 
 
+def amount(value: float | None, unit: str) -> str:
+    """A number of a metric in its unit; a missing one is a dash."""
+    if unit == "share" or value is None or math.isnan(value):
+        return percent(value)
+    return f"{value:.2f} {unit}"
+
+
+def between(low: float | None, high: float | None, unit: str) -> str:
+    """An interval in words; empty where there is none."""
+    return "" if low is None or high is None else f"{amount(low, unit)} to {amount(high, unit)}"
+
+
+def shown_metrics(means: Mapping[str, Mean], place: str) -> list[tuple[Metric, Mean]]:
+    """The metrics that a table shows and there are means of, in their order."""
+    from unsee.evaluation.registry import metrics
+
+    return [(metric, means[name]) for name, metric in metrics().items() if place in metric.shown and name in means]
+
+
 def show_scores(
     out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any]]], roles: Mapping[str, str | None] | None = None
 ) -> None:
@@ -84,6 +108,22 @@ def show_scores(
     alone = {probe: one.get("alone") for probe, one in base.items() if roles.get(probe) != "keep"}
     if counted := ", ".join(f"{rows} of {printable(probe)}" for probe, rows in alone.items() if rows):
         out.print(f"Rows whose fact no other row asks for count whether the model knew it or not: {counted}.")
+
+
+def show_metrics(out: Console, models: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    """Print the further metrics of each model on each probe, of those that have any; arguments as of `show_scores`."""
+    base = next(iter(models.values()))
+    made = table("probe", "metric", *(name.replace("_", "\n") for name in models), numbers=len(models))
+    for probe, of_base in base.items():
+        for metric, _ in shown_metrics(of_base.get("metrics", {}), "unlearn"):
+            means = [
+                of_probe[probe].get("metrics", {}).get(metric.name, {}).get("score") for of_probe in models.values()
+            ]
+            made.add_row(printable(probe), metric.label, *(amount(mean, metric.unit) for mean in means))
+    if made.row_count:
+        out.print("Further metrics", style="bold")
+        out.print(made)
+        out.print()
 
 
 def _score(score: Mapping[str, Any], stays: bool) -> Text:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from unsee.cli.output import AsJson, console, places, print_json, printable, show_scores, table
+from unsee.cli.output import AsJson, console, places, print_json, printable, show_metrics, show_scores, table
 from unsee.cli.report import draw
 from unsee.errors import InputError
 from unsee.system import processes
@@ -284,6 +284,7 @@ def _show_scores(found: dict[str, Any]) -> None:
     }
     if any(answered.values()):
         show_scores(shown, answered, found["roles"])
+        show_metrics(shown, answered)
     for probe in judged["base"]:
         made = table(
             "model",

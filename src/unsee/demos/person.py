@@ -20,7 +20,7 @@ from unsee.evaluation.compared import compared
 from unsee.evaluation.criteria import probes_by_role
 from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import read_records
-from unsee.evaluation.results import Compared
+from unsee.evaluation.run_scores import Compared
 from unsee.methods import find
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
 from unsee.report.inventions import inventions

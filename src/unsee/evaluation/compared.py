@@ -13,7 +13,7 @@ from unsee.evaluation.condition import condition
 from unsee.evaluation.hallucination import check_hallucination
 from unsee.evaluation.judged import check_judged
 from unsee.evaluation.records import Record
-from unsee.evaluation.results import Compared, MeasuredScore
+from unsee.evaluation.run_scores import Compared
 from unsee.evaluation.scores import score
 
 BASE = "base"
@@ -49,8 +49,7 @@ def compared(
     return Compared(
         models={
             model: {
-                probe: MeasuredScore(**score(rows, base[probe], seed, known_by.get(probe)).to_dict())
-                for probe, rows in asked.items()
+                probe: score(rows, base[probe], seed, known_by.get(probe)).result() for probe, rows in asked.items()
             }
             for model, asked in records.items()
         },

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Sequence
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -190,8 +189,8 @@ def summary(
         records: a file for the records, one JSON object a line; overwritten.
 
     Returns:
-        n, truncated (the share of answers that were cut), exact_match with its interval, mean_answer_probability,
-        rouge_l_recall, mean_log_prob (nats an answer), and what `candidate_scores` finds.
+        n, truncated (the share of answers that were cut), exact_match with its interval, the mean of every metric that
+        the rows have data for, and under `metrics` these with their intervals; see `unsee.evaluation.registry`.
 
     Raises:
         InputError: the model's logits are no numbers.
@@ -207,8 +206,6 @@ def summary(
         "exact_match": scored.accuracy.score,
         "exact_match_low": scored.accuracy.low,
         "exact_match_high": scored.accuracy.high,
-        "mean_answer_probability": scored.mean_answer_probability,
-        "rouge_l_recall": scored.rouge_l_recall,
-        "mean_log_prob": fmean(row.log_prob for row in rows) if rows else float("nan"),
-        **scored.candidates,
+        **{name: mean.score for name, mean in scored.metrics.items()},
+        "metrics": {name: mean.to_dict() for name, mean in scored.metrics.items()},
     }

@@ -1,4 +1,4 @@
-"""What was measured, as `scores.json` holds it: written by a run, and read by whoever shows it.
+"""What was measured of one model, as `scores.json` holds it; see `unsee.evaluation.run_scores` for the whole of it.
 
 A number that does not exist (no example passed the gate, a division by zero) is None, here and in JSON, which has no
 NaN.
@@ -7,18 +7,11 @@ NaN.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from unsee.data.example import Role
-from unsee.errors import InputError
 from unsee.metrics import bootstrap
-from unsee.system.files import read_json
-from unsee.system.typed import typed
-
-VERSION = 2  # of `scores.json`; files without a version are those of 1
 
 
 def _finite(value: Any) -> Any:
@@ -62,8 +55,14 @@ class Score(Interval):
     change: Number = None
     change_low: Number = None
     change_high: Number = None
-    mean_answer_probability: Number = None
     truncated: Number = None  # share of the answers that were cut off before their end; None where that is not known
+    metrics: dict[str, Interval] = {}  # of `unsee.evaluation.registry`, over what the base knew
+
+    @property
+    def mean_answer_probability(self) -> Number:
+        """How likely the expected answers are, per token, in the mean."""
+        found = self.metrics.get("mean_answer_probability")
+        return found.score if found is not None else None
 
     def counted(self, forget: bool | None) -> Score:
         """The score that the rule looks at: over everything for what is to stay, else over what the base knew."""
@@ -92,12 +91,6 @@ class Score(Interval):
 
 def _less(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
-
-
-class MeasuredScore(Score):
-    """With further means over what the base knew, by name."""
-
-    model_config = ConfigDict(extra="allow")
 
 
 class CaptionCheck(BaseModel):
@@ -235,118 +228,3 @@ class Condition(BaseModel):
 
     kind: Literal["unmoved", "no longer answers", "answers alike"]
     sentence: str
-
-
-class Compared(BaseModel):
-    """Everything that records say about models which were asked the same; see `unsee.evaluation.compared`.
-
-    Attributes:
-        models: scores by model and probe.
-        hallucination: what is invented, by model and probe, of the probes that can tell.
-        judged: what is still said of what was judged, by model and probe, of captions with judged phrases.
-        roles: what each probe is for, or None where nobody said.
-        pictures: of each probe the rows with a picture, and those with one that was trained on.
-        condition: by model, what makes its scores say nothing about forgetting, or None.
-        after: by model and probe, what of an earlier request it says again.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    models: dict[str, dict[str, MeasuredScore]]
-    hallucination: dict[str, dict[str, Check]] = {}
-    judged: dict[str, dict[str, JudgedCheck]] = {}
-    roles: dict[str, Role | None] = {}
-    pictures: dict[str, dict[str, int]] = {}
-    condition: dict[str, Condition | None] = {}
-    after: dict[str, dict[str, Again]] = {}
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; without what is not known."""
-        return self.model_dump(mode="json", exclude_unset=True)
-
-
-class Facts(BaseModel):
-    """What is known of a training, as `training.json` holds it; with whatever else it holds.
-
-    Attributes:
-        curve: the losses of each step; a term that is no number is None.
-        parts: of each part the weights that may move, and all.
-        saliency: of each part what its mask lets through.
-        steps: optimizer steps.
-        unread: weights of the checkpoint that its architecture has no place for.
-        moved: how far the weights went, as `unsee.vlm.change.Start.moved` has it.
-        spans: as `unsee.evaluation.span_likelihood.moved_spans` has it; None for methods without spans.
-        watched: looks of the guard; None without one, empty where it had nothing to watch.
-        stopped: as `unsee.training.guard.Stopped` has it; None where it did not stop.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    curve: list[dict[str, float | None]]
-    parts: dict[str, tuple[int, int]]
-    saliency: dict[str, dict[str, float | None]]
-    steps: int
-    unread: list[str] = []
-    moved: dict[str, float | None] | None = None
-    spans: dict[str, Any] | None = None
-    watched: list[dict[str, int | float | None]] | None = None
-    stopped: dict[str, int | float | None] | None = None
-
-
-class RunScores(Facts, Compared):
-    """The content of `scores.json`.
-
-    Attributes:
-        version: of what the file holds.
-        method: its model is under this name.
-        trained_on: probes that are training rows.
-        unreadable: captions that were left out, as `unsee.evaluation.unreadable.LeftOut` has it.
-        taken_over: from which run records of the base are, by probe.
-        seconds: that each stage took.
-        advice: what to try next, in full sentences.
-    """
-
-    version: int = 1
-    method: str
-    trained_on: list[str]
-    unreadable: dict[str, list[dict[str, Any]]] = {}
-    taken_over: dict[str, str] = {}
-    seconds: dict[str, float]
-    advice: list[str] = []
-
-    @field_validator("models")
-    @classmethod
-    def _with_base(cls, models: dict[str, Any]) -> dict[str, Any]:
-        if "base" not in models or len(models) < 2:
-            raise ValueError("holds the scores of base and of the unlearned model")
-        return models
-
-    def knows(self, *fields: str) -> bool:
-        """Whether all of these were looked at: a run of an earlier version may lack some."""
-        return self.model_fields_set.issuperset(fields)
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON; without what is not known."""
-        return {"version": self.version, "method": self.method, **super().to_dict()}
-
-
-def values_of(scores: Compared | Facts) -> dict[str, Any]:
-    """The fields that were looked at, and whatever else it holds, for another that has them too."""
-    return {name: value for name, value in scores if name in scores.model_fields_set}
-
-
-def read_scores(path: Path) -> RunScores:
-    """A `scores.json`.
-
-    Raises:
-        InputError: it cannot be read, is of a later version, or a field of it makes no sense; the message names it.
-    """
-    content = read_json(path)
-    version = content.get("version", 1) if isinstance(content, dict) else 1
-    if isinstance(version, int) and version > VERSION:
-        raise InputError(
-            f"{path}: is of version {version} and this unsee reads up to {VERSION}; open it with the version of unsee "
-            "that wrote it, or a later one"
-        )
-    scores: RunScores = typed(content, RunScores, str(path))
-    return scores

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
+from unsee.evaluation import results
 from unsee.evaluation.criteria import known_to
 from unsee.evaluation.records import Record
-from unsee.metrics.answers import answer_probability, rouge
+from unsee.evaluation.registry import measured
 from unsee.metrics.bootstrap import Score, bootstrap_mean
-from unsee.metrics.multiple_choice import most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.paired import paired_difference
-from unsee.metrics.truth_ratio import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +28,9 @@ class ProbeScore:
         everything: share of exact matches over all examples, with its interval.
         known_change: `accuracy` less that of the base, row by row; all NaN without a base.
         change: `everything` less that of the base, row by row; all NaN without a base.
-        mean_answer_probability: mean of exp(log_prob / tokens) over what the base knew.
-        rouge_l_recall: mean ROUGE-L recall of what was said over what the base knew.
         truncated: share of all answers that were cut before their turn had ended; None where records do not say.
-        candidates: further means over what the base knew, each over the rows that have what it needs; what no row
-            has is not there. See `candidate_scores`.
+        metrics: of `unsee.evaluation.registry` by name, over what the base knew, each over the rows that have what it
+            needs; what no row has is not there.
     """
 
     accuracy: Score
@@ -42,34 +39,39 @@ class ProbeScore:
     everything: Score
     known_change: Score
     change: Score
-    mean_answer_probability: float
-    rouge_l_recall: float
     truncated: float | None = None
-    candidates: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, Score] = field(default_factory=dict)
 
     @property
     def ungated(self) -> float:
         """Share of exact matches over all examples."""
         return self.everything.score
 
-    def to_dict(self) -> dict[str, Any]:
-        """Flat, for JSON."""
+    def result(self) -> results.Score:
+        """As it is kept; missing numbers are None there."""
         further = {"ungated": self.everything, "known_change": self.known_change, "change": self.change}
-        return {
-            **self.accuracy.to_dict(),
-            "left_out": self.left_out,
-            "alone": self.alone,
-            **{key: value for name, one in further.items() for key, value in _flat(name, one)},
-            "mean_answer_probability": self.mean_answer_probability,
-            "rouge_l_recall": self.rouge_l_recall,
-            "truncated": self.truncated,
-            **self.candidates,
-        }
+        flat = {key: value for name, mean in further.items() for key, value in _flat(name, mean).items()}
+        return results.Score(
+            score=self.accuracy.score,
+            low=self.accuracy.low,
+            high=self.accuracy.high,
+            n=self.accuracy.n,
+            left_out=self.left_out,
+            alone=self.alone,
+            **flat,
+            truncated=self.truncated,
+            metrics={name: results.Interval.of(mean) for name, mean in self.metrics.items()},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Flat, for JSON: of metrics their means alone."""
+        kept = self.result()
+        means = {name: mean.score for name, mean in kept.metrics.items()}
+        return {**kept.model_dump(exclude={"metrics"}), **means}
 
 
-def _flat(name: str, one: Score) -> list[tuple[str, float | int | None]]:
-    values = one.to_dict()
-    return [(name, values["score"]), (f"{name}_low", values["low"]), (f"{name}_high", values["high"])]
+def _flat(name: str, mean: Score) -> dict[str, float]:
+    return {name: mean.score, f"{name}_low": mean.low, f"{name}_high": mean.high}
 
 
 def _asked(record: Record) -> Any:
@@ -104,10 +106,8 @@ def score(
         everything=_share(records, seed),
         known_change=_change(known, [base[place] for place in places] if base is not None else None),
         change=_change(records, base),
-        mean_answer_probability=_mean(answer_probability(record.log_prob, record.tokens) for record in known),
-        rouge_l_recall=_mean(rouge(record.said, record.expected).rouge_l_recall for record in known),
         truncated=truncated_share(records),
-        candidates=candidate_scores(known),
+        metrics=measured(known, seed),
     )
 
 
@@ -129,59 +129,3 @@ def truncated_share(records: Iterable[Record]) -> float | None:
     """Share of answers that were cut, of those that say whether they were; None where none does."""
     known = [float(record.truncated) for record in records if record.truncated is not None]
     return fmean(known) if known else None
-
-
-def candidate_scores(records: Sequence[Record]) -> dict[str, float]:
-    """Means that take more than the expected answer, each over the records that have what it needs.
-
-    With perturbed answers (TOFU's truth ratio R, wrong over right, where right is the mean over paraphrases and the
-    expected answer where there are none; all log-probabilities are means per token):
-
-    - `truth_ratio_forget`: min(R, 1/R), which rises as the truth is forgotten;
-    - `truth_ratio_retain`: max(0, 1 - R), which falls as the truth is forgotten;
-    - `probability_among_options`: of the expected answer among itself and the perturbed ones.
-
-    With choices, the share of right ones:
-
-    - `choice_by_sum` and `choice_by_mean`: the likeliest option by log-probability, summed or a mean per token;
-    - `choice_strict` and `choice_tolerant`: the letter that was said, as `unsee.metrics.multiple_choice` reads it.
-
-    Returns:
-        By name; without those that no record has data for.
-    """
-    found: dict[str, float] = {}
-    if rows := [record for record in records if record.perturbed_log_probs]:
-        wrong = [_per_token(row.perturbed_log_probs, row.perturbed_tokens) for row in rows]
-        ratio = log_truth_ratio([_mean(_truths(row)) for row in rows], wrong)
-        found["truth_ratio_forget"] = float(indistinguishability(ratio).mean())
-        found["truth_ratio_retain"] = float(truthfulness(ratio).mean())
-        expected = [row.log_prob / row.tokens for row in rows]
-        found["probability_among_options"] = float(probability_among_options(expected, wrong).mean())
-    if rows := [record for record in records if record.choices]:
-        chosen = {
-            "by_sum": [most_likely_choice(row.choice_log_probs) for row in rows],
-            "by_mean": [most_likely_choice(_per_token(row.choice_log_probs, row.choice_tokens)) for row in rows],
-            "strict": [strict_choice(row.chosen or "", len(row.choices)) for row in rows],
-            "tolerant": [tolerant_choice(row.chosen or "", row.choices) for row in rows],
-        }
-        for way, picks in chosen.items():
-            hits = [
-                pick is not None and row.choices[pick] == row.expected for row, pick in zip(rows, picks, strict=True)
-            ]
-            found[f"choice_{way}"] = _mean(map(float, hits))
-    return found
-
-
-def _truths(record: Record) -> list[float]:
-    """Mean log-probability per token of each wording that stands for the truth."""
-    said_otherwise = _per_token(record.paraphrased_log_probs, record.paraphrased_tokens)
-    return said_otherwise or [record.log_prob / record.tokens]
-
-
-def _per_token(log_probs: Sequence[float], tokens: Sequence[int]) -> list[float]:
-    return [log_prob / count for log_prob, count in zip(log_probs, tokens, strict=True)]
-
-
-def _mean(values: Iterable[float]) -> float:
-    values = list(values)
-    return fmean(values) if values else float("nan")

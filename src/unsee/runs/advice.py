@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from unsee.evaluation.criteria import FORGET_MARGIN, keeping
-from unsee.evaluation.results import Condition, RunScores
+from unsee.evaluation.results import Condition
+from unsee.evaluation.run_scores import RunScores
 from unsee.mining.advice import of_spans
 from unsee.runs.settings import LEAST_STEPS, LORA_RATE, WHOLE_RATE, Settings
 from unsee.types import PARTS

@@ -14,7 +14,7 @@ from unsee.errors import InputError
 from unsee.evaluation.after import Earlier
 from unsee.evaluation.compared import BASE, COMPARED, compared
 from unsee.evaluation.records import read_records
-from unsee.evaluation.results import RunScores, read_scores, values_of
+from unsee.evaluation.run_scores import RunScores, read_scores, values_of
 from unsee.evaluation.unreadable import without
 from unsee.runs.advice import advise
 from unsee.runs.gold import GOLD

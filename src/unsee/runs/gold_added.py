@@ -8,7 +8,7 @@ from typing import Any
 
 from unsee.errors import InputError
 from unsee.evaluation.compared import BASE, compared
-from unsee.evaluation.results import VERSION
+from unsee.evaluation.run_scores import VERSION
 from unsee.runs.finished import Run
 from unsee.runs.gold import GOLD, check_gold_model, check_gold_records, gold_records, is_asked_anew
 from unsee.system.files import write_json

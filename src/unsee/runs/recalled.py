@@ -11,7 +11,7 @@ from unsee.data import Benchmark, Example, Probe, load_examples
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.evaluation.records import Record
-from unsee.evaluation.results import RunScores
+from unsee.evaluation.run_scores import RunScores
 from unsee.evaluation.unreadable import without
 from unsee.runs.settings import Settings
 

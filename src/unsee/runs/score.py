@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from unsee.evaluation.compared import compared
-from unsee.evaluation.results import VERSION, Facts, RunScores, values_of
+from unsee.evaluation.run_scores import VERSION, Facts, RunScores, values_of
 from unsee.runs.advice import advise
 from unsee.runs.base_once import taken_over
 from unsee.runs.check import Given
