@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from unsee.benchmarks.clear.score import SPLITS, score_clear, score_probe, task_log
+from unsee.benchmarks.clear.score import SPLITS, aggregate, score_clear, score_probe, task_log
 from unsee.errors import InputError
+from unsee.metrics.task_scores import TaskScores
 
 LN2, LN4, LN8 = math.log(2), math.log(4), math.log(8)
 
@@ -112,3 +113,20 @@ def test_a_gold_that_was_asked_other_rows_is_refused(change: Callable[[Any], Any
     rows = [record(-LN2, -LN4, [-LN8 - step / 10], expected=f"{step}", question="q") for step in range(5)]
     with pytest.raises(InputError, match=re.escape(message)):
         score_clear({"forget_caption_vqa": rows}, {"forget_caption_vqa": change(rows)})
+
+
+def test_aggregates_of_a_published_row() -> None:
+    # printed for retain fine-tuning: Real .499 and Retain .259 without ROUGE, Forget .420 with it
+    authors = TaskScores(0.9, 0.456567, 0.587677, 100)
+    world = TaskScores(0.9, 0.435672, 0.544697, 117)
+    assert aggregate([authors, world], with_rouge=False) == pytest.approx(0.499, abs=5e-4)
+    assert aggregate([TaskScores(0.4, 0.31766, 0.218803, 300)], with_rouge=False) == pytest.approx(0.259, abs=5e-4)
+    assert aggregate([TaskScores(0.412971, 0.294207, 0.757407, 300)]) == pytest.approx(0.420, abs=5e-4)
+
+
+def test_defect_aggregates_say_whether_rouge_is_in() -> None:
+    """CLEAR's paper defines its three numbers with ROUGE, its repository leaves ROUGE out, and one printed table
+    mixes both recipes. Here the paper's is the default and the other has a name."""
+    task = TaskScores(0.1, 0.5, 0.5, 10)
+    assert aggregate([task]) == pytest.approx(3 / (10 + 2 + 2), abs=1e-15)
+    assert aggregate([task], with_rouge=False) == pytest.approx(0.5, abs=1e-15)

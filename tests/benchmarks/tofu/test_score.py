@@ -1,24 +1,17 @@
-"""TOFU's model utility and CLEAR's aggregates, by hand and against published evaluation logs."""
+"""TOFU's model utility and forget quality, by hand and against published evaluation logs."""
 
 from __future__ import annotations
 
 import json
 import math
 from functools import cache
-from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.metrics.shared_data import shared
 from unsee.benchmarks.tofu.score import (
     LOG_OF_TASK,
-    TaskLog,
-    TaskScores,
-    clear_aggregate,
-    harmonic_mean,
     parse_tofu_logs,
     score_task,
     score_tofu,
@@ -26,6 +19,7 @@ from unsee.benchmarks.tofu.score import (
 from unsee.errors import InputError
 from unsee.metrics.answers import rouge
 from unsee.metrics.forget_quality import js_forget_quality_clear_v4
+from unsee.metrics.task_scores import TaskLog
 from unsee.metrics.truth_ratio import TruthRatio, log_truth_ratio
 
 FULL, RETAIN90, RETAIN95 = (f"ft_epoch5_lr1e-05_llama2-7b_{name}_wd0.01" for name in ("full", "retain90", "retain95"))
@@ -137,46 +131,6 @@ def test_rouge_table() -> None:
         scores = rouge(row["gen"], row["gt"])
         assert scores.rouge1_recall == pytest.approx(row["rouge1_recall"], abs=1e-9)
         assert scores.rouge_l_recall == pytest.approx(row["rougeL_recall"], abs=1e-9)
-
-
-def test_harmonic_mean_table() -> None:
-    for numbers, value in json.loads(shared("vectors", "clear_metrics.json").read_text())["hmean"]:
-        assert harmonic_mean(numbers) == pytest.approx(value, abs=1e-9)
-
-
-def test_harmonic_mean_edges() -> None:
-    assert harmonic_mean([0.5, 0.25]) == pytest.approx(1 / 3, abs=1e-15)  # 2 / (2 + 4)
-    assert harmonic_mean([1.0, 0.0]) == 0.0
-    assert math.isnan(harmonic_mean([]))
-    assert math.isnan(harmonic_mean([0.5, math.nan]))
-    assert math.isnan(harmonic_mean([0.0, math.nan]))  # unknown is not zero
-    assert math.isnan(harmonic_mean([0.5, -0.1]))
-
-
-@given(st.lists(st.floats(1e-6, 1), min_size=1), st.randoms(use_true_random=False))
-def test_harmonic_mean_is_blind_to_order_and_below_the_mean(numbers: list[float], random: Random) -> None:
-    value = harmonic_mean(numbers)
-    assert harmonic_mean(random.sample(numbers, len(numbers))) == pytest.approx(value, rel=1e-12)
-    assert min(numbers) - 1e-12 <= value <= sum(numbers) / len(numbers) + 1e-12
-
-
-def test_clear_aggregates_of_a_published_row() -> None:
-    # printed for retain fine-tuning: Real .499 and Retain .259 without ROUGE, Forget .420 with it
-    authors = TaskScores(0.9, 0.456567, 0.587677, 100)
-    world = TaskScores(0.9, 0.435672, 0.544697, 117)
-    assert clear_aggregate([authors, world], with_rouge=False) == pytest.approx(0.499, abs=5e-4)
-    assert clear_aggregate([TaskScores(0.4, 0.31766, 0.218803, 300)], with_rouge=False) == pytest.approx(
-        0.259, abs=5e-4
-    )
-    assert clear_aggregate([TaskScores(0.412971, 0.294207, 0.757407, 300)]) == pytest.approx(0.420, abs=5e-4)
-
-
-def test_defect_clear_aggregates_say_whether_rouge_is_in() -> None:
-    """CLEAR's paper defines its three numbers with ROUGE, its repository leaves ROUGE out, and one printed table
-    mixes both recipes. Here the paper's is the default and the other has a name."""
-    task = TaskScores(0.1, 0.5, 0.5, 10)
-    assert clear_aggregate([task]) == pytest.approx(3 / (10 + 2 + 2), abs=1e-15)
-    assert clear_aggregate([task], with_rouge=False) == pytest.approx(0.5, abs=1e-15)
 
 
 def test_defect_missing_rouge_is_computed_from_the_generations() -> None:

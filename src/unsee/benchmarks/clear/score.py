@@ -9,14 +9,13 @@ leave ROUGE out. Questions in words, which the published evaluation never asks, 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from unsee.benchmarks.spec import Records, Scores
-from unsee.benchmarks.tofu.score import Floats, TaskLog, TaskScores, clear_aggregate
 from unsee.errors import InputError
 from unsee.metrics.answers import rouge
 from unsee.metrics.forget_quality import (
@@ -25,6 +24,7 @@ from unsee.metrics.forget_quality import (
     js_forget_quality_clear_v4,
     ks_two_sample,
 )
+from unsee.metrics.task_scores import Floats, TaskLog, TaskScores, harmonic_mean
 from unsee.metrics.truth_ratio import (
     TruthRatio,
     indistinguishability,
@@ -104,7 +104,7 @@ def score_clear(records: Records, gold: Records | None = None, variant: TruthRat
     logs = {probe: task_log(records[probe]) for probe in probes if probe in records}
     per_task = {probe: score_probe(log, probe, variant) for probe, log in logs.items()}
     splits = {
-        with_rouge: {name: _aggregate(per_task, tasks, with_rouge) for name, tasks in SPLITS.items()}
+        with_rouge: {name: _of_split(per_task, tasks, with_rouge) for name, tasks in SPLITS.items()}
         for with_rouge in (True, False)
     }
     quality = None
@@ -153,10 +153,26 @@ def score_probe(log: TaskLog, probe: str, variant: TruthRatio = "geometric") -> 
     return TaskScores(means[0], means[1], float(np.mean(per_row)) if len(per_row) else float("nan"), len(log.answer))
 
 
-def _aggregate(per_task: Mapping[str, TaskScores], tasks: Sequence[str], with_rouge: bool) -> float:
+def aggregate(tasks: Iterable[TaskScores], with_rouge: bool = True) -> float:
+    """One of CLEAR's three numbers: the harmonic mean over the tasks of a split.
+
+    Real takes real faces and real world, Retain the retain set and recognising its faces, Forget the forget set and
+    recognising its faces.
+
+    Args:
+        tasks: scores of the split's tasks.
+        with_rouge: as the paper defines it. Its repository, and most of the printed tables, leave ROUGE out.
+    """
+    numbers = []
+    for task in tasks:
+        numbers += [task.rouge] * with_rouge + [task.probability, task.truth_ratio]
+    return harmonic_mean(numbers)
+
+
+def _of_split(per_task: Mapping[str, TaskScores], tasks: Sequence[str], with_rouge: bool) -> float:
     if not all(task in per_task for task in tasks):
         return float("nan")
-    return clear_aggregate([per_task[task] for task in tasks], with_rouge)
+    return aggregate([per_task[task] for task in tasks], with_rouge)
 
 
 def _forget_quality(rows: Rows, gold: Rows, variant: TruthRatio) -> ForgetQuality:

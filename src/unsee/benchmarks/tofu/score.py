@@ -1,25 +1,24 @@
-"""What TOFU and CLEAR report: model utility, forget quality, and CLEAR's Real, Retain and Forget.
+"""What TOFU reports (Maini et al. 2024, arXiv 2401.06121): model utility and forget quality.
 
-TOFU is Maini et al. 2024 (arXiv 2401.06121), CLEAR is Dontsov et al. 2024 (arXiv 2410.18057). Input are evaluation
-logs in TOFU's JSON layout, `{file: {metric: {row: value}}}`, in which losses are mean negative log-likelihoods per
-token (nats).
+Input are evaluation logs in TOFU's JSON layout, `{file: {metric: {row: value}}}`, in which losses are mean negative
+log-likelihoods per token (nats).
 """
 
 from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from unsee.errors import InputError
 from unsee.metrics.answers import ROUNDING, rouge
 from unsee.metrics.forget_quality import KolmogorovSmirnov, ks_two_sample
+from unsee.metrics.task_scores import Floats, TaskLog, TaskScores, harmonic_mean
 from unsee.metrics.truth_ratio import (
     TruthRatio,
     indistinguishability,
@@ -27,8 +26,6 @@ from unsee.metrics.truth_ratio import (
     probability_among_options,
     truthfulness,
 )
-
-Floats = NDArray[np.float64]
 
 # The parts of TOFU's aggregated logs by what they measure.
 LOG_OF_TASK = {
@@ -39,30 +36,6 @@ LOG_OF_TASK = {
 }
 UTILITY_TASKS = ("real_authors", "real_world", "retain")
 OPTION_TASKS = ("real_authors", "real_world")  # their probability is normalised over the options
-
-
-@dataclass(frozen=True, slots=True)
-class TaskLog:
-    """What was measured on one task, row by row."""
-
-    rouge_l_recall: Floats  # (n,)
-    answer: Floats  # (n,) mean log-probability per token of the expected answer
-    paraphrase: Floats  # (n,) the same of its paraphrase
-    perturbed: list[Floats]  # n vectors: the same of the wrong answers of each row
-
-
-@dataclass(frozen=True, slots=True)
-class TaskScores:
-    """The three numbers of a task, each in [0, 1]."""
-
-    rouge: float  # mean ROUGE-L recall
-    probability: float
-    truth_ratio: float  # forget: mean min(R, 1/R); elsewhere mean max(0, 1 - R)
-    n: int
-
-    def to_dict(self) -> dict[str, float | int]:
-        """The numbers under their names."""
-        return {"rouge": self.rouge, "probability": self.probability, "truth_ratio": self.truth_ratio, "n": self.n}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,32 +81,6 @@ def score_task(log: TaskLog, task: str, variant: TruthRatio = "geometric") -> Ta
     probability = probability_among_options(log.answer, log.perturbed) if task in OPTION_TASKS else np.exp(log.answer)
     per_row = indistinguishability(ratio) if task == "forget" else truthfulness(ratio)
     return TaskScores(_mean(log.rouge_l_recall), _mean(probability), _mean(per_row), len(log.answer))
-
-
-def harmonic_mean(numbers: Iterable[float]) -> float:
-    """Harmonic mean of non-negative numbers: 0 as soon as one is 0; NaN for no numbers, a NaN or a negative one."""
-    values = list(numbers)
-    if not values or any(math.isnan(value) or value < 0 for value in values):
-        return math.nan
-    if any(value == 0 for value in values):
-        return 0.0
-    return len(values) / math.fsum(1 / value for value in values)
-
-
-def clear_aggregate(tasks: Iterable[TaskScores], with_rouge: bool = True) -> float:
-    """One of CLEAR's three numbers: the harmonic mean over the tasks of a split.
-
-    Real takes real faces and real world, Retain the retain set and recognising its faces, Forget the forget set and
-    recognising its faces.
-
-    Args:
-        tasks: scores of the split's tasks.
-        with_rouge: as the paper defines it. Its repository, and most of the printed tables, leave ROUGE out.
-    """
-    numbers = []
-    for task in tasks:
-        numbers += [task.rouge] * with_rouge + [task.probability, task.truth_ratio]
-    return harmonic_mean(numbers)
 
 
 def parse_tofu_logs(logs: object, where: str) -> dict[str, TaskLog]:
