@@ -57,7 +57,7 @@ def assembled(training: Benchmark, probes: Mapping[str, Sequence[Example]], prob
     Args:
         training: its name, request and training rows; no probes yet.
         probes: rows by the name of their probe.
-        probe_rows: at most so many a probe; None keeps all.
+        probe_rows: at most so many per probe; None keeps all.
     """
     pool = _shared_pictures()
     forget, retain, preserve = (
