@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,29 @@ def test_every_command_of_the_first_hour_is_in_the_readme() -> None:
         assert command in readme
     for option in set(re.findall(r"--(?!out|model|forget|retain|no-)[a-z-]+", script)) - {"--max-new-tokens"}:
         assert option in readme, option
+
+
+def installed(package: Path, folder: Path) -> None:
+    """What pip would leave in a folder on the search path, of a package that lies elsewhere on it."""
+    about = tomllib.loads((package / "pyproject.toml").read_text())["project"]
+    info = folder / f"{package.name}-{about['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {about['name']}\nVersion: {about['version']}\n")
+    groups = about["entry-points"].items()
+    lines = [line for group, names in groups for line in (f"[{group}]", *(f"{n} = {p}" for n, p in names.items()))]
+    (info / "entry_points.txt").write_text("\n".join([*lines, ""]))
+
+
+def test_the_package_of_the_examples_passes_its_own_tests(tmp_path: Path) -> None:
+    package = ROOT / "examples" / "unsee_example"
+    installed(package, tmp_path)
+    path = [str(tmp_path), str(package), str(ROOT / "src"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", package / "tests"],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join(path)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.slow
