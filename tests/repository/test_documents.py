@@ -14,7 +14,7 @@ import unsee
 from tests.repository import house
 
 ROOT = Path(__file__).parents[2]
-STANDING_IN = {"methods": "npo", "benchmarks": "tofu", "sections": "rates"}
+STANDING_IN = {"methods": "npo", "benchmarks": "tofu", "sections": "rates", "metrics": "pope"}
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +63,9 @@ def test_every_python_path_that_the_changelog_moves_something_to_exists() -> Non
 
 @pytest.fixture(scope="module")
 def guide() -> str:
-    """CONTRIBUTING.md, with a method and a benchmark that exist in the place of NAME."""
+    """CONTRIBUTING.md, with a method, a benchmark and the like that exist in the place of NAME."""
     written = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
-    return re.sub(r"(\w+)/NAME", lambda place: f"{place[1]}/{STANDING_IN[place[1]]}", written)
+    return re.sub(r"(\w+)/(test_)?NAME", lambda place: place[0].replace("NAME", STANDING_IN[place[1]]), written)
 
 
 def test_every_path_that_the_guide_for_contributors_names_exists(guide: str) -> None:
