@@ -28,7 +28,7 @@ unsee report runs/* --out all.html       several runs on one base and the same p
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Folders that `unsee unlearn` wrote.", show_default=False)
+        list[Path], typer.Argument(metavar="RUN", help="Folders that `unsee unlearn` wrote.", show_default=False)
     ],
     out: Annotated[
         Path | None, typer.Option(help="Where to write it; needed for several runs.", show_default="RUN/report.html")
