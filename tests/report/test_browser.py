@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.report.samples import Page
-from tests.report.test_sample import mixed
+from tests.report.sections.test_dozen import mixed
 from unsee.report import render
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

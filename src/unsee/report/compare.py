@@ -11,8 +11,7 @@ from unsee.evaluation.results import CaptionCheck
 from unsee.report.assemble import models_of, probes_of
 from unsee.report.comparable import Role, check_gold, gold_of, named, opened, role_of
 from unsee.report.contents import ModelResult, ProbeInfo, Report
-from unsee.report.signs import VERDICT_SIGNS
-from unsee.report.verdict import Verdict, verdict
+from unsee.report.verdict import VERDICT_SIGNS, Verdict, verdict
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from unsee.report.contents import Answer, ProbeInfo, Report, Subject
 from unsee.report.replies import Failure, Reply, aim_of, key_of, kind_of_failure, replies
 from unsee.report.section import Section
 from unsee.report.standings import Standing, standings
-from unsee.report.verdict import name_of
 from unsee.system.wording import counted
 
 MOST_PER_PROBE = 60  # answers on the page; a run may have thousands, and they are all in its records
@@ -146,7 +145,7 @@ def prepare(report: Report) -> Answers | None:
         bool(report.answered),
         counted(others, "further answer") if others else "",
         f"{wrong:,}" if wrong else "",
-        [name_of(probe) for probe in report.probes],
+        [probe.title for probe in report.probes],
         [model.label for model in report.methods.values()],
         shown_people[:OPEN_PEOPLE],
         shown_people[OPEN_PEOPLE:],
@@ -179,7 +178,7 @@ def _card(report: Report, card: Card, models: list[Standing]) -> ShownCard:
         )
         for answer in card.answers
     ]
-    return ShownCard(card.photo, name_of(card.probe), aim_of(card.probe), questions)
+    return ShownCard(card.photo, card.probe.title, aim_of(card.probe), questions)
 
 
 SECTION = Section("answers", "Before and after, answer by answer", "answers", prepare, style="screen")

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 
 from unsee.evaluation.results import CaptionCheck, Check, JudgedCheck, Tally, YesNoCheck
 from unsee.report.contents import Invention, Marked, ModelResult, ProbeInfo, Report
-from unsee.report.inventing import checked
-from unsee.report.judging import share_of
 from unsee.report.section import Section
-from unsee.report.signs import Sign
 from unsee.report.standings import Standing, colour_of, standings
-from unsee.report.verdict import name_of
+from unsee.report.verdict import Sign
+from unsee.report.verdict.hallucinating import checked
+from unsee.report.verdict.judging import share_of
 from unsee.system.wording import counted, percent, points
 
 MORE = Sign("▲", "bad", "more than base")
@@ -121,12 +120,12 @@ def prepare(report: Report) -> Hallucination:
 def _judged_probe(models: Sequence[Standing], probe: ProbeInfo) -> JudgedProbe:
     checks = [(one, check) for one in models if (check := one.model.judged.get(probe.name))]
     if not checks:
-        return JudgedProbe(name_of(probe), probe.trained_on, "", None, "")
+        return JudgedProbe(probe.title, probe.trained_on, "", None, "")
     first = checks[0][1]
     invented, were = counted(first.invented.judged, "phrase"), "was" if first.invented.judged == 1 else "were"
     judged = f"of {counted(first.captions, 'caption')}, {invented} {were} judged invented"
     return JudgedProbe(
-        name_of(probe),
+        probe.title,
         probe.trained_on,
         f"{judged} and {counted(first.real.judged, 'phrase')} real",
         Table(
@@ -177,7 +176,7 @@ def _checked_probe(report: Report, models: Sequence[Standing], probe: ProbeInfo)
     examples = [example for example in report.inventions if example.probe == probe.name]
     if isinstance(first, CaptionCheck):
         return CheckedProbe(
-            name_of(probe),
+            probe.title,
             probe.trained_on,
             captions=f"{counted(first.captions, 'picture')} {'shows' if first.captions == 1 else 'show'}",
             table=_caption_table(checks),
@@ -185,7 +184,7 @@ def _checked_probe(report: Report, models: Sequence[Standing], probe: ProbeInfo)
             examples=[_example(report, example, key="There is") for example in examples],
         )
     return CheckedProbe(
-        name_of(probe),
+        probe.title,
         probe.trained_on,
         questions=_questions(first),
         table=_yes_no_table(checks),

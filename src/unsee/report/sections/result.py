@@ -8,9 +8,8 @@ from unsee.evaluation.results import Score
 from unsee.report.contents import ProbeInfo, Report
 from unsee.report.section import Section
 from unsee.report.sections.dozen import SAMPLE, Group, dozen
-from unsee.report.signs import VERDICT_SIGNS, Sign
 from unsee.report.standings import Standing, counted, pictures_of, standings
-from unsee.report.verdict import headline, name_of
+from unsee.report.verdict import VERDICT_SIGNS, Sign, headline
 
 OF_ROLE = {"base": "the model before unlearning", "gold": "the target: trained without what is to be forgotten"}
 
@@ -81,7 +80,7 @@ def _column(report: Report, probe: ProbeInfo | None) -> Column | None:
         notes.append("measured on training rows")
     elif probe.pictures_trained_on:
         notes.append(pictures_of(probe))
-    return Column(name_of(probe), "; ".join(notes))
+    return Column(probe.title, "; ".join(notes))
 
 
 def _row(report: Report, standing: Standing) -> Row:

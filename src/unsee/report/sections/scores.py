@@ -8,7 +8,7 @@ from unsee.evaluation.results import Score
 from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.report.section import Section
 from unsee.report.standings import Standing, pictures_of, standings
-from unsee.report.verdict import Mark, mark, name_of
+from unsee.report.verdict import Mark, mark
 from unsee.system.wording import percent
 
 PARTS = ((True, "To be forgotten"), (False, "To stay"), (None, "Not known what for"))
@@ -92,7 +92,7 @@ def _row(report: Report, models: list[Standing], probe: ProbeInfo) -> Row:
     pictures = pictures_of(probe) if probe.pictures_trained_on else ""
     return Row(
         probe.name,
-        name_of(probe),
+        probe.title,
         probe.description,
         "measured on training rows" if probe.trained_on else pictures,
         [_cell(report, probe, standing.model) for standing in models],
@@ -134,7 +134,7 @@ def counts(report: Report, probe: ProbeInfo) -> str:
 
 def _beliefs(report: Report, models: list[Standing]) -> list[Belief]:
     beliefs = [
-        Belief(name_of(probe), [_belief(standing.model.scores.get(probe.name)) for standing in models])
+        Belief(probe.title, [_belief(standing.model.scores.get(probe.name)) for standing in models])
         for probe in report.answered
     ]
     return beliefs if any(share is not None for belief in beliefs for share in belief.shares) else []

@@ -12,7 +12,6 @@ from unsee.report.contents import ProbeInfo, Report
 from unsee.report.plots.scatter import Goal, Point, scatter
 from unsee.report.section import Section
 from unsee.report.standings import Standing, counted, standings
-from unsee.report.verdict import name_of
 
 SIZES = (("wide", (680, 430)), ("narrow", (340, 400)))  # pixels, on a wide and on a narrow page
 
@@ -41,8 +40,8 @@ def prepare(report: Report) -> Tradeoff | None:
         {
             name: scatter(
                 points,
-                x_label=name_of(forget),
-                y_label=name_of(retain),
+                x_label=forget.title,
+                y_label=retain.title,
                 ident=f"plot-{name}",
                 size=size,
                 goal=_goal(report, forget, retain),

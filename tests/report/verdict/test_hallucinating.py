@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.report.samples import Page, caption_check, full, judged, picture, yes_no_check
-from tests.report.test_verdict import plain
+from tests.report.verdict.test_verdict import plain
 from unsee.data import Example, Probe
 from unsee.evaluation.records import Record
 from unsee.evaluation.results import Check

@@ -1,4 +1,4 @@
-"""What the numbers say, in words: did a method forget as gold does, and did it keep the rest as base does?
+"""What became of one method, in words: did it forget as gold does, and did it keep the rest as base does?
 
 Gold, the model retrained without what the request names, is a target from both sides: a method that answers less
 often than gold has forgotten too much, which is a miss too. Everything here is a pure function of the report.
@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-from unsee.evaluation.criteria import gap
 from unsee.report.contents import ModelResult, ProbeInfo, Report
-from unsee.report.inventing import Inventing, inventing
-from unsee.report.judging import Judging, judging
-from unsee.report.outcomes import (
+from unsee.report.verdict.hallucinating import Inventing, inventing
+from unsee.report.verdict.judging import Judging, judging
+from unsee.report.verdict.outcomes import (
     FORGETTING_WORST_LAST,
     KEEPING_WORST_LAST,
     NEAR_GOLD,
@@ -25,65 +23,14 @@ from unsee.report.outcomes import (
     forgetting_of,
     keeping_of,
 )
-from unsee.system.wording import isolated, listed, short
-
-Tone = Literal["good", "warn", "bad", "plain"]
+from unsee.system.wording import listed
 
 _KEEPING_WORDS = {
     "collapsed": "Destroyed other knowledge",
     "lost some": "Lost other knowledge",
     "not shown": "Whether it kept the rest is not shown",
 }
-_GONE = ("collapsed", "lost some")  # with other knowledge gone, nobody wonders at too much forgetting
 _SAID_BESIDE = {0: "on rows that were trained on", 1: "on pictures that were trained on"}  # by `ProbeInfo.held_out`
-
-
-@dataclass(frozen=True)
-class Mark:
-    """One cell of the table against its target: gold for what is to go, base for what is to stay."""
-
-    sign: str
-    tone: Tone
-    words: str
-
-
-def mark(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
-    """The mark of one method on one probe; None where there is nothing to compare with."""
-    if model.role != "method" or probe.forget is None:
-        return None
-    if probe.forget and model.collapsed:
-        return Mark("✗", "bad", "no longer answers")
-    return _mark_of_forgetting(report, probe, model) if probe.forget else _mark_of_keeping(report, probe, model)
-
-
-def _mark_of_forgetting(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
-    gold = report.of_role("gold")
-    found = gap(model.scores.get(probe.name), gold.scores.get(probe.name)) if gold else None
-    if found is None:
-        return None
-    if found.size == "none":
-        return Mark("≈", "good", "like gold")
-    clear = found.size == "clear"
-    words = f"{'' if clear else 'slightly '}{'above' if found.above else 'below'} gold"
-    if found.above:
-        return Mark("▲" if clear else "△", "bad" if clear else "warn", words)
-    return Mark("▼" if clear else "▽", "warn", words)
-
-
-def _mark_of_keeping(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
-    outcome, base = keeping_of(report, model, probe), report.of_role("base")
-    if outcome.state == "not measured" or base is None:
-        return None
-    if outcome.state in ("lost some", "collapsed"):
-        return Mark("▼", "bad", "below base")
-    if outcome.state == "not shown":
-        return Mark("?", "warn", "below base, but not surely")
-    change = model.scores[probe.name].against(base.scores[probe.name], forget=False)
-    if change.high is not None and change.high < 0:
-        return Mark("▽", "warn", "slightly below base")
-    if change.low is not None and change.low > 0:
-        return Mark("△", "good", "above base")
-    return Mark("≈", "good", "like base")
 
 
 @dataclass(frozen=True)
@@ -171,7 +118,7 @@ def again(report: Report, model: ModelResult) -> str:
 
 def unknown(report: Report) -> str:
     """A sentence on the probes of which nobody said, and nothing shows, what they are for; empty without any."""
-    names = [name_of(probe) for probe in report.answered if probe.forget is None]
+    names = [probe.title for probe in report.answered if probe.forget is None]
     if not names:
         return ""
     one = len(names) == 1
@@ -234,58 +181,3 @@ def _lower(one: Outcome, forget: bool) -> str:
     if not forget:
         return f"{_KEEPING_WORDS[one.state].lower()} ({one.numbers})"
     return one.sentence.removesuffix(WIDE).removesuffix(".").replace(one.sentence[0], one.sentence[0].lower(), 1)
-
-
-def headline(report: Report) -> str:
-    """The whole result in one to three sentences."""
-    verdicts = [verdict(report, name) for name in report.methods]
-    if not verdicts:
-        return "No unlearned model is on this page."
-    if report.of_role("gold") is None:
-        return " ".join(f"{label_of(report, v)}: {v.sentence}" for v in verdicts)
-    if all(v.forgetting == "little to forget" for v in verdicts):
-        return verdicts[0].forgetting_sentence
-    winners = [v for v in verdicts if v.success]
-    never = "never saw them" if report.kind == "person" and report.request == "visual" else "never learned it"
-    if winners:
-        things = {"visual": "the photographs", "textual": "the facts", "both": "the photographs and the facts"}
-        thing = things.get(report.request or "", "what was to go") if report.kind == "person" else "what was to go"
-        first = f"{_list(report, winners)} forgot {thing} about as well as a model that {never}, and kept the rest."
-    else:
-        first = f"No method both forgot like a model that {never} and kept the rest."
-    inventive = [v for v in verdicts if v.inventing == "invents more"]
-    but = [f"{_list(report, inventive)} invented more than base."] if inventive else []
-    unsure = "" if all(v.sure for v in winners) else "The intervals are wide: more questions are needed to be sure."
-    missed = _misses(report, [v for v in verdicts if not v.success])
-    back = [f"{label_of(report, v)}: {v.after_sentence}" for v in verdicts if v.after_sentence]
-    return " ".join(filter(None, [first, unsure, *missed, *back, *but, unknown(report)]))
-
-
-def _misses(report: Report, verdicts: list[Verdict]) -> list[str]:
-    """One sentence for each way of missing, with the methods that missed so."""
-    answering = [v for v in verdicts if v.forgetting != "no longer answers"]
-    moved = [v for v in answering if not v.condition]
-    ways = {
-        "no longer answered.": [v for v in verdicts if v.forgetting == "no longer answers"],
-        "did not move at all.": [v for v in answering if v.condition == "unmoved"],
-        "answered everything alike.": [v for v in answering if v.condition == "answers alike"],
-        "destroyed other knowledge.": [v for v in answering if v.keeping == "collapsed"],
-        "lost other knowledge.": [v for v in answering if v.keeping == "lost some"],
-        "may have lost other knowledge, which is not shown.": [v for v in answering if v.keeping == "not shown"],
-        "still knew too much.": [v for v in moved if v.forgetting == "less than gold"],
-        "forgot more than gold.": [v for v in moved if v.forgetting == "more than gold" and v.keeping not in _GONE],
-    }
-    return [f"{_list(report, missed)} {way}" for way, missed in ways.items() if missed]
-
-
-def _list(report: Report, verdicts: list[Verdict]) -> str:
-    return listed([label_of(report, v) for v in verdicts])
-
-
-def label_of(report: Report, one: Verdict) -> str:
-    return isolated(short(report.models[one.model].label, 60))
-
-
-def name_of(probe: ProbeInfo) -> str:
-    """A probe in a few plain words."""
-    return probe.title

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.report.samples import Page, caption_check, cells, judged, model
-from tests.report.test_verdict import plain
+from tests.report.verdict.test_verdict import plain
 from unsee.evaluation.results import JudgedCheck, Tally
 from unsee.report import Answer, ProbeInfo, Report, headline, render, verdict
 

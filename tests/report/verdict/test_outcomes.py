@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from tests.report.samples import Page, against_base, model
-from tests.report.test_verdict import plain
+from tests.report.verdict.test_verdict import plain
 from unsee.evaluation.results import Condition
 from unsee.report import ProbeInfo, Report, Score, headline, render, verdict
-from unsee.report.outcomes import FAILED
 from unsee.report.verdict import mark
+from unsee.report.verdict.outcomes import FAILED
 
 Three = tuple[float, float, float]  # of base, gold and the method
 
