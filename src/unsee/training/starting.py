@@ -72,18 +72,20 @@ class StartingPoint:
         need = method.needs.reference
         if need == "nothing":
             return NoReference()
-        if starts_at_base(self.policy.model):
+        if starts_at_base(self.policy.model):  # exact and free: with a second factor of 0 an adapter adds nothing yet
             return AdapterOffReference(self.policy)
-        if need == "distribution":
+        if need == "distribution":  # (vocabulary) numbers per answer token are too many to keep for every row
             return CopyReference(self.policy)
         path = Path(self.config.reference_file) if self.config.reference_file else None
-        examples = [*forget, *refusals]
+        examples = [*forget, *refusals]  # one number each is kept: (examples,), nats
         batches = self._first_batches(len(forget), bool(refusals), pairing)
         key = hashlib.sha256(json.dumps([*self._key(), digest(examples), batches]).encode()).hexdigest()
         return CachedReference.compute(self.policy, self.encoder, examples, batches, path, key)
 
     def _first_batches(self, count: int, refusals: bool, pairing: Pairing) -> list[list[int]]:
         """The batches in which forget examples, and their refusals, meet when each has its first turn; by place."""
+        # Padding moves a log-probability in half precision, so the reference pads as the training will: at the first
+        # step policy and reference then differ by nothing.
         size = self.config.train_batch_size
         forget = [[pairing[start + row].get("forget", 0) for row in range(size)] for start in range(0, count, size)]
         return forget + [[count + place for place in places] for places in forget if refusals]

@@ -86,7 +86,7 @@ class UnlearnTrainer(Trainer):
             that a mask protects, the method has no place for a gate, or there is no adapter for an l1 norm.
     """
 
-    loss_is_scaled_for_ga = False
+    loss_is_scaled_for_ga = False  # terms are means over a batch; `training_step` divides them for accumulation
 
     def __init__(
         self,
@@ -145,10 +145,10 @@ class UnlearnTrainer(Trainer):
             of_model.use_cache = own_cache
         quiet_trainer(self)
         check_distributed(self.accelerator.distributed_type.value)
-        self.accelerator.prepare_model = lambda model, **_: model  # never wrapped
+        self.accelerator.prepare_model = lambda model, **_: model  # never wrapped: see `unsee.training.averaging`
         self.moving = [weight for weight in model.model.parameters() if weight.requires_grad]
-        same_start(self.moving)
-        # Reference, mask and guard start from this one.
+        same_start(self.moving)  # fresh adapters are random, and a caller may seed each process otherwise
+        # Reference, mask and guard start from this one, so that all compute in one precision.
         self.policy = Policy(model.model, autocast(model.device, self.precision))
         self.penalised = self._adapters() if args.l1_weight else []
         start = StartingPoint(self.policy, self.encoder, args, self.precision)
