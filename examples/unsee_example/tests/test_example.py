@@ -11,6 +11,8 @@ from unsee_example.fading import Fading
 
 from unsee.benchmarks import load_benchmark
 from unsee.cli.methods import described
+from unsee.evaluation.records import Record
+from unsee.evaluation.registry import measured
 from unsee.methods import UnlearnBatch, build, find
 from unsee.vlm import Batch, TokenLogProbs
 
@@ -36,6 +38,23 @@ def test_the_ascent_fades() -> None:
         terms = build("fading", {"forget_weight": 3}).terms(batch, model, model)
         values.append([term.value.item() for term in terms])
     assert values == [[-6.0, 2.0], [-3.0, 2.0], [0.0, 2.0]]  # CE is 2: 3 * (1, 1/2, 0) * -2, and 2
+
+
+def test_the_metric_is_the_share_of_answers_that_evade() -> None:
+    asked: dict[str, Any] = {
+        "probe": "p",
+        "index": 0,
+        "id": None,
+        "fact": None,
+        "question": "Where?",
+        "expected": "Riga",
+    }
+    said = ["Riga", "I don't know.", "I cannot say where she lives.", "I know: Riga"]
+    rows = [
+        Record(subject=str(n), said=words, correct=False, log_prob=-1.0, tokens=2, **asked)
+        for n, words in enumerate(said)
+    ]
+    assert measured(rows)["evasion"].score == 0.5
 
 
 def test_the_benchmark_forgets_one_continent(tmp_path: Path) -> None:

@@ -1,1 +1,1 @@
-"""A method and a benchmark that live outside unsee; `pyproject.toml` says under which names it finds them."""
+"""A method, a metric and a benchmark that live outside unsee; `pyproject.toml` says by which names it finds them."""
