@@ -116,7 +116,7 @@ def test_a_pipe_that_closes_is_no_bug() -> None:
 
 def test_letters_that_the_terminal_lacks_are_spelt_out() -> None:
     code = (
-        "import sys\nfrom unsee import cli\nfrom unsee.cli import methods\n"
+        "import sys\nfrom unsee.cli import main as cli\nfrom unsee.cli import methods\n"
         "methods.describe = lambda name: print('\\u2013 \\u00e9')\n"
         "cli.main(['methods', 'npo'])"
     )

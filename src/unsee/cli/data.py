@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from unsee.cli.output import AsJson, console, places, print_json, table
-from unsee.data.example import NEW_TOKENS
 from unsee.errors import InputError
 from unsee.system import limits
 
@@ -48,7 +47,7 @@ def retain(
     words: Annotated[bool, typer.Option("--words/--no-words", help="Ask general questions without a picture.")] = True,
     max_new_tokens: Annotated[
         int, typer.Option(min=1, max=limits.TOKENS, help="Longer answers are left out.")
-    ] = NEW_TOKENS,
+    ] = limits.NEW_TOKENS,
     batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows per forward pass.")] = 16,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
     trust_remote_code: Annotated[

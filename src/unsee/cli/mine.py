@@ -11,7 +11,6 @@ import typer
 
 from unsee.cli import mined
 from unsee.cli.output import AsJson, console, places, print_json, printable, table
-from unsee.data.example import NEW_TOKENS
 from unsee.errors import InputError
 from unsee.system import limits
 
@@ -66,7 +65,9 @@ def mine_command(
         typer.Option(help="Captions of your own: JSON Lines of image and caption.", show_default="the model's"),
     ] = None,
     prompt: Annotated[str, typer.Option(help="What the model is asked.")] = "Please describe the image.",
-    max_new_tokens: Annotated[int, typer.Option(min=1, max=limits.TOKENS, help="Captions are cut there.")] = NEW_TOKENS,
+    max_new_tokens: Annotated[
+        int, typer.Option(min=1, max=limits.TOKENS, help="Captions are cut there.")
+    ] = limits.NEW_TOKENS,
     temperature: Annotated[
         float, typer.Option(min=0.0, max=limits.TEMPERATURE, help="0 takes the likeliest token, above samples.")
     ] = 0.0,

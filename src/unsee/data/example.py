@@ -16,7 +16,6 @@ from PIL import Image
 from unsee.data.pictures import decode
 
 ImageSource = Path | bytes
-NEW_TOKENS = 128  # that a model gets to answer with, where the data do not ask for more
 Role = Literal["forget", "keep"]  # what a probe is for: its answers are to go, or to stay
 
 

@@ -15,11 +15,12 @@ from typing import Any, cast
 import torch
 from PIL import Image
 
-from unsee.data.example import NEW_TOKENS, Example
+from unsee.data.example import Example
 from unsee.data.paths import placed
 from unsee.data.pictures import FORMATS
 from unsee.errors import InputError
 from unsee.system.files import numbered_jsonl, read_text
+from unsee.system.limits import NEW_TOKENS
 from unsee.vlm.generate import Said, answers, decoded
 from unsee.vlm.load import LoadedModel
 

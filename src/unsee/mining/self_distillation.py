@@ -18,13 +18,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from unsee.data import Example
-from unsee.data.example import NEW_TOKENS
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.metrics.answers import normalise
 from unsee.mining.captions import Decoding, generate, pictures_in
 from unsee.mining.stages import Row, Stage
 from unsee.system.files import write_jsonl
+from unsee.system.limits import NEW_TOKENS
 from unsee.vlm import Encoder, LoadedModel, load
 from unsee.vlm.pretrained import fingerprint
 

@@ -7,7 +7,6 @@ for a place that stands in somebody else's run.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import os
 import sys
 import traceback
@@ -15,9 +14,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from unsee.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 
 def names_a_file(text: str) -> bool:
@@ -125,7 +127,7 @@ class Plugin:
     group: str
     name: str
     places: tuple[str, ...]
-    entries: tuple[importlib.metadata.EntryPoint, ...]
+    entries: tuple[EntryPoint, ...]
 
     @property
     def package(self) -> str:
@@ -163,14 +165,16 @@ def entry_points_of(group: str) -> dict[str, Plugin]:
 @cache
 def _entry_points(group: str, _path: tuple[str, ...]) -> dict[str, Plugin]:
     """Looked for once for each search path: to go through all installed packages takes a while."""
-    named: dict[str, dict[str, importlib.metadata.EntryPoint]] = {}
-    for entry in importlib.metadata.entry_points(group=group):
+    from importlib.metadata import entry_points  # takes longer than the rest of this module
+
+    named: dict[str, dict[str, EntryPoint]] = {}
+    for entry in entry_points(group=group):
         named.setdefault(entry.name, {})[_place_of(entry)] = entry
     return {
         name: Plugin(group, name, tuple(entries), tuple(entries.values())) for name, entries in sorted(named.items())
     }
 
 
-def _place_of(entry: importlib.metadata.EntryPoint) -> str:
+def _place_of(entry: EntryPoint) -> str:
     package = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "an unknown package"
     return f"{package} ({entry.value})"

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import torch
 from transformers import GenerationConfig
 
-from unsee.data.example import NEW_TOKENS, Example
+from unsee.data.example import Example
+from unsee.system.limits import NEW_TOKENS
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import innermost
 
