@@ -42,13 +42,14 @@ def test_evaluate_shows_it_with_its_interval(stranger: Stranger, one_more: Metri
     assert (found["words"], found["metrics"]["words"]["n"]) == (1.2, 20)
 
 
-def test_a_run_prints_and_keeps_it(stranger: Stranger, one_more: Metric, tmp_path: Path) -> None:
+def test_a_run_prints_and_keeps_it_and_its_page_shows_it(stranger: Stranger, one_more: Metric, tmp_path: Path) -> None:
     given = ["--model", stranger / "llava", "--forget", stranger / "forget.jsonl", "--out", tmp_path / "run"]
-    lines = unspaced(succeed("unlearn", *given, *QUICK, "--no-report").out)
+    lines = unspaced(succeed("unlearn", *given, *QUICK).out)
     assert "Further metrics" in lines
     assert any(line.startswith("forget words expected 1.20 words 1.20 words") for line in lines)
     assert any(line.startswith("forget ROUGE-L recall") for line in lines)
     assert not any("log-probability" in line for line in lines)  # which evaluate alone shows
+    assert "Words expected" in (tmp_path / "run" / "report.html").read_text()
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
     for model in ("base", "grad_ascent"):
         kept = scores["models"][model]["forget"]

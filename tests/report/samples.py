@@ -140,11 +140,8 @@ def full(text: str = "") -> Report:
         "seconds": 3.0,
     }
     models[one] = models[one].model_copy(update=extra)
-    models[base].scores[forget] = (
-        models[base]
-        .scores[forget]
-        .model_copy(update={"left_out": 3, "metrics": {"mean_answer_probability": Interval(score=0.9)}})
-    )
+    means = {"mean_answer_probability": Interval(score=0.9, low=0.8, high=1.0, n=12), f"metric{x}": Interval(score=2.0)}
+    models[base].scores[forget] = models[base].scores[forget].model_copy(update={"left_out": 3, "metrics": means})
     invented: dict[str, dict[str, Check]] = {
         base: {retain: caption_check(0.1, half=0.0, lexicon=f"words{x}"), forget: yes_no_check(0.1, half=0.0)},
         one: {retain: caption_check(0.1, lexicon=f"words{x}"), forget: yes_no_check(0.2)},

@@ -80,7 +80,7 @@ def test_a_section_with_nothing_to_show_is_left_out() -> None:
         return {str(attributes["id"]) for attributes in Page(render(report)).all("h2")}
 
     everything = anchors(full())
-    assert everything - anchors(judged([0.1, 0.9])) == {"h-dozen", "h-curves", "h-answers"}
+    assert everything - anchors(judged([0.1, 0.9])) == {"h-dozen", "h-metrics", "h-curves", "h-answers"}
     assert everything - anchors(full().model_copy(update={"curves": {}})) == {"h-curves"}
     assert "h-plot" not in anchors(judged([0.1, 0.9]).model_copy(update={"models": {}}))
     assert "h-scores" not in anchors(Report(title="t", models={}, probes=[]))

@@ -9,6 +9,7 @@ from pathlib import Path
 from unsee.data import Benchmark
 from unsee.evaluation.after import Earlier
 from unsee.evaluation.measure import check_probe
+from unsee.evaluation.registry import metrics
 from unsee.evaluation.unreadable import LeftOut, find_unreadable, rows_of, without
 from unsee.runs.base_once import check_base_records, has_base
 from unsee.runs.folder import is_begun
@@ -57,6 +58,7 @@ def check(
     goes_on = not overwrite and is_begun(folder)
     sets = load_sets(settings, earlier, check_images=not goes_on)
     check_needs(settings, sets)
+    metrics()  # a plug-in that does not fit is known now, and not after the training
     check_gold_model(folder, settings, sets)
     gc.collect()  # gold's memory is free before the model is loaded
     loaded = load_model(settings)

@@ -8,7 +8,6 @@ from unsee.data.overlap import role_by_subject
 from unsee.errors import InputError
 from unsee.evaluation.after import Earlier
 from unsee.evaluation.hallucination import check_objects
-from unsee.evaluation.registry import metrics
 from unsee.methods.gate import check_preserved, gate_of
 from unsee.methods.method import needs_of, without_retain
 from unsee.runs.settings import Settings
@@ -50,7 +49,6 @@ def load_sets(settings: Settings, earlier: Earlier | None = None, check_images: 
         probes += earlier.probes
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
     check_objects(probes, settings.lexicon)
-    metrics()  # a plug-in that does not fit is known now, and not after the training
     return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
 
 

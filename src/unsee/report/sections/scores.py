@@ -45,14 +45,6 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Belief:
-    """The mean probability that every model gives to the right answers of a probe."""
-
-    title: str
-    shares: list[float | None]
-
-
-@dataclass(frozen=True)
 class Scores:
     """What the section shows."""
 
@@ -63,7 +55,6 @@ class Scores:
     guessing: bool  # whether any probe has its share of blind guesses
     left_out: bool  # whether any question was
     chance: dict[str, float]  # by question
-    beliefs: list[Belief]  # empty where they were not measured
 
 
 def prepare(report: Report) -> Scores | None:
@@ -84,7 +75,6 @@ def prepare(report: Report) -> Scores | None:
         guessing=guessing,
         left_out=any(score.left_out for model in report.models.values() for score in model.scores.values()),
         chance=report.chance,
-        beliefs=_beliefs(report, models),
     )
 
 
@@ -130,18 +120,6 @@ def counts(report: Report, probe: ProbeInfo) -> str:
         text += f", {left_out:,} not known before" if probe.forget is False else f", {left_out:,} left out"
     alone = max((score.alone for score in scores), default=0)
     return f"{text}; {alone:,} of facts asked once" if alone and probe.forget is not False else text
-
-
-def _beliefs(report: Report, models: list[Standing]) -> list[Belief]:
-    beliefs = [
-        Belief(probe.title, [_belief(standing.model.scores.get(probe.name)) for standing in models])
-        for probe in report.answered
-    ]
-    return beliefs if any(share is not None for belief in beliefs for share in belief.shares) else []
-
-
-def _belief(score: Score | None) -> float | None:
-    return score.mean_answer_probability if score else None
 
 
 SECTION = Section("scores", "All scores", "scores", prepare)
