@@ -6,7 +6,6 @@ is in `unsee.methods.fit`.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import math
 import os
@@ -22,7 +21,7 @@ from typing_extensions import Doc
 from unsee.errors import InputError, did_you_mean
 from unsee.methods.fit import check_fits
 from unsee.methods.method import Method
-from unsee.system.plugins import Plugin, entry_points_of, load_from_file, names_a_file, split_place
+from unsee.system.plugins import Plugin, digest_of_file, entry_points_of, load_from_file, names_a_file, split_place
 
 GROUP = "unsee.methods"  # of entry points
 
@@ -134,10 +133,7 @@ def code_of(method: str) -> str:
     if not source_of(method):
         return ""
     file = split_place(method, "method")[0] if names_a_file(method) else inspect.getfile(find(method))
-    try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(f"method: cannot read {file}: {error.strerror or error}") from error
+    return digest_of_file(Path(file), "method")
 
 
 def in_full(method: str, folder: Path = Path()) -> str:

@@ -64,13 +64,16 @@ def load_from_file(place: str, what: str) -> Any:
     return getattr(module, name)
 
 
-def digest_of_file(place: str, what: str) -> str:
-    """SHA-256 of the file of a place such as `path/to/file.py:Name`.
+def digest_of_file(path: Path, what: str) -> str:
+    """SHA-256 of a file of code, by which it is known to be the same one later.
+
+    Args:
+        path: of the file.
+        what: what an error message calls it.
 
     Raises:
         InputError: the file cannot be read.
     """
-    path, _ = split_place(place, what)
     return hashlib.sha256(_read(path, what)).hexdigest()
 
 
