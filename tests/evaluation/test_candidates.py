@@ -17,6 +17,7 @@ from unsee.data import Example, Probe
 from unsee.data.lettered import INSTRUCTION, lettered, lettered_question
 from unsee.errors import InputError
 from unsee.evaluation.measure import measure
+from unsee.evaluation.measures import BUILT_IN
 from unsee.evaluation.records import Record, read_records
 from unsee.evaluation.registry import measured
 from unsee.evaluation.scores import score
@@ -38,7 +39,7 @@ PLAIN = Record(
     expected="Riga", said="Riga", correct=True, log_prob=log(1 / 4), tokens=2,
 )  # fmt: skip
 
-ALWAYS = {"mean_answer_probability", "rouge_l_recall", "mean_log_prob"}
+ALWAYS = {metric.name for metric in BUILT_IN if not metric.needs}
 
 
 def candidates(records: Sequence[Record]) -> dict[str, float]:
