@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from unsee.report.contents import Answer, ProbeInfo, Report, Subject
@@ -47,11 +48,11 @@ class Person:
         return "to be forgotten" if self.forget else "to stay"
 
 
-def people(report: Report) -> list[Person]:
-    """Answers by subject and photograph; those whom the request is about come first."""
+def people(report: Report, kept: Sequence[Answer]) -> list[Person]:
+    """The answers that are kept by subject and photograph; those whom the request is about come first."""
     probes = {probe.name: probe for probe in report.probes}
     everybody: dict[str | None, Person] = {subject.name: Person(subject.name, subject) for subject in report.subjects}
-    for answer in shown(report):
+    for answer in kept:
         person = everybody.setdefault(answer.subject, Person(answer.subject, None))
         same = (card for card in person.cards if (card.photo, card.probe.name) == (answer.photo, answer.probe))
         card = next(same, None)
@@ -80,10 +81,10 @@ def shown(report: Report) -> list[Answer]:
     return [report.answers[i] for i in sorted(kept)]
 
 
-def left_out(report: Report) -> tuple[int, int]:
-    """How many answers the page does not show, and how many of these went wrong."""
-    kept = {id(answer) for answer in shown(report)}
-    others = [answer for answer in report.answers if id(answer) not in kept]
+def left_out(report: Report, kept: Sequence[Answer]) -> tuple[int, int]:
+    """How many answers the page does not show beside those that are kept, and how many of these went wrong."""
+    shown_ids = {id(answer) for answer in kept}
+    others = [answer for answer in report.answers if id(answer) not in shown_ids]
     return len(others), sum(bool(kind_of_failure(report, answer)) for answer in others)
 
 
@@ -136,10 +137,11 @@ class Answers:
 
 def prepare(report: Report) -> Answers | None:
     """The answers of a report that has any."""
-    everybody = people(report)
+    kept = shown(report)
+    everybody = people(report, kept)
     if not everybody:
         return None
-    models, (others, wrong) = standings(report), left_out(report)
+    models, (others, wrong) = standings(report), left_out(report, kept)
     shown_people = [_person(report, person, models) for person in everybody]
     return Answers(
         bool(report.answered),

@@ -87,7 +87,10 @@ def dozen(report: Report) -> list[Group]:
     went; failures are drawn from those that are not in it, where these are enough.
     """
     counts = {"still said": _counts(report, forget=True), "lost": _counts(report, forget=False)}
-    wrong = {kind: [answer for answer in report.answers if kind_of_failure(report, answer) == kind] for kind in counts}
+    kinds = [kind_of_failure(report, answer) for answer in report.answers]
+    wrong = {
+        kind: [answer for answer, other in zip(report.answers, kinds, strict=True) if other == kind] for kind in counts
+    }
     room = DOZEN - sum(min(FAILURES, len(answers)) for answers in wrong.values())
     fair = sample(report.answers, room)
     drawn = {id(answer) for answer in fair}
