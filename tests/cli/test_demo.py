@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.commandline import Outcome, call, succeed
+from unsee.demos import person as demos
 
 SCORE = {"score": 0.5, "low": 0.25, "high": 0.75, "n": 12, "left_out": 1}
 
@@ -23,7 +24,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         roles = {"forget_vqa": "forget", "retain_vqa": "keep"}
         return {"seed": seed, "people": people, "seconds": {"total": 83.2}, "models": models, "roles": roles}
 
-    monkeypatch.setitem(__import__("unsee.demos.person").demo.DEMOS, "person", person)
+    monkeypatch.setitem(demos.DEMOS, "person", person)
     return found
 
 
@@ -50,7 +51,7 @@ def test_hallucination_prints_its_figures(monkeypatch: pytest.MonkeyPatch, tmp_p
     def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
         return {"seed": seed, "seconds": 201.3, "models": {"base": figures, "efuf": figures}, "labels": labels}
 
-    monkeypatch.setitem(__import__("unsee.demos.person").demo.DEMOS, "hallucination", hallucination)
+    monkeypatch.setitem(demos.DEMOS, "hallucination", hallucination)
     out = succeed("demo", "hallucination", "--out", tmp_path / "x", "--seed", 2).out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert "base 50.0 % 40.0 % 25.0 % 20.0 % 96.0 % 10.9 99.0 %" in lines
