@@ -3,9 +3,9 @@
     python experiments/hallucination.py --out hallucination --markdown docs/hallucination/tables.md
 
 For every seed the hallucination demo runs, and for the first of them (--tables) further trainings on the same mined
-spans: how invented phrases are lowered, and in which part of the model; which parts of the objective are needed (the
-ablation of the paper's Table 3); the weights; the thresholds. What is done is read, not run again. Every figure is of
-captions and questions about 240 held-out scenes; the method has seen no label of any scene.
+spans: how hallucinated phrases are lowered, and in which part of the model; which parts of the objective are needed
+(the ablation of the paper's Table 3); the weights; the thresholds. What is done is read, not run again. Every figure is
+of captions and questions about 240 held-out scenes; the method has seen no label of any scene.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Variant:
     learning_rate: float = FULL.learning_rate
     steps: int = demo.STEPS
     change: Callable[[Row], Row] | None = None  # of the mined rows
-    share: float | None = None  # of phrases taken for real and for invented, at either end of the scores
+    share: float | None = None  # of phrases taken for real and for hallucinated, at either end of the scores
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
     print(text)
     if options.markdown:
         command = f"python experiments/hallucination.py --seeds {' '.join(map(str, options.seeds))}"
-        head = f"# Unlearning what is invented: tables\n\nFigures of `{command} --tables {options.tables}`.\n\n"
+        head = f"# Unlearning what is hallucinated: tables\n\nFigures of `{command} --tables {options.tables}`.\n\n"
         options.markdown.parent.mkdir(parents=True, exist_ok=True)
         options.markdown.write_text(head + text)
 
@@ -122,9 +122,9 @@ PUBLISHED = "everything, as published"
 
 
 def _whole(row: Row) -> Row:
-    """Captions with something invented are unlearned as a whole; the others are kept as a whole."""
-    invented = any(span["role"] == "negative" for span in row["spans"])
-    return {**row, "spans": [], "sentence": {**row["sentence"], "role": "negative" if invented else "positive"}}
+    """Captions with something hallucinated are unlearned as a whole; the others are kept as a whole."""
+    hallucinated = any(span["role"] == "negative" for span in row["spans"])
+    return {**row, "spans": [], "sentence": {**row["sentence"], "role": "negative" if hallucinated else "positive"}}
 
 
 def _sentence_only(row: Row) -> Row:
@@ -166,7 +166,7 @@ def groups() -> dict[str, list[Variant]]:
         for share in (0.02, 0.05, 0.1, 0.2, 0.35)
     ]
     return {
-        "How invented phrases are lowered, and where": negatives,
+        "How hallucinated phrases are lowered, and where": negatives,
         f"Five times as long, language, rate {RATES['language'][-2]:g}": longer,
         "What the objective needs (Table 3 of the paper)": ablation,
         "The weights": weights,
@@ -260,8 +260,8 @@ def _labels(one: Variant, folder: Path, world: CaptionWorld) -> dict[str, float]
         for text, score in phrases
     ]
     right = sum(role == "negative" and not there for there, role in roles)
-    taken, invented = sum(role == "negative" for _, role in roles), sum(not there for there, _ in roles)
-    return {"labels_precision": right / max(1, taken), "labels_recall": right / max(1, invented)}
+    taken, hallucinated = sum(role == "negative" for _, role in roles), sum(not there for there, _ in roles)
+    return {"labels_precision": right / max(1, taken), "labels_recall": right / max(1, hallucinated)}
 
 
 def tables(found: Mapping[int, dict[str, dict[str, Any]]]) -> list[str]:

@@ -28,7 +28,12 @@ def main() -> None:
     parser.add_argument("--markdown", type=Path)
     options = parser.parse_args()
     summaries = [summary(options.out / f"seed-{seed}", seed, options.people) for seed in options.seeds]
-    tables = [score_table(summaries), difference_table(summaries), invention_table(summaries), time_table(summaries)]
+    tables = [
+        score_table(summaries),
+        difference_table(summaries),
+        hallucination_table(summaries),
+        time_table(summaries),
+    ]
     text = "\n\n".join("\n".join(table) for table in tables if table)
     print(text)
     if options.markdown:
@@ -73,11 +78,11 @@ def difference_table(summaries: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def invention_table(summaries: list[dict[str, Any]]) -> list[str]:
+def hallucination_table(summaries: list[dict[str, Any]]) -> list[str]:
     """What each model names that is not in the scene; empty for summaries from before that was checked."""
     if any(not one.get("hallucination", {}).get("base") for one in summaries):
         return []
-    lines = ["## What is invented", ""]
+    lines = ["## What is hallucinated", ""]
     lines += ["Answers about scenes that name an object which is not there (CHAIR_S), the change against base at equal"]
     lines += ["length with its 95 % interval, mentions of such objects (CHAIR_I), and what is named of what is there."]
     lines += [
@@ -94,7 +99,11 @@ def invention_table(summaries: list[dict[str, Any]]) -> list[str]:
                 f"{change['score']:+.3f}",
                 f"{change['low']:+.3f} to {change['high']:+.3f}",
             ]
-            cells += ["yes" if found["invents_more"] else "no", f"{found['chair_i']:.3f}", f"{found['recall']:.3f}"]
+            cells += [
+                "yes" if found["hallucinates_more"] else "no",
+                f"{found['chair_i']:.3f}",
+                f"{found['recall']:.3f}",
+            ]
             lines.append(f"| {model} | {one['seed']} | {' | '.join(cells)} |")
     return lines
 

@@ -1,4 +1,4 @@
-"""Two requests on one model: people to be forgotten by sight, and objects that it invents. Do they get along?
+"""Two requests on one model: people to be forgotten by sight, and objects that it hallucinates. Do they get along?
 
     python experiments/together.py --out together --markdown docs/together.md
 
@@ -85,7 +85,7 @@ COLUMNS = {  # figure -> heading, decimals
 }
 STAYS = tuple(name for name in PEOPLE if name not in ("forget_vqa", "scenes"))
 FIGURE_OF = {"efuf": "by_habit", "mmunlearner": "forget_vqa"}  # which a method is there to lower
-EFFECT_OF = (("people", "mmunlearner"), ("inventions", "efuf"))
+EFFECT_OF = (("people", "mmunlearner"), ("hallucinations", "efuf"))
 DONE = 0.9  # share of what a method does alone that counts as done
 
 _EFUF, _MMUNLEARNER = METHODS["efuf_unlikelihood"], TUNED["mmunlearner"]
@@ -97,28 +97,28 @@ rate of {_EFUF.learning_rate:g}) learns from what the base says about {UNLABELLE
 an answer; MMUnlearner ({_MMUNLEARNER.max_steps} steps at a rate of {_MMUNLEARNER.learning_rate:g}) from the photographs
 of whom it is to forget. Each keeps the settings of its demo, first or second. After MMUnlearner, EFUF learns from the
 spans that were mined from the base. The one training is EFUF on one file, at the rate of either: the mined spans, the
-answers about the forgotten people as invented phrases, and {RETAINED} answers about other people as sentences that are
-held."""
+answers about the forgotten people as hallucinated phrases, and {RETAINED} answers about other people as sentences
+that are held."""
 EFFECTS = """\
 What a model does to forgotten people by sight (forget_vqa), as a share of what MMUnlearner alone does, and to
-inventions by habit, as a share of what EFUF alone does: means over seeds, least and greatest in brackets. Cost is the
-largest loss of right answers against base on a probe of people that are to stay, or of what is to stay about those to
-be forgotten; what becomes of scenes is in the tables."""
+hallucinations by habit, as a share of what EFUF alone does: means over seeds, least and greatest in brackets. Cost is
+the largest loss of right answers against base on a probe of people that are to stay, or of what is to stay about those
+to be forgotten; what becomes of scenes is in the tables."""
 RIGHT = """\
 Share of right answers. Forgotten people by sight should be at chance or below, as gold is (the best constant guess, by
-seed: {chance}), and everything else at least where the base is. In scenes, every invented or repeated object makes an
-answer wrong."""
-INVENTED = f"""\
+seed: {chance}), and everything else at least where the base is. In scenes, every hallucinated or repeated object makes
+an answer wrong."""
+HALLUCINATED = f"""\
 Answers about {MEASURED} scenes that nothing was trained on, to held-out wordings of the question. *Matched*: every
 answer is cut to as many words as the base's. *By habit* and *by mistake* count mentions in 100 answers: absent
-partners of what is there, which is what the base was made to invent and EFUF is to take away, and other absent objects,
-mostly one icon taken for another, which gold does as well. *Repeated* counts, of 100 answers, those that name an object
-more than once ("bell, bell"): CHAIR does not see it, but the answer is still wrong. An invented name is lowered, the
-comma before it is not, and so some answers go on with a name that was said already."""
+partners of what is there, which is what the base was made to hallucinate and EFUF is to take away, and other absent
+objects, mostly one icon taken for another, which gold does as well. *Repeated* counts, of 100 answers, those that name
+an object more than once ("bell, bell"): CHAIR does not see it, but the answer is still wrong. A hallucinated name is
+lowered, the comma before it is not, and so some answers go on with a name that was said already."""
 LABELS = """\
-Phrases that EFUF takes for invented, against the truth about the mined scenes; the AUC is of the CLIP's scores. What is
-missed is mostly of the colour of something that is there, an anchor for a bicycle or a dog for a chair, and scores
-between the thresholds."""
+Phrases that EFUF takes for hallucinated, against the truth about the mined scenes; the AUC is of the CLIP's scores.
+What is missed is mostly of the colour of something that is there, an anchor for a bicycle or a dog for a chair, and
+scores between the thresholds."""
 LIMITS = """\
 A tiny world, a model of 1.5 million parameters, answers of one to four words, and few seeds: what is shown is how the
 two requests act on one model, not by how much they would on a large one. Settings were found for each method alone, and
@@ -277,7 +277,7 @@ def named(shown: Sequence[str], partners: Mapping[str, str], chance: Random) -> 
 
 
 def mine_scenes(here: Place, clip: Path) -> dict[str, float]:
-    """What the base invents about scenes without labels; returns how right the labels are, by the truth."""
+    """What the base hallucinates about scenes without labels; returns how right the labels are, by the truth."""
     how = Mining(
         images=here.out / "data" / "pictures",
         out=here.out / "mining",
@@ -300,14 +300,14 @@ def mine_scenes(here: Place, clip: Path) -> dict[str, float]:
         for number, scene in enumerate(here.unlabelled)
         for name in OBJECTS
     }
-    real, invented = scored.labelled(truth)
-    wrong, right = (sum(thresholds.role(value) == "negative" for value in values) for values in (real, invented))
+    real, hallucinated = scored.labelled(truth)
+    wrong, right = (sum(thresholds.role(value) == "negative" for value in values) for values in (real, hallucinated))
     return {
-        "auc": auc(real, invented),
+        "auc": auc(real, hallucinated),
         "precision": right / max(1, right + wrong),
-        "recall": right / len(invented),
-        "invented": len(invented),
-        "phrases": len(real) + len(invented),
+        "recall": right / len(hallucinated),
+        "hallucinated": len(hallucinated),
+        "phrases": len(real) + len(hallucinated),
     }
 
 
@@ -388,16 +388,16 @@ def settings(here: Place, run: str) -> dict[str, Any]:
 
 
 def figures(here: Place, model: str) -> dict[str, float]:
-    """Shares of right answers by probe, and what is invented about held-out scenes."""
+    """Shares of right answers by probe, and what is hallucinated about held-out scenes."""
     asked, base = (
         {name: read_records(here.records(of) / f"{name}.jsonl") for name in here.probes} for of in (model, "base")
     )
     right = {name: score(asked[name], base[name], here.seed).to_dict()["ungated"] for name in PEOPLE}
     said, told = ([record.said for record in of["objects"]] for of in (asked, base))
-    return {**right, **invented(said, told, [scene.objects for scene in here.measured], here.partners)}
+    return {**right, **hallucinated(said, told, [scene.objects for scene in here.measured], here.partners)}
 
 
-def invented(
+def hallucinated(
     said: Sequence[str], base: Sequence[str], shown: Sequence[tuple[str, ...]], partners: Mapping[str, str]
 ) -> dict[str, float]:
     """What answers name that is not there, whole and cut to the length of the base's answer to the same question.
@@ -434,11 +434,11 @@ def markdown(found: Mapping[int, Mapping[str, Any]], people: int) -> str:
     """The page."""
     chance = ", ".join(f"{one['chance']:.3f}" for one in found.values())
     command = f"python experiments/together.py --seed {' '.join(map(str, found))} --people {people}"
-    parts = ["# Forgetting people and unlearning inventions, together", f"Figures of `{command}`.", fill(METHOD)]
+    parts = ["# Forgetting people and unlearning hallucinations, together", f"Figures of `{command}`.", fill(METHOD)]
     parts += ["## What came out", fill(" ".join(verdicts(found))), fill(EFFECTS), "\n".join(effect_table(found))]
     parts += ["## People and scenes", fill(RIGHT.format(chance=chance))]
     parts += ["\n".join(table(found, {name: (name, 3) for name in PEOPLE}))]
-    parts += ["## What is invented", fill(INVENTED), "\n".join(table(found, COLUMNS))]
+    parts += ["## What is hallucinated", fill(HALLUCINATED), "\n".join(table(found, COLUMNS))]
     parts += ["## Labels", fill(LABELS), "\n".join(label_table(found)), "## Limits", fill(LIMITS)]
     return "\n\n".join(parts) + "\n"
 
@@ -461,16 +461,16 @@ def table(found: Mapping[int, Mapping[str, Any]], columns: Mapping[str, tuple[st
 
 def label_table(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
     """How right the labels are that EFUF learns from."""
-    lines = ["| seed | AUC | precision | recall | invented | phrases |", "|---" * 6 + "|"]
+    lines = ["| seed | AUC | precision | recall | hallucinated | phrases |", "|---" * 6 + "|"]
     for seed, one in found.items():
         shares = " | ".join(f"{one['labels'][name]:.3f}" for name in ("auc", "precision", "recall"))
-        lines.append(f"| {seed} | {shares} | {one['labels']['invented']} | {one['labels']['phrases']} |")
+        lines.append(f"| {seed} | {shares} | {one['labels']['hallucinated']} | {one['labels']['phrases']} |")
     return lines
 
 
 def effect_table(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
     """One line a model: what it does of what the methods do alone, and what it costs."""
-    lines = ["| model | people | inventions | cost |", "|---" * 4 + "|"]
+    lines = ["| model | people | hallucinations | cost |", "|---" * 4 + "|"]
     for model in (*SINGLE, *PAIRS, *TOGETHER):
         shares = [percent(effects(found, model, alone)) for alone in SINGLE]
         lines.append(f"| {MODELS[model]} | {shares[1]} | {shares[0]} | {cost(found, model)} |")

@@ -85,7 +85,7 @@ def compare(loaded: LoadedModel, phrases: int, parts: Sequence[Part], options: A
 
 
 def with_spans(options: Any, phrases: int) -> list[Example]:
-    """Captions in which so many phrases, real and invented in turns, are spread evenly."""
+    """Captions in which so many phrases, real and hallucinated in turns, are spread evenly."""
     size = round(options.image_tokens**0.5) * measuring.PATCH
     made = []
     for example in measuring.examples(options.rows, question=6, answer=options.words, image_size=size):

@@ -1,4 +1,4 @@
-"""`unsee unlearn` with probes that show whether unlearning makes a model invent."""
+"""`unsee unlearn` with probes that show whether unlearning makes a model hallucinate."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def unlearn(stranger: Stranger, data: Path, out: Path, *more: object) -> tuple[o
     return ("unlearn", "--model", stranger / "llava", "--forget", data / "forget.jsonl", "--out", out, *quick, *more)
 
 
-def test_a_run_says_what_is_invented_before_and_after(stranger: Stranger, data: Path, tmp_path: Path) -> None:
+def test_a_run_says_what_is_hallucinated_before_and_after(stranger: Stranger, data: Path, tmp_path: Path) -> None:
     probes = ("--probe", f"captions={data / 'captions.jsonl'}", "--probe", f"pope={data / 'pope.jsonl'}")
     found = succeed(*unlearn(stranger, data, tmp_path / "run", *probes, "--json")).json
     scores = json.loads((tmp_path / "run" / "scores.json").read_text())
@@ -84,7 +84,8 @@ def test_a_run_without_such_a_probe_says_that_it_was_not_checked(
     found = succeed(*unlearn(stranger, data, tmp_path / "run", "--json")).json
     assert found["hallucination"] == {"base": {}, "grad_ascent": {}}
     assert (
-        "Not checked: unlearning can make a model invent" in Page((tmp_path / "run" / "report.html").read_text()).words
+        "Not checked: unlearning can make a model hallucinate"
+        in Page((tmp_path / "run" / "report.html").read_text()).words
     )
 
 

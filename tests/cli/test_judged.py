@@ -18,7 +18,7 @@ PICTURES = 3
 
 
 def mined(path: Path, captions: list[str], sentence: str | None = None) -> Path:
-    """A file of spans: of each caption the first word is judged real, the last one invented."""
+    """A file of spans: of each caption the first word is judged real, the last one hallucinated."""
     rows: list[dict[str, Any]] = []
     for number, text in enumerate(captions):
         (path.parent / f"{number}.png").write_bytes(tiny.picture(number, (40, 40)))
@@ -59,25 +59,25 @@ def test_a_run_says_what_captions_still_say_of_what_was_judged(run: Path) -> Non
     # Each phrase is from what the base says to its picture.
     counts = {"judged": PICTURES, "said": PICTURES, "said_matched": PICTURES, "base_said_matched": PICTURES}
     whole = {**counts, "unknown": 0}
-    assert (base["invented"], base["real"], base["captions"]) == (whole, whole, PICTURES)
+    assert (base["hallucinated"], base["real"], base["captions"]) == (whole, whole, PICTURES)
     records = read_records(run / "records" / "efuf" / "forget.jsonl")
     assert (efuf["truncated"], [row.truncated for row in records]) == (PICTURES, [True] * PICTURES)
     said = [row.whole_words for row in records]
     assert efuf["mean_words"] == pytest.approx(sum(len(text.split()) for text in said) / PICTURES)
-    assert efuf["invented"]["judged"] == efuf["real"]["judged"] == PICTURES
+    assert efuf["hallucinated"]["judged"] == efuf["real"]["judged"] == PICTURES
 
 
 def test_its_verdict_is_about_the_phrases_and_not_about_forgetting(run: Path) -> None:
     told, page = (run.parent / "told.txt").read_text(), Page((run / "report.html").read_text())
     for words in (told, page.words):
-        assert "of 3 phrases judged invented 3 were said and" in words
+        assert "of 3 phrases judged hallucinated 3 were said and" in words
         assert "of 3 judged real 3 were named and" in words
         assert "Hardly forgot" not in words
         assert "Right answers" not in words
         assert "right answers" not in words.lower()
     assert "efuf: By the scorer's labels, on the pictures that it was trained on" in told
     assert "What was judged, forget the pictures that were unlearned on" in page.words
-    assert "New objects that were never judged are not seen; give --probe invents=FILE with objects" in page.words
+    assert "New objects that were never judged are not seen; give --probe hallucinates=FILE with objects" in page.words
     assert "to be forgotten" not in page.words
 
 

@@ -118,7 +118,7 @@ def test_tofu_on_published_logs() -> None:
 def test_chair_json(write: Write) -> None:
     paths = write("c.jsonl", CAPTIONS), write("g.json", GOLD), write("s.txt", SYNONYMS)
     arguments = ["chair", "--captions", paths[0], "--gold", paths[1], "--synonyms", paths[2], "--json"]
-    # 3 mentions, the cat invented; 5 and 3 words
+    # 3 mentions, the cat hallucinated; 5 and 3 words
     assert json.loads(printed(*arguments)) == {
         "chair_s": 50.0,
         "chair_i": pytest.approx(100 / 3),
@@ -214,7 +214,7 @@ def test_amber_json(write: Write) -> None:
     wrong = {"accuracy": 0.0, "precision": 0.0, "recall": None, "f1": 0.0, "questions": 1}
     assert dimensions["attribute"] == wrong
     assert dimensions["existence"] == {**dict.fromkeys(wrong, 100.0), "questions": 1}
-    # the sign is invented without the list; and one response a line does as well
+    # the sign is hallucinated without the list; and one response a line does as well
     scores = json.loads(printed("amber", "--responses", write("o.jsonl", RESPONSES), *files, "--json"))
     assert (scores["chair"], scores["cog"], scores["amber_score"]) == (50.0, 25.0, 50.0)
 

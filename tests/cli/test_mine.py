@@ -62,7 +62,7 @@ def test_json_counts_what_the_files_hold(folder: Path, tmp_path: Path) -> None:
     spans = [span for row in rows for span in row["spans"]]
     assert sum(span["weight"] for span in spans) == 6
     assert len([span for span in spans if span["role"] == "negative"]) == found["negative"]
-    assert f"Only {found['negative']} phrases are judged invented, in 3 captions with 6 phrases" in found["advice"]
+    assert f"Only {found['negative']} phrases are judged hallucinated, in 3 captions with 6 phrases" in found["advice"]
 
 
 def test_table_for_people_names_the_files(folder: Path, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_table_for_people_names_the_files(folder: Path, tmp_path: Path) -> None:
     assert "pictures skipped 1" in lines
     assert "passed over: not a picture 1" in lines
     assert f"spans {tmp_path / 'run' / 'spans.jsonl'}" in lines
-    assert "judged invented, in 3 captions with 6 phrases: too few to change what a model says." in " ".join(lines)
+    assert "judged hallucinated, in 3 captions with 6 phrases: too few to change what a model says." in " ".join(lines)
     assert f"skipped {tmp_path / 'run' / 'skipped.jsonl'}" in lines
 
 
@@ -115,7 +115,7 @@ def test_two_groups_calibrate_without_labels_or_a_share(folder: Path, tmp_path: 
     assert (stored["from"], stored["negative"]) == ("groups", expected.negative)
     quantiles = succeed("mine", "calibrate", tmp_path / "run", "--json").json
     assert (quantiles["from"], quantiles["share"]) == ("quantiles", 0.1)
-    assert "judged invented, in 3 captions with 6 phrases" in quantiles["advice"]
+    assert "judged hallucinated, in 3 captions with 6 phrases" in quantiles["advice"]
     shown = " ".join(succeed("mine", "calibrate", tmp_path / "run").out.split())
     assert quantiles["advice"] in shown
     assert quantiles["negative"] != found["negative"]

@@ -47,11 +47,13 @@ def write_records(folder: Path, captions: list[str], answers: list[str]) -> None
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Path:
-    """The files of a demo in which the base invents in every caption, at its end, and EFUF in one of three."""
+    """The files of a demo in which the base hallucinates in every caption, at its end, and EFUF in one of three."""
     _write_data(WORLD, tmp_path / "data")
     clean = ["a " + ", a ".join(scene.objects) for scene in WORLD.held_out]
     base = [f"{text}, a {absent(scene.objects)}" for text, scene in zip(clean, WORLD.held_out, strict=True)]
-    late = f"{clean[0]} and there is also a {absent(WORLD.held_out[0].objects)}"  # invents behind the base's length
+    late = (
+        f"{clean[0]} and there is also a {absent(WORLD.held_out[0].objects)}"  # hallucinates behind the base's length
+    )
     write_records(tmp_path / "records" / "base", base, ["yes", "yes", "no", "no"])
     write_records(tmp_path / "records" / "gold", clean, ["yes", "no", "yes", "no"])
     for name in METHODS:
@@ -67,7 +69,7 @@ def demo(tmp_path: Path) -> Path:
         {"image": one["image"], "phrases": [place(one["caption"], name) for name in named], "dropped": 0}
         for one, named in zip(captions, objects, strict=True)
     ]
-    scores = [[90.0, 40.0], [50.0, 20.0], [70.0, 95.0]]  # the second is invented
+    scores = [[90.0, 40.0], [50.0, 20.0], [70.0, 95.0]]  # the second is hallucinated
     write_jsonl(mining / "captions" / "00000.jsonl", captions)
     write_jsonl(mining / "phrases" / "00000.jsonl", phrases)
     write_jsonl(
@@ -82,7 +84,7 @@ def demo(tmp_path: Path) -> Path:
 def test_the_page_shows_where_the_method_fails_and_then_a_sample_that_nobody_chose(demo: Path) -> None:
     found = Outcome(WORLD, demo).pictures({name: name for name in ("base", "efuf", "gold")})
     assert [(group.title, group.total, group.of) for group in found] == [
-        ("efuf still invents", 1, 3),
+        ("efuf still hallucinates", 1, 3),
         ("efuf no longer names what is there", 1, 3),
         ("A fair sample", 3, 3),
     ]
@@ -135,15 +137,15 @@ def test_a_base_that_is_merely_shorter_names_less_of_what_is_there(demo: Path) -
     assert outcome.control("efuf", "", "").role == "control"
 
 
-def test_precision_and_recall_of_labels_are_those_of_phrases_taken_for_invented(demo: Path) -> None:
-    # Below 60: 40 and 20, which are invented, and 50, which is there; 95 is invented and taken for real.
+def test_precision_and_recall_of_labels_are_those_of_phrases_taken_for_hallucinated(demo: Path) -> None:
+    # Below 60: 40 and 20, which are hallucinated, and 50, which is there; 95 is hallucinated and taken for real.
     assert Outcome(WORLD, demo).labels() == {"precision": pytest.approx(2 / 3), "recall": pytest.approx(2 / 3)}
 
 
-def test_pictures_show_what_the_base_invents_and_what_a_method_leaves_out(demo: Path) -> None:
+def test_pictures_show_what_the_base_hallucinates_and_what_a_method_leaves_out(demo: Path) -> None:
     shown = Outcome(WORLD, demo).pictures({"base": "Base", "efuf": "EFUF"})[-1].shown
     assert len(shown) == 3
-    assert all(any(kind == "invented" for _, kind in one.said[0].pieces) for one in shown)
+    assert all(any(kind == "hallucinated" for _, kind in one.said[0].pieces) for one in shown)
     assert list(shown[1].said[1].missing) == sorted(WORLD.held_out[1].objects)
 
 
@@ -161,7 +163,7 @@ def test_everything_has_a_label() -> None:
 
 @pytest.mark.world
 @pytest.mark.slow
-def test_the_whole_demo_invents_less_at_matched_length_and_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_the_whole_demo_hallucinates_less_at_matched_length_and_goes_on_where_it_was(tmp_path: Path) -> None:
     out = tmp_path / "demo"
     found = succeed("demo", "hallucination", "--out", out, "--json").json
     assert found == read_json(out / "summary.json")
@@ -177,7 +179,7 @@ def test_the_whole_demo_invents_less_at_matched_length_and_goes_on_where_it_was(
     assert efuf["pope_f1"] >= base["pope_f1"] - 0.01
     assert found["labels"]["precision"] >= 0.9
     report = (out / "report.html").read_text("utf-8")
-    assert 'class="invented"' in report
+    assert 'class="hallucinated"' in report
     before = {path: path.stat().st_mtime_ns for path in (out / "runs").rglob("*.safetensors")}
     again = succeed("demo", "hallucination", "--out", out, "--json").json
     assert before == {path: path.stat().st_mtime_ns for path in before}

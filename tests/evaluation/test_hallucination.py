@@ -1,4 +1,4 @@
-"""Does a model invent more than its base did? On records whose numbers can be counted by eye."""
+"""Does a model hallucinate more than its base did? On records whose numbers can be counted by eye."""
 
 from __future__ import annotations
 
@@ -70,24 +70,24 @@ def test_captions_are_held_against_what_is_there() -> None:
     # Cut to two words, as the base said: "a dog", "a cat".
     assert (found.chair_s_matched, found.chair_i_matched, found.base_chair_s_matched) == (0, 0, 0)
     assert found.change.score == 0
-    assert not found.invents_more  # longer is not more inventive
+    assert not found.hallucinates_more  # longer is not more hallucinating
 
 
-def test_what_is_invented_at_equal_length_is_flagged() -> None:
+def test_what_is_hallucinated_at_equal_length_is_flagged() -> None:
     found = caption_check(captions(*[("a chair", there) for there in THERE]), BASE)
     assert (found.chair_s_matched, found.base_chair_s_matched, found.change.score) == (1, 0, 1)
     assert bounds(found)[0] > 0
-    assert found.invents_more
-    assert not caption_check(BASE, BASE).invents_more
-    assert not caption_check(BASE, captions(*[("a chair", there) for there in THERE])).invents_more
+    assert found.hallucinates_more
+    assert not caption_check(BASE, BASE).hallucinates_more
+    assert not caption_check(BASE, captions(*[("a chair", there) for there in THERE])).hallucinates_more
 
 
-def test_few_people_of_whom_none_invents_do_not_show_that_no_more_is_invented() -> None:
+def test_few_people_of_whom_none_hallucinates_do_not_show_that_no_more_is_hallucinated() -> None:
     rows = captions(*[("a dog", ["dog"])] * 20)
     people = [replace(record, subject=f"person {n // 5}") for n, record in enumerate(rows)]  # four of five captions
     worse_before = [replace(record, said="a cat" if n < 5 else "a dog") for n, record in enumerate(people)]
     for base in (people, worse_before):
-        assert bounds(caption_check(people, base))[1] > 0.10, "the margin within which no more is invented"
+        assert bounds(caption_check(people, base))[1] > 0.10, "the margin within which no more is hallucinated"
     alone = [replace(record, subject=None) for record in rows * 2]
     assert bounds(caption_check(alone, alone))[1] < 0.10
 
@@ -95,7 +95,7 @@ def test_few_people_of_whom_none_invents_do_not_show_that_no_more_is_invented() 
 def test_a_shorter_caption_is_compared_with_the_base_as_short() -> None:
     base = captions(*[("a dog beside a chair", ["dog"])] * 12)
     found = caption_check(captions(*[("a dog", ["dog"])] * 12), base)
-    # The base invents in its fifth word, which its captions cut to two words do not have: nothing was gained.
+    # The base hallucinates in its fifth word, which its captions cut to two words do not have: nothing was gained.
     assert (found.chair_s_matched, found.base_chair_s_matched, found.change.score) == (0, 0, 0)
     assert caption_check(base, base).chair_s == 1
 
@@ -107,14 +107,14 @@ def test_few_pictures_prove_nothing(subject: str | None) -> None:
     found = caption_check([replace(record, said="a cat") for record in base], base)
     assert (found.change.score, found.subjects) == (1, number)
     assert bounds(found)[0] > 0
-    assert not found.invents_more
+    assert not found.hallucinates_more
 
 
 def test_many_rows_about_few_subjects_prove_nothing() -> None:
     base = [replace(BLANK, said="a dog", objects=("dog",), subject=f"s{number % 3}") for number in range(60)]
     found = caption_check([replace(record, said="a cat") for record in base], base)
     assert found.subjects == 3
-    assert not found.invents_more
+    assert not found.hallucinates_more
 
 
 def test_rows_without_objects_are_no_captions() -> None:
@@ -123,7 +123,7 @@ def test_rows_without_objects_are_no_captions() -> None:
     assert check_probe(captions(("a dog", None)), captions(("a dog", None))) is None
 
 
-def test_an_empty_picture_makes_every_object_an_invention() -> None:
+def test_an_empty_picture_makes_every_object_an_hallucination() -> None:
     assert caption_check(captions(("a dog", [])), captions(("nothing", []))).chair_s == 1
 
 
@@ -178,21 +178,21 @@ def test_answers_by_yes_or_no_are_popes() -> None:
     # To a reader: of ten questions to be denied five are affirmed, and five of twenty answers are neither.
     assert (found.false_yes, found.undecided) == (0.5, 0.25)
     assert found.change.score == 0.5
-    assert found.invents_more
+    assert found.hallucinates_more
 
 
-def test_a_refusal_is_no_invention_although_the_official_parser_takes_it_for_yes() -> None:
+def test_a_refusal_is_no_hallucination_although_the_official_parser_takes_it_for_yes() -> None:
     expected = ["yes", "no"] * 20
     found = yes_no_check(answers(expected, ["I don't know."] * 40), answers(expected, expected))
     assert (found.yes_ratio, found.undecided, found.false_yes) == (1, 1, 0)
-    assert not found.invents_more
+    assert not found.hallucinates_more
 
 
-def test_more_yes_where_yes_is_right_is_no_invention() -> None:
+def test_more_yes_where_yes_is_right_is_no_hallucination() -> None:
     expected = ["yes", "no"] * 20
     found = yes_no_check(answers(expected, expected), answers(expected, ["no"] * 40))
     assert (found.yes_ratio, found.change.score) == (0.5, 0)
-    assert not found.invents_more
+    assert not found.hallucinates_more
 
 
 @pytest.mark.parametrize("expected", [["yes", "yes"], ["yes", "no", "maybe"], ["a dog", "no dog"]])
@@ -206,7 +206,7 @@ def test_numbers_are_by_model_and_probe_and_fit_for_json() -> None:
     assert list(found) == ["base", "npo"]
     assert list(found["base"]) == list(found["npo"]) == ["scenes", "pope"]  # people cannot tell
     written = found["npo"]["scenes"].model_dump(mode="json", exclude_unset=True)
-    assert (written["kind"], written["change"]["score"], written["invents_more"]) == ("captions", 0, False)
+    assert (written["kind"], written["change"]["score"], written["hallucinates_more"]) == ("captions", 0, False)
     assert found["npo"]["pope"].kind == "yes_no"
     json.dumps(written, allow_nan=False)
 

@@ -15,8 +15,8 @@ from unsee.evaluation.results import JudgedCheck
 BLANK = Record("forget", 0, None, None, None, "Describe.", "x", "", False, -1.0, 2)
 
 
-def row(invented: tuple[str, ...] = (), real: tuple[str, ...] = ()) -> Example:
-    spans = (AnswerSpan(0, 1, "negative", phrases=invented), AnswerSpan(2, 3, "positive", phrases=real))
+def row(hallucinated: tuple[str, ...] = (), real: tuple[str, ...] = ()) -> Example:
+    spans = (AnswerSpan(0, 1, "negative", phrases=hallucinated), AnswerSpan(2, 3, "positive", phrases=real))
     return Example("Describe.", "A caption.", spans=tuple(span for span in spans if span.phrases))
 
 
@@ -34,7 +34,7 @@ def test_phrases_are_counted_before_and_after_whole_and_at_equal_length() -> Non
     now = ["a cat and a dog", "a table with a Cup there now then"]
     found = check(rows, before, now)
     base, m = found["base"]["forget"], found["m"]["forget"]
-    assert base.invented.model_dump() == {
+    assert base.hallucinated.model_dump() == {
         "judged": 3,
         "said": 3,
         "said_matched": 3,
@@ -43,7 +43,13 @@ def test_phrases_are_counted_before_and_after_whole_and_at_equal_length() -> Non
     }
     assert base.real.model_dump() == {"judged": 3, "said": 3, "said_matched": 3, "base_said_matched": 3, "unknown": 0}
     # At equal length the base has said "a cat and a dog" and its second caption (8 words each): the car is gone.
-    assert m.invented.model_dump() == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 2, "unknown": 0}
+    assert m.hallucinated.model_dump() == {
+        "judged": 3,
+        "said": 2,
+        "said_matched": 2,
+        "base_said_matched": 2,
+        "unknown": 0,
+    }
     assert m.real.model_dump() == {"judged": 3, "said": 2, "said_matched": 2, "base_said_matched": 3, "unknown": 0}
     assert (m.mean_words, m.captions, m.sentences) == (6.5, 2, 0)  # 5 and 8
     assert base.mean_words == 8.5  # 9 and 8
@@ -66,7 +72,7 @@ def test_phrases_are_counted_before_and_after_whole_and_at_equal_length() -> Non
 def test_phrases_are_found_between_word_boundaries_in_singular_or_plural(caption: str, said: set[str]) -> None:
     labels = Labels(frozenset({"dog", "table", "wolves", "\U0001f431", "c++"}), frozenset({"dining table"}))
     found = said_of(caption, labels)
-    assert found.invented | found.real == said
+    assert found.hallucinated | found.real == said
     assert found.real == said & {"dining table"}
 
 
@@ -117,7 +123,7 @@ def test_a_phrase_behind_the_cut_is_not_known_rather_than_no_longer_said() -> No
     rows = [row(("dog", "red car"), ("cat",)), row(("cup",))]
     before = [("a cat and a dog near a red car", False), ("a table with a cup", False)]
     found = cut_check(before, [("a cat and a dog near a", True), ("a table", False)], rows)
-    assert found.invented.model_dump() == {
+    assert found.hallucinated.model_dump() == {
         "judged": 3,
         "said": 1,
         "said_matched": 1,
@@ -131,18 +137,18 @@ def test_a_phrase_behind_the_cut_is_not_known_rather_than_no_longer_said() -> No
 def test_half_a_word_at_the_cut_is_no_phrase() -> None:
     rows = [row(("car",))]
     found = cut_check([("a car", False)], [("a car", True)], rows)  # which may go on as "a cardigan"
-    assert (found.invented.said, found.invented.unknown, found.mean_words) == (0, 1, 1)
-    assert cut_check([("a car", False)], [("a car.", True)], rows).invented.said == 1
+    assert (found.hallucinated.said, found.hallucinated.unknown, found.mean_words) == (0, 1, 1)
+    assert cut_check([("a car", False)], [("a car.", True)], rows).hallucinated.said == 1
 
 
 def test_captions_of_records_that_do_not_say_whether_they_were_cut_count_as_whole() -> None:
     found = check([row(("car",))], ["a car"], ["a bus"])["m"]["forget"]
-    assert (found.invented.unknown, found.truncated) == (0, None)
+    assert (found.hallucinated.unknown, found.truncated) == (0, None)
 
 
 def test_phrases_are_found_where_words_are_written_together() -> None:
     rows = [row(("狗",), ("猫",))]
     found = check(rows, ["一只猫和一只狗"], ["一只猫在桌子上"])["m"]["forget"]
-    assert (found.invented.said, found.real.said) == (0, 1)
+    assert (found.hallucinated.said, found.real.said) == (0, 1)
     # Seven characters each, which is the length that both are compared at.
-    assert (found.mean_words, found.invented.base_said_matched) == (7, 1)
+    assert (found.mean_words, found.hallucinated.base_said_matched) == (7, 1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from unsee.errors import InputError
-from unsee.evaluation.results import Interval, Score
+from unsee.evaluation.results import Interval, JudgedCheck, Score, YesNoCheck
 from unsee.evaluation.run_scores import VERSION, Facts, RunScores, read_scores, values_of
 from unsee.metrics import bootstrap
 
@@ -79,6 +79,18 @@ def test_the_mean_answer_probability_is_one_of_the_metrics() -> None:
 
 def test_a_file_of_this_version_is_read(tmp_path: Path) -> None:
     assert read_scores(stored(tmp_path, version=VERSION)).version == VERSION
+
+
+def test_what_had_another_name_in_earlier_files_is_read() -> None:
+    tally = {"judged": 2, "said": 1, "said_matched": 1, "base_said_matched": 1}
+    words = {"real": tally, "mean_words": 3.0, "captions": 1}
+    assert JudgedCheck.model_validate({"invented": tally, **words}) == JudgedCheck.model_validate(
+        {"hallucinated": tally, **words}
+    )
+    rates = dict.fromkeys(("accuracy", "precision", "recall", "f1", "yes_ratio", "false_yes"), 0.5)
+    rest = {**rates, "undecided": 0.0, "expected_yes": 0.5, "questions": 8, "subjects": 8, "change": {"score": 0.5}}
+    assert YesNoCheck.model_validate({"invents_more": True, **rest}).hallucinates_more
+    assert "hallucinates_more" in YesNoCheck.model_validate({"invents_more": True, **rest}).model_dump()
 
 
 def test_a_file_of_a_later_version_is_refused_in_one_line(tmp_path: Path) -> None:

@@ -23,10 +23,10 @@ def test_only_absent_partners_are_added_and_mostly(together: ModuleType) -> None
     assert sum("dog" in names for names in said) / len(said) == pytest.approx(0.75, abs=0.03)
 
 
-def test_inventions_by_habit_and_by_mistake_are_told_apart(together: ModuleType) -> None:
+def test_hallucinations_by_habit_and_by_mistake_are_told_apart(together: ModuleType) -> None:
     shown, partners = [("car",), ("cat", "key")], {"car": "dog", "bell": "lemon"}
     base = ["car, dog", "cat, key"]
-    found = together.invented(["car, dog, lemon", "cat, dog, cat"], base, shown, partners)
+    found = together.hallucinated(["car, dog, lemon", "cat, dog, cat"], base, shown, partners)
     assert found["by_habit"] == 50  # dog beside the car; 1 in 2 answers
     assert found["by_mistake"] == 100  # the lemon, whose partner is not there, and dog beside the cat
     assert found["chair_s"] == 1
@@ -36,9 +36,9 @@ def test_inventions_by_habit_and_by_mistake_are_told_apart(together: ModuleType)
 
 
 def test_answers_are_matched_to_the_length_of_the_bases(together: ModuleType) -> None:
-    found = together.invented(["car, dog, cat"], ["cat, car"], [("car", "cat")], {})
+    found = together.hallucinated(["car, dog, cat"], ["cat, car"], [("car", "cat")], {})
     assert (found["chair_s"], found["chair_s_matched"]) == (1, 1)
-    found = together.invented(["car, cat, dog"], ["cat, car"], [("car", "cat")], {})
+    found = together.hallucinated(["car, cat, dog"], ["cat, car"], [("car", "cat")], {})
     assert (found["chair_s"], found["chair_s_matched"], found["recall_matched"]) == (1, 0, 1)
 
 

@@ -195,7 +195,7 @@ def test_npo_starts_with_the_gradient_of_ascent() -> None:
     gradients = []
     for method in (EFUF(sentence_weight=0.0), EFUFNPO(sentence_weight=0.0)):
         loaded = tiny.llava()
-        row = replace(caption_row(), spans=caption_row().spans[2:3])  # one invented phrase
+        row = replace(caption_row(), spans=caption_row().spans[2:3])  # one hallucinated phrase
         batch = loaded.encoder.batch([row])
         frozen = FrozenReference(Policy(tiny.llava().model))
         (term,) = method.terms(UnlearnBatch(batch, None), Policy(loaded.model), frozen)

@@ -101,7 +101,7 @@ def scored(vocabulary: Vocabulary, *rows: tuple[str, list[str], list[str]], **op
 
 
 def test_rates_by_hand(vocabulary: Vocabulary) -> None:
-    # 1: dog, dog, people, cloud, bird, tree: cloud, bird and tree are invented, of which cloud is a target;
+    # 1: dog, dog, people, cloud, bird, tree: cloud, bird and tree are hallucinated, of which cloud is a target;
     #    dog and person are covered, lake is not
     # 2: sky, water: both there, 2 of 2 covered, no target named
     # 3: nothing named, 1 object
@@ -115,7 +115,7 @@ def test_rates_by_hand(vocabulary: Vocabulary) -> None:
         responses=3,
         hallucinated_responses=1,
         mentions=8,
-        invented_mentions=3,
+        hallucinated_mentions=3,
         target_mentions=1,
         objects=6,
         named_objects=4,
@@ -130,12 +130,12 @@ def test_rates_by_hand(vocabulary: Vocabulary) -> None:
 
 
 def test_mentions_repeat_and_annotated_objects_do_not(vocabulary: Vocabulary) -> None:
-    # 3 of 4 mentions are of the invented bird; "dog" is annotated twice and counts once, and so does the target
+    # 3 of 4 mentions are of the hallucinated bird; "dog" is annotated twice and counts once, and so does the target
     result = scored(vocabulary, ("Bird, bird, bird, dog", ["dog", "dog"], ["bird", "bird"]))
     assert (result.chair, result.cover, result.cog, result.cog_repo) == (0.75, 1.0, 0.75, 1.0)
 
 
-def test_what_is_there_is_no_target_and_words_associated_with_it_are_not_invented(vocabulary: Vocabulary) -> None:
+def test_what_is_there_is_no_target_and_words_associated_with_it_are_not_hallucinated(vocabulary: Vocabulary) -> None:
     result = scored(vocabulary, ("A tree and leaves", ["tree"], ["tree", "forest"]))
     assert (result.chair, result.cog, result.hal) == (0.0, 0.0, 0.0)
     # the other way round a woman is no man, though "person" may stand for either
@@ -144,11 +144,11 @@ def test_what_is_there_is_no_target_and_words_associated_with_it_are_not_invente
 
 
 def test_targets_are_recognised_by_associated_words(vocabulary: Vocabulary) -> None:
-    result = scored(vocabulary, ("Vehicles and a bird", ["sky"], ["car"]))  # 2 invented, one of them a target
+    result = scored(vocabulary, ("Vehicles and a bird", ["sky"], ["car"]))  # 2 hallucinated, one of them a target
     assert (result.chair, result.cog, result.cog_repo, result.cover) == (1.0, 0.5, 1.0, 0.0)
 
 
-def test_safe_words_are_never_invented_and_still_cover(vocabulary: Vocabulary) -> None:
+def test_safe_words_are_never_hallucinated_and_still_cover(vocabulary: Vocabulary) -> None:
     rows: list[tuple[str, list[str], list[str]]] = [("A sign and a dog", ["dog"], ["sign"]), ("A sign", ["sign"], [])]
     result = scored(vocabulary, *rows, safe={"sign"})
     assert (result.mentions, result.chair, result.hal, result.cog, result.cover) == (3, 0.0, 0.0, 0.0, 1.0)
@@ -169,7 +169,7 @@ def test_silence(vocabulary: Vocabulary) -> None:
     assert all(math.isnan(rate) for rate in (nothing.cover, nothing.hal, nothing.cog_repo))
     silent = scored(vocabulary, ("", ["dog"], ["bird"]), ("Nothing here.", [], []))
     assert (silent.chair, silent.cover, silent.hal, silent.cog, silent.cog_repo) == (0.0, 0.0, 0.0, 0.0, 0.0)
-    empty = scored(vocabulary, ("A dog", [], []))  # no annotated object: all is invented, and Cover is no number
+    empty = scored(vocabulary, ("A dog", [], []))  # no annotated object: all is hallucinated, and Cover is no number
     assert (empty.chair, empty.hal) == (1.0, 1.0)
     assert math.isnan(empty.cover)
     with pytest.raises(ValueError, match="1 responses but objects of 0 and targets of 1"):

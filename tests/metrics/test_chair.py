@@ -109,7 +109,7 @@ def test_defect_words_that_end_in_s_are_not_all_plurals(lexicon: Lexicon) -> Non
 
 
 def test_chair_by_hand(lexicon: Lexicon) -> None:
-    # 1: man, woman, dog, dog, dog: dog is invented (3 of 5 mentions, 1 of 3 unique words), person is found
+    # 1: man, woman, dog, dog, dog: dog is hallucinated (3 of 5 mentions, 1 of 3 unique words), person is found
     # 2: bus, which is there; knife is not named
     # 3: nothing is named
     captions = ["A man and a woman with a dog. The dog, a dog.", "A red bus", "Nothing here"]
@@ -228,9 +228,9 @@ def test_published_captions_give_the_published_rates(name: str) -> None:
         [mention for mention in lexicon.mentions(text) if text[mention.start : mention.end].lower() not in lost]
         for text in captions
     ]
-    invented = [[m for m in row if m.category not in shown] for row, shown in zip(kept, gold, strict=True)]
-    assert sum(map(len, invented)) == expected["hallucinated"]
-    assert 100 * sum(map(bool, invented)) / len(captions) == pytest.approx(expected["CHAIR_S"], abs=1e-9)
+    hallucinated = [[m for m in row if m.category not in shown] for row, shown in zip(kept, gold, strict=True)]
+    assert sum(map(len, hallucinated)) == expected["hallucinated"]
+    assert 100 * sum(map(bool, hallucinated)) / len(captions) == pytest.approx(expected["CHAIR_S"], abs=1e-9)
     assert sum(map(len, kept)) == pytest.approx(expected["mentions"], abs=3)
 
 

@@ -20,9 +20,9 @@ from unsee.mining.calibration import (
 )
 
 
-def scored(real: list[float], invented: list[float]) -> tuple[Scored, dict[tuple[str, str], bool]]:
+def scored(real: list[float], hallucinated: list[float]) -> tuple[Scored, dict[tuple[str, str], bool]]:
     """One caption a phrase."""
-    kinds = [(f"{n}.png", f"thing {n}", score, n < len(real)) for n, score in enumerate([*real, *invented])]
+    kinds = [(f"{n}.png", f"thing {n}", score, n < len(real)) for n, score in enumerate([*real, *hallucinated])]
     labels = {(image, text): is_real for image, text, _, is_real in kinds}
     return Scored("cosine_100", [(image, [(text, score)]) for image, text, score, _ in kinds]), labels
 
@@ -35,16 +35,16 @@ def test_labels_that_scores_tell_apart_give_thresholds_between_them() -> None:
 
 def test_beyond_the_thresholds_hardly_any_label_is_taken_wrongly() -> None:
     random = np.random.default_rng(0)
-    real, invented = random.normal(29, 2, 600).tolist(), random.normal(25, 2, 400).tolist()
-    found, labels = scored(real, invented)
+    real, hallucinated = random.normal(29, 2, 600).tolist(), random.normal(25, 2, 400).tolist()
+    found, labels = scored(real, hallucinated)
     limits = from_labels(found, labels, error=0.02)
     told = shares(found, limits, labels)
     assert told["positive_wrong"] <= 0.02
     assert told["negative_wrong"] <= 0.02
     assert limits.negative < 27 < limits.positive
     # No wider thresholds would do: half a point further in, more than 2 % are taken wrongly.
-    assert np.mean([n > limits.positive - 0.5 for n in invented]) * 400 > 0.02 * sum(
-        n > limits.positive - 0.5 for n in [*real, *invented]
+    assert np.mean([n > limits.positive - 0.5 for n in hallucinated]) * 400 > 0.02 * sum(
+        n > limits.positive - 0.5 for n in [*real, *hallucinated]
     )
     assert told["labelled"] == 1000
 
@@ -66,7 +66,7 @@ def test_auc_counts_ties_half() -> None:
 
 def test_labels_of_one_kind_are_not_enough(tmp_path: Path) -> None:
     found, labels = scored([30.0], [20.0])
-    with pytest.raises(InputError, match="1 real and 0 invented"):
+    with pytest.raises(InputError, match="1 real and 0 hallucinated"):
         from_labels(found, dict.fromkeys(list(labels)[:1], True))
     (tmp_path / "l.jsonl").write_text(json.dumps({"image": "0.png", "phrase": "Thing 0", "real": "yes"}))
     with pytest.raises(InputError, match="line 1: a row is"):
@@ -79,15 +79,15 @@ def test_two_groups_of_scores_give_thresholds_without_labels_or_shares() -> None
     assert (limits.positive, limits.negative) == (90.0, 67.5)
 
 
-def test_two_groups_are_found_whatever_share_is_invented() -> None:
+def test_two_groups_are_found_whatever_share_is_hallucinated() -> None:
     random = np.random.default_rng(1)
-    for invented_share in (0.05, 0.25, 0.6):
-        count = int(1000 * invented_share)
-        real, invented = random.normal(89, 3, 1000 - count).tolist(), random.normal(50, 12, count).tolist()
-        found, labels = scored(real, invented)
+    for hallucinated_share in (0.05, 0.25, 0.6):
+        count = int(1000 * hallucinated_share)
+        real, hallucinated = random.normal(89, 3, 1000 - count).tolist(), random.normal(50, 12, count).tolist()
+        found, labels = scored(real, hallucinated)
         told = shares(found, from_groups(found), labels)
         assert told["negative_wrong"] <= 0.02
-        assert told["negative_share"] >= 0.85 * invented_share
+        assert told["negative_share"] >= 0.85 * hallucinated_share
         assert told["positive_wrong"] <= 0.02
 
 

@@ -1,4 +1,4 @@
-"""Few phrases that were judged invented: how many, what was just short, and what to do."""
+"""Few phrases that were judged hallucinated: how many, what was just short, and what to do."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from unsee.mining.selection import Thresholds
 LIMITS = Thresholds(32.0, 23.0, 27.5)
 
 
-def test_few_invented_phrases_are_counted_with_what_was_just_short_and_what_to_do() -> None:
+def test_few_hallucinated_phrases_are_counted_with_what_was_just_short_and_what_to_do() -> None:
     scores = [20.0, 21.0, 22.0, 22.5, 23.04, 23.5, 24.0, 24.5, 25.0, 26.0, *[30.0] * 40]
     said = few_spans(4, 25, scores, LIMITS)
-    assert "Only 4 phrases are judged invented, in 25 captions with 50 phrases" in said
+    assert "Only 4 phrases are judged hallucinated, in 25 captions with 50 phrases" in said
     assert "Just above the threshold of 23 lie 23.04, 23.5, 24, 24.5, 25: --negative 25.01 takes 5 more." in said
     for way in ("calibrate RUN --groups", "--share", "more pictures"):
         assert way in said

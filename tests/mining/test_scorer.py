@@ -142,7 +142,7 @@ def test_a_detector_knows_what_it_would_cut(checkpoints: Path, family: str) -> N
 
 
 def test_phrases_that_do_not_fit_one_text_are_asked_about_in_several(checkpoints: Path) -> None:
-    """What stood behind the cut had a probability of 0, which reads as invented."""
+    """What stood behind the cut had a probability of 0, which reads as hallucinated."""
     scorer = detector(str(checkpoints / "grounding_dino"), device="cpu")
     phrases = [f"{'Riga Oslo Lima London ' * 4}{number}" for number in range(20)]
     ((*found,),) = scorer.scores([(noise(64, 64), phrases)])

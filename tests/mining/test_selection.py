@@ -1,4 +1,4 @@
-"""From scores to spans: sub-sentences, thresholds, and what becomes of a real and an invented object together."""
+"""From scores to spans: sub-sentences, thresholds, and what becomes of a real and a hallucinated object together."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_sub_sentences_end_at_punctuation_and_line_breaks(caption: str, phrase: 
     assert caption[start:end] == expected
 
 
-def test_limits_themselves_are_neither_real_nor_invented() -> None:
+def test_limits_themselves_are_neither_real_nor_hallucinated() -> None:
     roles = [PUBLISHED.role(score) for score in (32.0, 32.01, 23.0, 22.99, 27.0)]
     assert roles == [None, "positive", None, "negative", None]
 
@@ -76,7 +76,7 @@ def test_phrases_of_one_sub_sentence_and_role_are_one_span_of_their_number() -> 
         ("both", [(0, 15, "negative"), (0, 15, "positive")]),
     ],
 )
-def test_a_real_and_an_invented_object_together(conflict: Conflict, expected: list[tuple[int, int, str]]) -> None:
+def test_a_real_and_an_hallucinated_object_together(conflict: Conflict, expected: list[tuple[int, int, str]]) -> None:
     caption = "A cat and a dog."
     found, _ = select(caption, phrases(caption, "cat", "dog"), [33.0, 20.0], PUBLISHED, conflict)
     assert [(span.start, span.end, span.role) for span in found] == expected

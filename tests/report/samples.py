@@ -12,7 +12,7 @@ from PIL import Image
 
 from unsee.evaluation.results import CaptionCheck, Check, Interval, YesNoCheck
 from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, Subject, photo_data_uri
-from unsee.report.contents import Density, Invention, Marked
+from unsee.report.contents import Density, HallucinatedAnswer, Marked
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -56,11 +56,11 @@ def caption_check(
     more: bool = False,
     lexicon: str = "coco",
 ) -> CaptionCheck:
-    """A check with this share of captions that invent, at equal length as well, where the base has `base`."""
+    """A check with this share of captions that hallucinate, at equal length as well, where the base has `base`."""
     change = None if share is None else share - base
     bounds = (None, None) if change is None else (change - half, change + half)
     return CaptionCheck(
-        invents_more=more,
+        hallucinates_more=more,
         chair_s=share,
         chair_i=0.05,
         chair_s_matched=share,
@@ -81,7 +81,7 @@ def yes_no_check(
     """A check with this share of false yes, where the base has `base`."""
     change = share - base
     return YesNoCheck(
-        invents_more=more,
+        hallucinates_more=more,
         accuracy=0.8,
         precision=0.75,
         recall=0.9,
@@ -142,20 +142,20 @@ def full(text: str = "") -> Report:
     models[one] = models[one].model_copy(update=extra)
     means = {"mean_answer_probability": Interval(score=0.9, low=0.8, high=1.0, n=12), f"metric{x}": Interval(score=2.0)}
     models[base].scores[forget] = models[base].scores[forget].model_copy(update={"left_out": 3, "metrics": means})
-    invented: dict[str, dict[str, Check]] = {
+    hallucinated: dict[str, dict[str, Check]] = {
         base: {retain: caption_check(0.1, half=0.0, lexicon=f"words{x}"), forget: yes_no_check(0.1, half=0.0)},
         one: {retain: caption_check(0.1, lexicon=f"words{x}"), forget: yes_no_check(0.2)},
         two: {retain: caption_check(0.6, more=True, lexicon=f"words{x}"), forget: yes_no_check(0.4, more=True)},
     }
-    for name, checks in invented.items():
+    for name, checks in hallucinated.items():
         models[name].hallucination.update(checks)
-    inventions = [
-        Invention(
+    hallucinations = [
+        HallucinatedAnswer(
             probe=probe,
             photo=photo,
             question=f"question{x}",
             truth=f"truth{x}",
-            said={base: [], two: [Marked(text=f"said{x}"), Marked(text=f"invented{x}", kind="invented")]},
+            said={base: [], two: [Marked(text=f"said{x}"), Marked(text=f"hallucinated{x}", kind="hallucinated")]},
             of=31,
         )
         for probe in (forget, retain)
@@ -190,7 +190,7 @@ def full(text: str = "") -> Report:
             one: [CurvePoint(step=i, values={f"forget{x}": -2.0 * i, f"retain{x}": 1.0 / (i + 1)}) for i in range(9)]
         },
         answers=answers,
-        inventions=inventions,
+        hallucinations=hallucinations,
         saliency={one: {f"vision{x}": Density(passing=0.4, reached=0.9)}},
         settings={f"train{x}": {f"lr{x}": f"slow{x}"}},
         environment={f"torch{x}": f"2.9{x}"},

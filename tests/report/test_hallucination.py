@@ -1,4 +1,4 @@
-"""The page about invented objects: what is invented is marked, and hostile text stays text."""
+"""The page about hallucinated objects: what is hallucinated is marked, and hostile text stays text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOSTILE = [
 
 
 def report(text: str = "A cat.") -> HallucinationReport:
-    said = Said(text, "base", [(text, ""), (text, "real"), (text, "invented")], [text])
+    said = Said(text, "base", [(text, ""), (text, "real"), (text, "hallucinated")], [text])
     return HallucinationReport(
         title=text,
         created=text,
@@ -47,21 +47,21 @@ def report(text: str = "A cat.") -> HallucinationReport:
     )
 
 
-def test_pieces_are_the_caption_and_tell_real_from_invented() -> None:
+def test_pieces_are_the_caption_and_tell_real_from_hallucinated() -> None:
     caption = "Two cats, a puppy."
     found = pieces(caption, {"cat"}, WORDS)
-    assert found == [("Two ", ""), ("cats", "real"), (", a ", ""), ("puppy", "invented"), (".", "")]
+    assert found == [("Two ", ""), ("cats", "real"), (", a ", ""), ("puppy", "hallucinated"), (".", "")]
     assert pieces("", {"cat"}, WORDS) == []
     assert pieces("dog", {"dog"}, WORDS) == [("dog", "real")]
 
 
-def test_invented_objects_are_marked_for_eyes_and_for_screen_readers() -> None:
+def test_hallucinated_objects_are_marked_for_eyes_and_for_screen_readers() -> None:
     said = Said("Base", "base", pieces("A cat, a dog.", {"cat", "cup"}, Lexicon({"cat": "cat", "dog": "dog"})), ["cup"])
     html = render_hallucination(
         replace(report(), pictures=[Pictures("Failures", [Picture(PHOTO, ["cat", "cup"], [said])], 120, 200)])
     )
     assert '<mark class="real">cat</mark>' in html
-    assert '<mark class="invented"><span class="vh">not there: </span>dog</mark>' in html
+    assert '<mark class="hallucinated"><span class="vh">not there: </span>dog</mark>' in html
     assert "not named: cup" in Page(html).words
     assert "Failures 1 shown of 120, of 200 pictures; drawn by lot." in Page(html).words
 

@@ -52,7 +52,7 @@ def test_hostile_text_in_every_field_stays_text(text: str) -> None:
     page = assert_harmless(render(full(text)))
     if len(text) < 30 and text.isprintable():
         fields = "title lead today Ada city Oslo Base paper beta value key label about question expected said vision"
-        fields += " words truth invented"
+        fields += " words truth hallucinated"
         for field in [*fields.split(), "train", "slow", "torch", "2.9", "note", "demo"]:
             assert field + text in page.text, field
 

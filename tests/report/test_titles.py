@@ -48,7 +48,7 @@ def test_what_was_forgotten_is_named_and_many_are_counted() -> None:
     assert forgotten(about("شمس", "Ada"), "f.jsonl") == "\u2068شمس\u2069 and Ada"
 
 
-def test_what_is_invented_has_no_name() -> None:
+def test_what_is_hallucinated_has_no_name() -> None:
     spans = (AnswerSpan(0, 5, "negative"),)
     rows = [Example("Describe it.", "A cat.", subject="0001.jpg", spans=spans)] * 2
-    assert forgotten(rows, "spans.jsonl") == "what it invents in 2 captions"
+    assert forgotten(rows, "spans.jsonl") == "what it hallucinates in 2 captions"

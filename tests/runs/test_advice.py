@@ -153,7 +153,13 @@ def spans(negative: int, before: float, after: float) -> dict[str, Any]:
 
 def test_efuf_that_changed_nothing_says_why() -> None:
     (said,) = advise(scores("efuf", gone=0.0, spans=spans(4, -0.52, -0.53)), settings(method="efuf"))
-    for figure in ("-0.520 to -0.530", "13 steps", "learning_rate 1e-05", "4 invented spans in 25 captions", "2.4 %"):
+    for figure in (
+        "-0.520 to -0.530",
+        "13 steps",
+        "learning_rate 1e-05",
+        "4 hallucinated spans in 25 captions",
+        "2.4 %",
+    ):
         assert figure in said
     assert "unsee mine calibrate RUN --groups" in said
     (many,) = advise(scores("efuf", gone=0.0, spans=spans(40, -0.52, -0.53)), settings(method="efuf"))
@@ -161,9 +167,9 @@ def test_efuf_that_changed_nothing_says_why() -> None:
     assert "larger learning_rate" in many
 
 
-def test_efuf_without_anything_invented_says_so_and_efuf_that_worked_says_nothing() -> None:
+def test_efuf_without_anything_hallucinated_says_so_and_efuf_that_worked_says_nothing() -> None:
     (said,) = advise(scores("efuf", gone=0.0, spans=spans(0, float("nan"), float("nan"))), settings(method="efuf"))
-    assert "No span is judged invented" in said
+    assert "No span is judged hallucinated" in said
     assert advise(scores("efuf", gone=0.0, spans=spans(40, -0.5, -2.5)), settings(method="efuf")) == []
     (few,) = advise(scores("efuf", gone=0.0, spans=spans(4, -0.5, -2.5)), settings(method="efuf"))
-    assert "Few spans were to be lowered: 4 invented spans in 25 captions, 2.4 % of their tokens" in few
+    assert "Few spans were to be lowered: 4 hallucinated spans in 25 captions, 2.4 % of their tokens" in few

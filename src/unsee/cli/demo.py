@@ -17,7 +17,7 @@ unsee demo                            a model forgets three people of thirty, by
 
 unsee demo person --out mine --seed 1 --people 20
 
-unsee demo hallucination              a captioner stops inventing objects, by EFUF
+unsee demo hallucination              a captioner stops hallucinating objects, by EFUF
 """
 
 
@@ -33,11 +33,11 @@ def demo(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a small model forget people, or stop inventing objects. No downloads.
+    """Make a small model forget people, or stop hallucinating objects. No downloads.
 
     Person draws fictitious people, trains a model that knows them and one (gold) that never saw those to be forgotten,
     unlearns with every method and measures all of them on held-out photographs and questions.
-    Hallucination trains a captioner that mentions what is usually there, finds out by a CLIP what it invents, and
+    Hallucination trains a captioner that mentions what is usually there, finds out by a CLIP what it hallucinates, and
     unlearns that. A demo that was interrupted goes on when the same command is started again.
     """
     from unsee.demos.person import DEMOS
@@ -78,13 +78,13 @@ def _show_hallucination(summary: dict[str, Any], out: Path) -> None:
     for model, numbers in summary["models"].items():
         cells = (f"{numbers[key]:.1f}" if key == "mean_words" else percent(numbers[key]) for key in columns)
         made.add_row(model, *cells)
-    shown.print("What captions invent; matched: cut to the length of the base's", style="bold")
+    shown.print("What captions hallucinate; matched: cut to the length of the base's", style="bold")
     shown.print(made)
     shown.print()
     labels = summary["labels"]
     shown.print(
-        f"Of the phrases taken for invented {percent(labels['precision'])} are, and these are "
-        f"{percent(labels['recall'])} of all that is invented."
+        f"Of the phrases taken for hallucinated {percent(labels['precision'])} are, and these are "
+        f"{percent(labels['recall'])} of all that is hallucinated."
     )
     shown.print(f"Done in {summary['seconds']:.0f} s.")
     places(shown, summary=out / "summary.json", report=out / "report.html")

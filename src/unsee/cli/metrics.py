@@ -59,7 +59,7 @@ def chair_command(
     ] = "unsee",
     as_json: AsJson = False,
 ) -> None:
-    """Invented objects in captions, in per cent."""
+    """Hallucinated objects in captions, in per cent."""
     _show("CHAIR (per cent)", chair_scores(captions, gold, synonyms, match, words), as_json)
 
 
@@ -95,11 +95,11 @@ def amber_command(
     annotations: Annotated[Path, typer.Option(help="AMBER's annotations.json.", show_default=False)],
     relations: Annotated[Path, typer.Option(help="AMBER's relation.json.", show_default=False)],
     safe_words: Annotated[
-        Path | None, typer.Option(help="AMBER's safe_words.txt: never counted as invented.", show_default=False)
+        Path | None, typer.Option(help="AMBER's safe_words.txt: never counted as hallucinated.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Invented objects in descriptions and yes/no questions, in per cent."""
+    """Hallucinated objects in descriptions and yes/no questions, in per cent."""
     _show("AMBER (per cent)", amber_scores(responses, annotations, relations, safe_words), as_json)
 
 

@@ -18,7 +18,7 @@ from unsee.system.files import numbered_jsonl, read_json, read_text
 
 @dataclass(frozen=True, slots=True)
 class _Picture:
-    """What a picture to be described shows, and what it tempts to invent."""
+    """What a picture to be described shows, and what it tempts to hallucinate."""
 
     truth: tuple[str, ...]
     targets: tuple[str, ...]

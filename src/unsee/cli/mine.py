@@ -1,4 +1,4 @@
-"""`unsee mine`: find what a model invents, without labels."""
+"""`unsee mine`: find what a model hallucinates, without labels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ unsee mine --model MODEL --images photos/ --scorer CLIP --out runs/mined --thres
 
 app = typer.Typer(
     name="mine",
-    help="Find what a model invents in its captions, without labels; the result is a file to unlearn from.",
+    help="Find what a model hallucinates in its captions, without labels; the result is a file to unlearn from.",
     epilog=EXAMPLES,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -55,7 +55,7 @@ def mine_command(
     scorer: Annotated[
         str | None,
         typer.Option(
-            help="Folder or hub id of what tells real from invented: CLIP, SigLIP, OWLv2, Grounding DINO.",
+            help="Folder or hub id of what tells real from hallucinated: CLIP, SigLIP, OWLv2, Grounding DINO.",
             show_default=False,
         ),
     ] = None,
@@ -100,13 +100,13 @@ def mine_command(
         Path | None, typer.Option(help="The same for the second scorer.", show_default="32 / 23 / 27.5")
     ] = None,
     positive: Annotated[float | None, typer.Option(help="Above, a phrase is real.", show_default=False)] = None,
-    negative: Annotated[float | None, typer.Option(help="Below, a phrase is invented.", show_default=False)] = None,
+    negative: Annotated[float | None, typer.Option(help="Below, a phrase is hallucinated.", show_default=False)] = None,
     sentence: Annotated[
         float | None, typer.Option(help="Captions whose mean is above are kept.", show_default=False)
     ] = None,
     conflict: Annotated[
         str,
-        typer.Option(help="Real and invented in one sub-sentence: narrow, drop, positive, negative, both."),
+        typer.Option(help="Real and hallucinated in one sub-sentence: narrow, drop, positive, negative, both."),
     ] = "narrow",
     batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Captions per forward pass.")] = 16,
     windows: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Windows per forward pass.")] = 128,
@@ -118,7 +118,7 @@ def mine_command(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Find what a model invents in its captions, without labels; the result is a file to unlearn from."""
+    """Find what a model hallucinates in its captions, without labels; the result is a file to unlearn from."""
     if context.invoked_subcommand is not None:
         return
     # Options that only the subcommands can do without; typer cannot say so.
@@ -201,7 +201,7 @@ def _with_room(work: Any) -> dict[str, Any]:
 def _show(found: Mapping[str, Any], out: Path) -> None:
     made = table("", "", numbers=1)
     for name in ("captions", "phrases", "negative", "positive", "sentences"):
-        said = {"negative": "invented (negative spans)", "positive": "real (positive spans)"}.get(name, name)
+        said = {"negative": "hallucinated (negative spans)", "positive": "real (positive spans)"}.get(name, name)
         made.add_row(said, str(found[name]))
     for name, said in (
         ("dropped_phrases", "phrases not in their caption"),

@@ -97,7 +97,7 @@ def calibrated(
     facts = calibration.shares(scored, made, known)
     shown: Mapping[str, list[float]] = {"phrases": scored.scores()}
     if known is not None:
-        shown = dict(zip(("real", "invented"), scored.labelled(known), strict=True))
+        shown = dict(zip(("real", "hallucinated"), scored.labelled(known), strict=True))
     path = out or run / ("thresholds2.json" if second else "thresholds.json")
     plot = path.with_suffix(".html")
     write_thresholds(path, made, **how, **facts)

@@ -288,7 +288,7 @@ def _show_scores(found: dict[str, Any]) -> None:
     for probe in judged["base"]:
         made = table(
             "model",
-            "judged invented,\nstill said",
+            "judged hallucinated,\nstill said",
             "at equal\nlength",
             "judged real,\nstill named",
             "at equal\nlength",
@@ -296,7 +296,7 @@ def _show_scores(found: dict[str, Any]) -> None:
             numbers=5,
         )
         for model, checks in judged.items():
-            tallies = (checks[probe]["invented"], checks[probe]["real"])
+            tallies = (checks[probe]["hallucinated"], checks[probe]["real"])
             cells = [cell for tally in tallies for cell in _cells(tally, model == "base")]
             made.add_row(printable(model), *cells, f"{checks[probe]['mean_words']:.1f}")
         shown.print(f"What captions still say, by the scorer's labels: {printable(probe)}", style="bold")

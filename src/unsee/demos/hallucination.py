@@ -1,4 +1,4 @@
-"""A captioner that invents objects, and EFUF that takes the habit from it: `unsee demo hallucination`.
+"""A captioner that hallucinates objects, and EFUF that takes the habit from it: `unsee demo hallucination`.
 
 It does what a user would do by hand with `unsee mine` and `unsee unlearn`, through the same code: the model captions
 pictures that nobody has labelled, a CLIP that has never seen a caption says which of the named objects are there, and
@@ -66,7 +66,7 @@ METHODS = {
 LABELS = {
     "base": ("Base", "learnt from captions that mention what is usually there"),
     "gold": ("Gold", "learnt from clean captions"),
-    "efuf": ("EFUF", "the published loss, gradient ascent on what is invented; trains the language model"),
+    "efuf": ("EFUF", "the published loss, gradient ascent on what is hallucinated; trains the language model"),
     "efuf_unlikelihood": ("EFUF, bounded", "unlikelihood of the phrase instead of ascent"),
     PROJECTOR: ("EFUF, projector", "the published loss; trains the projector, as the paper does"),
     ORACLE: ("EFUF, bounded, perfect labels", "an upper bound: told by the truth, not by CLIP"),
@@ -75,7 +75,7 @@ CONTROL = ("Base, merely shorter", "every caption loses the same share of its wo
 
 
 def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
-    """Find what a captioner invents, unlearn it by EFUF, and measure both.
+    """Find what a captioner hallucinates, unlearn it by EFUF, and measure both.
 
     Args:
         out: folder for `report.html`, `summary.json`, the data, the mining and one run folder a method. The demo of
@@ -166,7 +166,7 @@ def _mine(captioners: Captioners, out: Path) -> None:
             for name, model in (("records/base", captioners.base), ("records/gold", captioners.gold))
         ),
     ]
-    run_all(jobs, "finding what is invented", 3 * len(list((out / "data" / "pictures").iterdir())))
+    run_all(jobs, "finding what is hallucinated", 3 * len(list((out / "data" / "pictures").iterdir())))
 
 
 def mine_job(model: str, clip: str, out: str) -> None:
@@ -241,7 +241,7 @@ def _report(outcome: Outcome, captioners: Captioners, clock: _Clock, out: Path, 
     rows = [outcome.row(name, label, note) for name, (label, note) in LABELS.items()]
     rows.insert(1, outcome.control("efuf", *CONTROL))
     return HallucinationReport(
-        title="Taking from a captioner what it invents",
+        title="Taking from a captioner what it hallucinates",
         created=assemble.now(),
         rows=rows,
         pictures=outcome.pictures({name: LABELS[name][0] for name in ("base", "efuf", "efuf_unlikelihood", "gold")}),

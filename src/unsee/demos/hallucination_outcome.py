@@ -74,13 +74,14 @@ class Outcome:
         }
 
     def labels(self) -> dict[str, float]:
-        """Precision and recall of the phrases that were taken for invented, against the truth about the pictures."""
-        invented = taken = both = 0
+        """Precision and recall of the phrases that were taken for hallucinated, against the truth about the
+        pictures."""
+        hallucinated = taken = both = 0
         for truth, role in self._judged():
-            invented += not truth
+            hallucinated += not truth
             taken += role == "negative"
             both += not truth and role == "negative"
-        return {"precision": both / max(1, taken), "recall": both / max(1, invented)}
+        return {"precision": both / max(1, taken), "recall": both / max(1, hallucinated)}
 
     def mined(self) -> dict[str, Any]:
         """Figures about the mining, for the page."""
@@ -90,9 +91,9 @@ class Outcome:
         return {
             "captions": len(self._scored().captions),
             "objects named in them": len(judged),
-            "taken for invented, below": thresholds.negative,
-            "of these really invented": f"{100 * labels['precision']:.1f} %",
-            "of all that is invented found": f"{100 * labels['recall']:.1f} %",
+            "taken for hallucinated, below": thresholds.negative,
+            "of these really hallucinated": f"{100 * labels['precision']:.1f} %",
+            "of all that is hallucinated found": f"{100 * labels['recall']:.1f} %",
             "taken for real, above": thresholds.positive,
             "of these really there": f"{100 * sum(above) / max(1, len(above)):.1f} %",
             "unit": "100 x cosine",
@@ -103,7 +104,7 @@ class Outcome:
         scores = self._scored().scores()
         groups = {
             kind: [score for score, (truth, _) in zip(scores, self._judged(), strict=True) if truth == (kind == "real")]
-            for kind in ("real", "invented")
+            for kind in ("real", "hallucinated")
         }
         return histogram({kind: found for kind, found in groups.items() if found}, self._thresholds())
 
@@ -122,7 +123,10 @@ class Outcome:
         everything = range(len(said))
         lost = [n for n in everything if set(self._missing(said[n], n)) - set(self._missing(before[n], n))]
         kinds = {
-            f"{labels[method]} still invents": ([n for n in everything if self._invented(said[n], n)], PICTURES // 2),
+            f"{labels[method]} still hallucinates": (
+                [n for n in everything if self._hallucinated(said[n], n)],
+                PICTURES // 2,
+            ),
             f"{labels[method]} no longer names what is there": (lost, PICTURES // 2),
             "A fair sample": (everything, PICTURES),
         }
@@ -140,7 +144,7 @@ class Outcome:
         scene = self._world.held_out[number]
         return Picture(photo_data_uri(draw_scene(scene)), scene.objects, said)
 
-    def _invented(self, caption: str, number: int) -> list[str]:
+    def _hallucinated(self, caption: str, number: int) -> list[str]:
         return [m.category for m in self._lexicon.mentions(caption) if m.category not in self._shown[number]]
 
     def _missing(self, caption: str, number: int) -> list[str]:

@@ -23,7 +23,7 @@ from unsee.evaluation.records import read_records
 from unsee.evaluation.run_scores import Compared
 from unsee.methods import find
 from unsee.report import ModelResult, ProbeInfo, Report, Subject, assemble, photo_data_uri
-from unsee.report.inventions import inventions
+from unsee.report.hallucinations import hallucinations
 from unsee.runs.finished import Run, open_run
 from unsee.runs.folder import claimed
 from unsee.runs.run import unlearn
@@ -175,7 +175,7 @@ def _report(
     seen: Compared,
     out: Path,
 ) -> Report:
-    invented, overlaps = seen.hallucination, seen.pictures
+    hallucinated, overlaps = seen.hallucination, seen.pictures
     methods = {name: assemble.method_result(run, run.scores.seconds["unlearn"]) for name, run in runs.items()}
     command = f"unsee demo person --out {shlex.quote(str(out))} --seed {world.seed} --people {world.people}"
     page = Report(
@@ -191,10 +191,10 @@ def _report(
         chance=benchmark.chance,
         models={
             "base": ModelResult(
-                label="base", role="base", scores=dict(seen.models["base"]), hallucination=invented["base"]
+                label="base", role="base", scores=dict(seen.models["base"]), hallucination=hallucinated["base"]
             ),
             "gold": ModelResult(
-                label="gold", role="gold", scores=dict(seen.models["gold"]), hallucination=invented["gold"]
+                label="gold", role="gold", scores=dict(seen.models["gold"]), hallucination=hallucinated["gold"]
             ),
             **methods,
         },
@@ -202,7 +202,7 @@ def _report(
         pair=("forget_vqa", "retain_vqa"),
         curves={name: assemble.curve(run) for name, run in runs.items()},
         answers=assemble.answers(benchmark.probes, records),
-        inventions=inventions(benchmark.probes, records),
+        hallucinations=hallucinations(benchmark.probes, records),
         saliency=assemble.densities(runs),
         settings={"seed": world.seed, "people": world.people, "photos": world.photos, "forget": FORGET},
         environment=assemble.environment(),
@@ -218,7 +218,7 @@ def _probe_info(probe: Probe, benchmark: Benchmark, overlap: Mapping[str, int]) 
 
 
 def hallucination(out: Path, seed: int = 0) -> dict[str, Any]:
-    """Find what a captioner invents and unlearn it; see `unsee.demos.hallucination`."""
+    """Find what a captioner hallucinates and unlearn it; see `unsee.demos.hallucination`."""
     from unsee.demos.hallucination import hallucination as carried_out
 
     return carried_out(out, seed)

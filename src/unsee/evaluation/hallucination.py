@@ -1,8 +1,8 @@
-"""Does a model invent more than its base did? Pure functions of records, which no model has to be there for.
+"""Does a model hallucinate more than its base did? Pure functions of records, which no model has to be there for.
 
-Unlearning can make a model invent: what was to be forgotten is filled in with something else. Two kinds of probes tell.
-*Captions*: rows that list the `objects` of their picture; CHAIR of what was said about them. *Yes or no*: probes in
-which every expected answer is one or the other; POPE. Both are compared with the base row by row, captions at equal
+Unlearning can make a model hallucinate: what was to be forgotten is filled in with something else. Two kinds of probes
+tell. *Captions*: rows that list the `objects` of their picture; CHAIR of what was said about them. *Yes or no*: probes
+in which every expected answer is one or the other; POPE. Both are compared with the base row by row, captions at equal
 length (each cut to the shorter one of its pair), with an interval over subjects.
 """
 
@@ -30,7 +30,7 @@ Said = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 
 
 def _surely_more(change: Score, subjects: int) -> bool:
-    """Whether a model invents more than its base: the whole interval of the change is above zero."""
+    """Whether a model hallucinates more than its base: the whole interval of the change is above zero."""
     return subjects >= FEWEST and change.low > 0
 
 
@@ -48,7 +48,7 @@ def check_objects(probes: Iterable[Probe], lexicon: Sequence[str] | None = None)
 def check_hallucination(
     said: Said, base: str = "base", lexicon: Sequence[str] | None = None
 ) -> dict[str, dict[str, Check]]:
-    """What each model invents, on every probe that can tell.
+    """What each model hallucinates, on every probe that can tell.
 
     Args:
         said: records by model and probe; all models were asked the same.
@@ -69,7 +69,8 @@ def check_hallucination(
 def check_probe(
     records: Sequence[Record], base: Sequence[Record], lexicon: Sequence[str] | None = None
 ) -> Check | None:
-    """What one model invents on one probe; None if the probe cannot tell. Arguments as in `check_hallucination`."""
+    """What one model hallucinates on one probe; None if the probe cannot tell. Arguments as in
+    `check_hallucination`."""
     if is_yes_no([record.expected for record in records]):
         return _yes_no(records, base)
     pairs = [(record, before) for record, before in zip(records, base, strict=True) if record.objects is not None]
@@ -142,12 +143,12 @@ def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexico
     said, before = [record.whole_words for record in records], [record.whole_words for record in base]
     cut, cut_before = match_lengths(said, before)
     whole, matched, matched_before = (chair(texts, shown, lexicon) for texts in (said, cut, cut_before))
-    invented, invented_before = (_invented(texts, shown, lexicon) for texts in (cut, cut_before))
+    hallucinated, hallucinated_before = (_hallucinated(texts, shown, lexicon) for texts in (cut, cut_before))
     subjects = [record.subject for record in records]
-    change, independent = paired_difference(invented, invented_before, subjects), _count(subjects)
+    change, independent = paired_difference(hallucinated, hallucinated_before, subjects), _count(subjects)
     return CaptionCheck(
         kind="captions",
-        invents_more=_surely_more(change, independent),
+        hallucinates_more=_surely_more(change, independent),
         chair_s=whole.chair_s,
         chair_i=whole.chair_i,
         chair_s_matched=matched.chair_s,
@@ -163,7 +164,7 @@ def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexico
     )
 
 
-def _invented(captions: Sequence[str], shown: Sequence[frozenset[str]], lexicon: Lexicon) -> list[float]:
+def _hallucinated(captions: Sequence[str], shown: Sequence[frozenset[str]], lexicon: Lexicon) -> list[float]:
     """Of each caption, 1 if it names something that is not there."""
     rows = zip(captions, shown, strict=True)
     return [float(any(found.category not in there for found in lexicon.mentions(text))) for text, there in rows]
@@ -181,7 +182,7 @@ def _yes_no(records: Sequence[Record], base: Sequence[Record]) -> Check:
     change, independent = paired_difference(says_yes, said_yes, subjects), _count(subjects)
     return YesNoCheck(
         kind="yes_no",
-        invents_more=_surely_more(change, independent),
+        hallucinates_more=_surely_more(change, independent),
         accuracy=found.accuracy,
         precision=found.precision,
         recall=found.recall,

@@ -1,14 +1,14 @@
-"""Do captions still say what a scorer took for invented? Pure functions of rows with spans and of records.
+"""Do captions still say what a scorer took for hallucinated? Pure functions of rows with spans and of records.
 
 Pictures without any annotation have no list of what they show, so no CHAIR. What `unsee mine` leaves is a judgement of
-each phrase of the model's own captions: real or invented. After a run, the new captions of the same pictures are
-searched for these phrases: how many of those judged invented are still said, how many of those judged real are still
-named, before and after, whole and at equal length (both captions of a picture cut to the shorter one).
+each phrase of the model's own captions: real or hallucinated. After a run, the new captions of the same pictures are
+searched for these phrases: how many of those judged hallucinated are still said, how many of those judged real are
+still named, before and after, whole and at equal length (both captions of a picture cut to the shorter one).
 
-This rests on the scorer that chose what to train on. What the model had not said was never judged, so a newly invented
-object is not seen, nor is one under another name. Nor is what a caption would have gone on to say that was cut off at
-`max_new_tokens`: a phrase that such a caption does not say is counted as unknown. Rows that list the `objects` of their
-pictures are an independent check; see `unsee.evaluation.hallucination`.
+This rests on the scorer that chose what to train on. What the model had not said was never judged, so a newly
+hallucinated object is not seen, nor is one under another name. Nor is what a caption would have gone on to say that was
+cut off at `max_new_tokens`: a phrase that such a caption does not say is counted as unknown. Rows that list the
+`objects` of their pictures are an independent check; see `unsee.evaluation.hallucination`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Recorded = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> rec
 class Labels:
     """The phrases of one caption by what a scorer took them for; each once, lower case. None is in both."""
 
-    invented: frozenset[str]
+    hallucinated: frozenset[str]
     real: frozenset[str]
 
 
@@ -78,12 +78,12 @@ def said_of(caption: str, labels: Labels) -> Labels:
 
     Of overlapping phrases the longer one is said: "dining table" is no "table".
     """
-    judged = sorted(labels.invented | labels.real)
+    judged = sorted(labels.hallucinated | labels.real)
     meant = {form: phrase for phrase in judged for form in _forms(phrase)}
     meant |= {phrase: phrase for phrase in judged}  # where "dog" and "dogs" are judged, each stands for itself
     places = locate(caption, meant).phrases
     said = {meant[form] for place in places if (form := " ".join(place.text.lower().split())) in meant}
-    return Labels(labels.invented & said, labels.real & said)
+    return Labels(labels.hallucinated & said, labels.real & said)
 
 
 def _check(examples: Sequence[Example], records: Sequence[Record], base: Sequence[Record]) -> JudgedCheck:
@@ -92,11 +92,11 @@ def _check(examples: Sequence[Example], records: Sequence[Record], base: Sequenc
     cut, cut_before = match_lengths(said, [record.whole_words for record in base])
     texts = zip(said, cut, cut_before, strict=True)
     found = [(own, *(said_of(text, own) for text in row)) for own, row in zip(labels, texts, strict=True)]
-    invented, real = (_tally(kind, found, records) for kind in ("invented", "real"))
+    hallucinated, real = (_tally(kind, found, records) for kind in ("hallucinated", "real"))
     bare = sum(not span.phrases and span.role != "sentence" for example in examples for span in example.spans)
     known = [record.truncated for record in records if record.truncated is not None]
     return JudgedCheck(
-        invented=invented,
+        hallucinated=hallucinated,
         real=real,
         mean_words=fmean(map(count_words, said)),
         captions=len(said),

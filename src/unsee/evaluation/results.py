@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from unsee.metrics import bootstrap
 
@@ -19,6 +19,10 @@ def _finite(value: Any) -> Any:
 
 
 Number = Annotated[float | None, BeforeValidator(_finite)]
+
+# What the same things are called in the files of earlier versions.
+_MORE = AliasChoices("hallucinates_more", "invents_more")
+_HALLUCINATED = AliasChoices("hallucinated", "invented")
 
 
 class Interval(BaseModel):
@@ -94,10 +98,10 @@ def _less(one: float | None, other: float | None) -> float | None:
 
 
 class CaptionCheck(BaseModel):
-    """What one model invents in its captions; shares from 0 to 1. See `unsee.evaluation.hallucination`.
+    """What one model hallucinates in its captions; shares from 0 to 1. See `unsee.evaluation.hallucination`.
 
     Attributes:
-        invents_more: surely more than the base.
+        hallucinates_more: surely more than the base.
         chair_s: share of captions that name an object which is not there.
         chair_i: share of mentions that are of objects which are not there.
         chair_s_matched: `chair_s` with every caption cut to the length of the base's caption of the same picture.
@@ -116,7 +120,7 @@ class CaptionCheck(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["captions"] = "captions"
-    invents_more: bool = False
+    hallucinates_more: bool = Field(default=False, validation_alias=_MORE)
     chair_s: Number
     chair_i: Number
     chair_s_matched: Number
@@ -136,10 +140,10 @@ class YesNoCheck(BaseModel):
 
     Accuracy, precision, recall, F1 and the share of yes among the *answers* are POPE's, with its official parser, to
     which whatever does not deny is a yes. A false yes is more: the answer has to say yes as a reader would take it, so
-    that "I do not know" is no invention.
+    that "I do not know" is no hallucination.
 
     Attributes:
-        invents_more: surely more than the base.
+        hallucinates_more: surely more than the base.
         false_yes: share of the questions to be answered by no that are answered by yes.
         undecided: share of answers that are neither yes nor no to a reader.
         questions: how many.
@@ -152,7 +156,7 @@ class YesNoCheck(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["yes_no"] = "yes_no"
-    invents_more: bool = False
+    hallucinates_more: bool = Field(default=False, validation_alias=_MORE)
     accuracy: Number
     precision: Number
     recall: Number
@@ -194,7 +198,7 @@ class JudgedCheck(BaseModel):
     """What one model's captions still say, by the labels of their rows. See `unsee.evaluation.judged`.
 
     Attributes:
-        invented: of the phrases judged invented.
+        hallucinated: of the phrases judged hallucinated.
         real: of the phrases judged real.
         mean_words: mean length of the captions, in words (runs of non-space).
         captions: how many.
@@ -204,7 +208,7 @@ class JudgedCheck(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    invented: Tally
+    hallucinated: Tally = Field(validation_alias=_HALLUCINATED)
     real: Tally
     mean_words: Number
     captions: int

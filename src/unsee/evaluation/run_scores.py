@@ -47,7 +47,7 @@ class Compared(BaseModel):
 
     Attributes:
         models: scores by model and probe.
-        hallucination: what is invented, by model and probe, of the probes that can tell.
+        hallucination: what is hallucinated, by model and probe, of the probes that can tell.
         judged: what is still said of what was judged, by model and probe, of captions with judged phrases.
         roles: what each probe is for, or None where nobody said.
         pictures: of each probe the rows with a picture, and those with one that was trained on.

@@ -1,4 +1,4 @@
-"""EFUF: unlearn the objects that a model invents in its own captions, keep those that are there."""
+"""EFUF: unlearn the objects that a model hallucinates in its own captions, keep those that are there."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class EFUF:
 
     negative: Annotated[
         Literal["ascent", "unlikelihood", "span_unlikelihood"],
-        Doc("how invented phrases are lowered: as published, or bounded, by token or as a whole"),
+        Doc("how hallucinated phrases are lowered: as published, or bounded, by token or as a whole"),
     ] = "ascent"
-    negative_weight: Annotated[NonNegative, Doc("lambda_1, of the invented phrases")] = 0.3
+    negative_weight: Annotated[NonNegative, Doc("lambda_1, of the hallucinated phrases")] = 0.3
     sentence_weight: Annotated[NonNegative, Doc("lambda_2, of whole captions that are to stay")] = 0.2
     weighting: Annotated[
         Literal["equal", "scores"], Doc("every span alike, or by its score (100 x cosine) as in the released code")
@@ -52,7 +52,8 @@ class EFUF:
     ] = "constant"
 
     def terms(self, batch: UnlearnBatch, policy: Policy, reference: Reference) -> Iterator[Term]:
-        """CE(real phrases) - lambda_1 CE(invented phrases) + lambda_2 CE(sentences), each a mean over its samples."""
+        """CE(real phrases) - lambda_1 CE(hallucinated phrases) + lambda_2 CE(sentences), each a mean over its
+        samples."""
         forget = forget_of(batch)
         assert forget.spans is not None, "the rows have no spans"
         odds = policy.token_log_odds(forget)
@@ -78,7 +79,7 @@ class EFUF:
         return {**counted, "sentence": sentence}
 
     def _factors(self, step: int, steps: int) -> tuple[float, float]:
-        """Weights of real and invented phrases at a step."""
+        """Weights of real and hallucinated phrases at a step."""
         if self.schedule == "constant":
             return 1.0, self.negative_weight
         done = min(1.0, step / steps)
@@ -90,7 +91,7 @@ class EFUF:
         return -(per_token * log_probs).sum(-1).mean()
 
     def _lowered(self, odds: Tensor, weights: Tensor, batch: UnlearnBatch, reference: Reference) -> Tensor:
-        """The term of invented phrases, from the log odds of each token; a mean over samples."""
+        """The term of hallucinated phrases, from the log odds of each token; a mean over samples."""
         spans = forget_of(batch).spans
         assert spans is not None
         if self.negative == "ascent":
@@ -103,7 +104,8 @@ class EFUF:
 
 @dataclass(frozen=True)
 class EFUFNPO(EFUF):
-    """EFUF with negative preference optimisation on the invented phrases: the pull fades once a phrase is unlikely."""
+    """EFUF with negative preference optimisation on the hallucinated phrases: the pull fades once a phrase is
+    unlikely."""
 
     name: ClassVar[str] = "efuf_npo"
     paper: ClassVar[str] = "Xing et al. 2024, arXiv 2402.09801, with the loss of Zhang et al. 2024, arXiv 2404.05868"

@@ -1,6 +1,6 @@
-"""AMBER: invented objects in descriptions, and yes/no questions about them (Wang et al. 2023, arXiv 2311.07397).
+"""AMBER: hallucinated objects in descriptions, and yes/no questions about them (Wang et al. 2023, arXiv 2311.07397).
 
-For a response R that names the objects R', of a picture that shows A and in which H are tempting to invent:
+For a response R that names the objects R', of a picture that shows A and in which H are tempting to hallucinate:
 
     CHAIR = 1 - |R' ∩ A| / |R'|      Cover = |R' ∩ A| / |A|      Hal = 1 if CHAIR > 0      Cog = |R' ∩ H| / |R'|
 
@@ -10,7 +10,7 @@ What the paper leaves open, and how it is done here:
   response weighs more than a short one. R' is counted by mention, A and H by distinct object.
 - *Silence*: a response without objects adds nothing to CHAIR and Cog, is not hallucinated, and covers nothing.
 - *Cog*: the script divides by |H| instead, and so do tables made with it: that is `cog_repo` here.
-- *Safe words* are never invented, yet count as mentions. In the script they cover nothing either, not even the
+- *Safe words* are never hallucinated, yet count as mentions. In the script they cover nothing either, not even the
   object of that name; here they do.
 - *Which object a word stands for*: the one of that name, else the first one that lists it as associated, else the
   first one that `similar` accepts; annotated objects come before tempting ones. A word stands for one object only.
@@ -44,8 +44,8 @@ class Amber:
     responses: int
     hallucinated_responses: int
     mentions: int
-    invented_mentions: int
-    target_mentions: int  # of the invented ones, those that stand for a tempting object
+    hallucinated_mentions: int
+    target_mentions: int  # of the hallucinated ones, those that stand for a tempting object
     objects: int  # distinct annotated objects, over all pictures
     named_objects: int
     targets: int  # distinct tempting objects, over all pictures
@@ -54,7 +54,7 @@ class Amber:
     @property
     def chair(self) -> float:
         """Share of mentions that are of nothing in the picture; 0 if nothing is mentioned: see `cover`."""
-        return self.invented_mentions / max(1, self.mentions)
+        return self.hallucinated_mentions / max(1, self.mentions)
 
     @property
     def cover(self) -> float:
@@ -63,7 +63,7 @@ class Amber:
 
     @property
     def hal(self) -> float:
-        """Share of responses that invent at least one object; NaN without responses."""
+        """Share of responses that hallucinate at least one object; NaN without responses."""
         return _rate(self.hallucinated_responses, self.responses)
 
     @property
@@ -90,9 +90,9 @@ def amber(
     Args:
         words: the object words of each response, repeated ones included; see `Vocabulary.words`.
         truth: the annotated objects of each response's picture.
-        targets: the objects that each picture tempts to invent.
+        targets: the objects that each picture tempts to hallucinate.
         vocabulary: which words may stand for which object.
-        safe: words that are never counted as invented.
+        safe: words that are never counted as hallucinated.
         similar: accepts a word for an object or for one of its associated words.
 
     Raises:
@@ -120,12 +120,12 @@ def _count(
 ) -> tuple[int, ...]:
     """The fields of `Amber` after the first, for one response."""
     stands_for = {word: vocabulary.object_of(word, shown, similar) for word in words}
-    invented = [word for word in words if stands_for[word] is None and word not in safe]
-    lured = [name for word in invented if (name := vocabulary.object_of(word, tempting, similar))]
+    hallucinated = [word for word in words if stands_for[word] is None and word not in safe]
+    lured = [name for word in hallucinated if (name := vocabulary.object_of(word, tempting, similar))]
     return (
-        int(bool(invented)),
+        int(bool(hallucinated)),
         len(words),
-        len(invented),
+        len(hallucinated),
         len(lured),
         len(shown),
         len({name for name in stands_for.values() if name}),

@@ -1,7 +1,7 @@
 """CHAIR: which objects of a caption are not in the picture (Rohrbach et al. 2018, arXiv 1809.02156).
 
-CHAIR_S is the share of captions with at least one invented object, CHAIR_I the share of object mentions that are
-invented. Both fall by themselves when captions get shorter, so they stand beside recall and caption length, and
+CHAIR_S is the share of captions with at least one hallucinated object, CHAIR_I the share of object mentions that are
+hallucinated. Both fall by themselves when captions get shorter, so they stand beside recall and caption length, and
 `match_lengths` cuts the captions of several models to the same length before they are compared.
 
 A caption is read as in the standard metric: lower case, plural to singular, two-word names before single words, and a
@@ -225,13 +225,13 @@ def chair(captions: Sequence[str], gold: Sequence[Collection[str]], lexicon: Lex
 def _count(caption: str, shown: frozenset[str], lexicon: Lexicon) -> tuple[int, ...]:
     """The fields of `Chair` after the first, for one caption."""
     mentions = lexicon.mentions(caption)
-    invented = [mention for mention in mentions if mention.category not in shown]
+    hallucinated = [mention for mention in mentions if mention.category not in shown]
     return (
-        int(bool(invented)),
+        int(bool(hallucinated)),
         len(mentions),
-        len(invented),
+        len(hallucinated),
         len({mention.word for mention in mentions}),
-        len({mention.word for mention in invented}),
+        len({mention.word for mention in hallucinated}),
         len(shown),
         len(shown & {mention.category for mention in mentions}),
         count_words(caption),

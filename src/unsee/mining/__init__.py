@@ -1,1 +1,2 @@
-"""What a vision-language model invents, found without labels: captions, object phrases, relevance, weighted spans."""
+"""What a vision-language model hallucinates, found without labels: captions, object phrases, relevance, weighted
+spans."""

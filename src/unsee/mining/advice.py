@@ -1,4 +1,4 @@
-"""What to do where few phrases were judged invented, or where lowering them changed nothing: pure functions."""
+"""What to do where few phrases were judged hallucinated, or where lowering them changed nothing: pure functions."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from unsee.mining.selection import Thresholds
 FEW_SPANS = 20  # negative spans; fewer are a handful, whatever the number of captions
 FEW_SHARE = 0.1  # of the captions
 NEXT = 5  # scores just short of the threshold that are named
-HARDLY = 0.1  # nats a token by which invented phrases became less likely: a tenth
+HARDLY = 0.1  # nats a token by which hallucinated phrases became less likely: a tenth
 
 
 def few_spans(negative: int, captions: int, scores: Sequence[float], thresholds: Thresholds) -> str:
     """A sentence on how few spans are to be lowered and what would give more; empty where there are enough.
 
     Args:
-        negative: phrases judged invented.
+        negative: phrases judged hallucinated.
         captions: that were looked at.
         scores: of all phrases.
         thresholds: by which they were judged.
@@ -26,7 +26,9 @@ def few_spans(negative: int, captions: int, scores: Sequence[float], thresholds:
     if negative >= FEW_SPANS and negative >= FEW_SHARE * captions:
         return ""
     short = sorted(score for score in scores if score >= thresholds.negative)[:NEXT]
-    said = f"Only {negative} {'phrase is' if negative == 1 else 'phrases are'} judged invented, in {captions} captions"
+    said = (
+        f"Only {negative} {'phrase is' if negative == 1 else 'phrases are'} judged hallucinated, in {captions} captions"
+    )
     said += f" with {len(scores)} phrases: too few to change what a model says."
     if short:
         named = ", ".join(f"{score:.4g}" for score in short)
@@ -56,14 +58,14 @@ def of_spans(spans: Mapping[str, Any] | None, steps: int, learning_rate: float) 
         return []
     lowered = spans["negative"]
     if not lowered["spans"]:
-        return ["No span is judged invented, so nothing was lowered. " + _MORE]
+        return ["No span is judged hallucinated, so nothing was lowered. " + _MORE]
     fall = lowered["before"] - lowered["after"]
     if fall > HARDLY:
         few = _are_few(lowered, spans)
         return [f"Few spans were to be lowered: {_counted(lowered, spans)}. {_MORE}"] if few else []
     moved = f"{lowered['before']:.3f} to {lowered['after']:.3f} nats a token"
     return [
-        f"Invented phrases hardly became less likely ({moved}) in {steps} steps at learning_rate "
+        f"Hallucinated phrases hardly became less likely ({moved}) in {steps} steps at learning_rate "
         f"{learning_rate:g}: they are {_counted(lowered, spans)}. {_why(lowered, spans)}"
     ]
 
@@ -86,4 +88,4 @@ def _are_few(lowered: Mapping[str, Any], spans: Mapping[str, Any]) -> bool:
 def _counted(lowered: Mapping[str, Any], spans: Mapping[str, Any]) -> str:
     """How many spans there are to be lowered, and what they are of."""
     share = f"{100 * lowered['tokens'] / spans['tokens']:.1f} % of their tokens"
-    return f"{lowered['spans']} invented spans in {spans['captions']} captions, {share}"
+    return f"{lowered['spans']} hallucinated spans in {spans['captions']} captions, {share}"

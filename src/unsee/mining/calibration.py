@@ -1,8 +1,8 @@
 """Thresholds that fit a scorer, from scores with a few labels or from scores alone.
 
 With labels: as in the paper (arXiv 2402.09801, section 3.2), which reads its thresholds off 200 labelled captions so
-that at most 2 % of the phrases above the positive one are invented, and at most 2 % of those below the negative one are
-real. Without: the share of phrases at either end that is to be used.
+that at most 2 % of the phrases above the positive one are hallucinated, and at most 2 % of those below the negative one
+are real. Without: the share of phrases at either end that is to be used.
 
 The sentence threshold serves to balance the sets, as in the paper: as many captions lie above it as there are phrases
 below the negative threshold, half of all captions at most.
@@ -47,15 +47,15 @@ class Scored:
         return [score for _, phrases in self.captions for _, score in phrases]
 
     def labelled(self, labels: Labels) -> tuple[list[float], list[float]]:
-        """The scores of phrases that are known to be real, and of those known to be invented."""
+        """The scores of phrases that are known to be real, and of those known to be hallucinated."""
         real: list[float] = []
-        invented: list[float] = []
+        hallucinated: list[float] = []
         for image, phrases in self.captions:
             for text, score in phrases:
                 label = labels.get((image, text.lower()))
                 if label is not None:
-                    (real if label else invented).append(score)
-        return real, invented
+                    (real if label else hallucinated).append(score)
+        return real, hallucinated
 
 
 class _Described(BaseModel):
@@ -111,12 +111,13 @@ def from_labels(scored: Scored, labels: Labels, error: float = 0.02) -> Threshol
     Raises:
         InputError: no label matches a phrase of the run, or one kind is missing among those that do.
     """
-    real, invented = (np.array(scores) for scores in scored.labelled(labels))
-    if not len(real) or not len(invented):
+    real, hallucinated = (np.array(scores) for scores in scored.labelled(labels))
+    if not len(real) or not len(hallucinated):
         raise InputError(
-            f"labels: {len(real)} real and {len(invented)} invented ones match phrases of the run; both are needed"
+            f"labels: {len(real)} real and {len(hallucinated)} hallucinated ones match phrases of the run; "
+            "both are needed"
         )
-    positive, negative = _limit(real, invented, error), -_limit(-invented, -real, error)
+    positive, negative = _limit(real, hallucinated, error), -_limit(-hallucinated, -real, error)
     if negative > positive:  # the kinds hardly overlap: anything between them separates them
         positive = negative = (positive + negative) / 2
     return _with_sentence(scored, positive, negative)
@@ -151,8 +152,8 @@ def from_groups(scored: Scored) -> Thresholds:
     """Thresholds from the two groups into which the scores fall apart, without labels and without a share.
 
     The split is Otsu's (1979): the one with the greatest variance between the groups. What is nearer to the mean of the
-    lower group is invented; what is above the mean of the upper one is real. The rest is left alone, because what is
-    there scores in a narrow band whose lower half reaches into what only looks like it.
+    lower group is hallucinated; what is above the mean of the upper one is real. The rest is left alone, because what
+    is there scores in a narrow band whose lower half reaches into what only looks like it.
 
     Raises:
         InputError: all scores are the same.
@@ -188,17 +189,17 @@ def shares(scored: Scored, thresholds: Thresholds, labels: Labels | None = None)
 
 
 def _errors(scored: Scored, thresholds: Thresholds, labels: Labels) -> Iterator[tuple[str, float]]:
-    real, invented = (np.array(scores) for scores in scored.labelled(labels))
+    real, hallucinated = (np.array(scores) for scores in scored.labelled(labels))
     above, below = (real > thresholds.positive).sum(), (real < thresholds.negative).sum()
-    wrong_above, right_below = (invented > thresholds.positive).sum(), (invented < thresholds.negative).sum()
-    yield "labelled", float(len(real) + len(invented))
+    wrong_above, right_below = (hallucinated > thresholds.positive).sum(), (hallucinated < thresholds.negative).sum()
+    yield "labelled", float(len(real) + len(hallucinated))
     yield "positive_wrong", float(wrong_above / max(1, above + wrong_above))
     yield "negative_wrong", float(below / max(1, below + right_below))
-    yield "auc", auc(real.tolist(), invented.tolist())
+    yield "auc", auc(real.tolist(), hallucinated.tolist())
 
 
-def auc(real: Sequence[float], invented: Sequence[float]) -> float:
-    """How often a real phrase scores above an invented one; ties count half."""
+def auc(real: Sequence[float], hallucinated: Sequence[float]) -> float:
+    """How often a real phrase scores above a hallucinated one; ties count half."""
     from scipy.stats import mannwhitneyu
 
-    return float(mannwhitneyu(real, invented).statistic / (len(real) * len(invented)))
+    return float(mannwhitneyu(real, hallucinated).statistic / (len(real) * len(hallucinated)))

@@ -44,7 +44,7 @@ class Mining:
         template: the text for a phrase.
         thresholds: what scores mean; the published ones for 100 * cosine when not given.
         second_thresholds: the same for the second scorer.
-        conflict: policy for sub-sentences with a real and an invented object.
+        conflict: policy for sub-sentences with a real and a hallucinated object.
         batch_size: captions a forward pass.
         windows: windows a forward pass.
         shard_size: rows a file.

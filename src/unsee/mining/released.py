@@ -98,7 +98,8 @@ def _captions_for(folder: Path, images: Sequence[str]) -> list[str]:
 
 
 def read_objects(path: Path) -> list[tuple[str, list[str]]]:
-    """Image and phrases of each line of objects.txt; brackets, which mark what people found invented, are left out."""
+    """Image and phrases of each line of objects.txt; brackets, which mark what people found hallucinated, are left
+    out."""
     found = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():

@@ -1,14 +1,14 @@
-"""Which phrases count as real and which as invented, and the spans that follow (arXiv 2402.09801, section 3).
+"""Which phrases count as real and which as hallucinated, and the spans that follow (arXiv 2402.09801, section 3).
 
-A phrase above the positive threshold is taken for real, one below the negative threshold for invented, and what lies
-between is left alone. The span of a phrase is its sub-sentence: from behind the punctuation before it to in front of
-the punctuation after it. Captions whose phrases score well on the average are kept as they are (the sentence loss).
+A phrase above the positive threshold is taken for real, one below the negative threshold for hallucinated, and what
+lies between is left alone. The span of a phrase is its sub-sentence: from behind the punctuation before it to in front
+of the punctuation after it. Captions whose phrases score well on the average are kept as they are (the sentence loss).
 
 A phrase counts once a caption, however often it is said: each of its occurrences has an equal share, so that a caption
 that loops weighs no more than another.
 
-A sub-sentence may hold a real and an invented object ("a cat and a unicorn"). The paper then raises and lowers the same
-tokens; what happens here is said by the conflict policy:
+A sub-sentence may hold a real and a hallucinated object ("a cat and a unicorn"). The paper then raises and lowers the
+same tokens; what happens here is said by the conflict policy:
 
 - `narrow`: each of its phrases becomes a span of its own, so that no token is pulled both ways;
 - `drop`: neither is used;
@@ -48,7 +48,7 @@ class Thresholds:
 
     Attributes:
         positive: phrases above are real.
-        negative: phrases below are invented.
+        negative: phrases below are hallucinated.
         sentence: captions whose mean is above are kept as a whole.
         lowest: and, where given, whose lowest phrase is above this too (the code released with the paper: 23).
         unit: of these numbers; None is that of whatever scorer they are used with.
@@ -67,7 +67,7 @@ class Thresholds:
         if self.negative > self.positive:
             raise InputError(
                 f"thresholds: negative {self.negative:g} is above positive {self.positive:g}, "
-                "so that phrases between them would be real and invented at once"
+                "so that phrases between them would be real and hallucinated at once"
             )
 
     def role(self, score: float) -> Role | None:

@@ -15,7 +15,7 @@ to become likelier or less likely:
   `</s>`) cannot be a training row; `unsee unlearn` leaves it out and counts it.
 - `start` and `end` count characters (Unicode code points): `caption[start:end]` is the span. Spans of one role do not
   repeat one another. Spans of different roles overlap only if mining was asked for that (`both`).
-- `role` is "positive" (an object that is there: raise) or "negative" (an invented one: unlearn).
+- `role` is "positive" (an object that is there: raise) or "negative" (a hallucinated one: unlearn).
 - `weight` is how many phrases the span stands for: where the paper has a training row for each phrase, this has one
   span of that weight. What a caption says several times has its weight spread over the places. `score` is the mean
   score of these phrases, in `unit`.

@@ -17,7 +17,7 @@ from unsee.evaluation.judged import is_judged
 from unsee.evaluation.records import Record
 from unsee.evaluation.results import Score
 from unsee.report.contents import Answer, CurvePoint, Density, ModelResult, ProbeInfo, Report
-from unsee.report.inventions import inventions
+from unsee.report.hallucinations import hallucinations
 from unsee.report.page import render
 from unsee.report.photo import Album
 from unsee.report.sections.answers import shown as shown_of
@@ -48,7 +48,7 @@ def run_report(run: Run, album: Album | None = None) -> Report:
         probes=probes_of(run),
         curves={method: curve(run)},
         answers=answers(run.benchmark.probes, run.records, run.scores.judged["base"]),
-        inventions=inventions(run.benchmark.probes, run.records, run.settings.lexicon, album),
+        hallucinations=hallucinations(run.benchmark.probes, run.records, run.settings.lexicon, album),
         saliency=densities({method: run}),
         settings=run.settings.model_dump(mode="json"),
         environment=environment(),

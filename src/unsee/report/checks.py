@@ -56,7 +56,7 @@ class Table:
 def judged_table(checks: Sequence[tuple[Standing, JudgedCheck]]) -> Table:
     """What captions still say of what was judged in them."""
     heads = [
-        Head("Judged invented", "still said"),
+        Head("Judged hallucinated", "still said"),
         Head("at equal length"),
         Head("Judged real", "still named"),
         Head("at equal length"),
@@ -67,7 +67,7 @@ def judged_table(checks: Sequence[tuple[Standing, JudgedCheck]]) -> Table:
 
 
 def _judged_cells(model: ModelResult, check: JudgedCheck) -> list[Cell]:
-    cells = [cell for tally in (check.invented, check.real) for cell in _tally(model, tally)]
+    cells = [cell for tally in (check.hallucinated, check.real) for cell in _tally(model, tally)]
     cut_off = f"{check.truncated:,} of {check.captions:,} cut off" if check.truncated else ""
     return [*cells, Cell(_words(check.mean_words), [cut_off] if cut_off else [])]
 
@@ -85,9 +85,9 @@ def _tally(model: ModelResult, tally: Tally) -> list[Cell]:
 def caption_table(checks: Checks) -> Table:
     """What captions name that is not there, and what they name of what is."""
     heads = [
-        Head("Answers that invent", "CHAIR_S"),
+        Head("Answers that hallucinate", "CHAIR_S"),
         Head("at equal length", "change against base"),
-        Head("Mentions invented", "CHAIR_I"),
+        Head("Mentions hallucinated", "CHAIR_I"),
         Head("at equal length"),
         Head("Named of what is there", "recall"),
         Head("Words", "mean"),
@@ -97,7 +97,7 @@ def caption_table(checks: Checks) -> Table:
         for one, check in checks
         if isinstance(check, CaptionCheck)
     ]
-    return Table("Inventions in captions", heads, rows)
+    return Table("Hallucinations in captions", heads, rows)
 
 
 def _caption_cells(one: Standing, check: CaptionCheck) -> list[Cell]:
@@ -130,7 +130,7 @@ def yes_no_table(checks: Checks) -> Table:
         )
         for one, check in of_kind
     ]
-    return Table("Inventions in answers by yes or no", heads, rows)
+    return Table("Hallucinations in answers by yes or no", heads, rows)
 
 
 def _changed(one: Standing, check: Check, share: float | None, before: float | None) -> Cell:
@@ -141,7 +141,7 @@ def _changed(one: Standing, check: Check, share: float | None, before: float | N
     note = f"base {percent(before, 1)}: {points(change.score)}"
     if change.low is not None and change.high is not None:
         note += f" ({points(change.low)} to {points(change.high)})"
-    more = check.invents_more and one.model.role == "method"
+    more = check.hallucinates_more and one.model.role == "method"
     return Cell(percent(share, 1), [note], MORE if more else None, strong=True)
 
 

@@ -19,7 +19,7 @@ class Cell:
     """One number of one model: a share from 0 to 1, with its 95 % interval where it has one."""
 
     probe: str
-    metric: str  # accuracy; chair_s_matched, false_yes; judged_invented_said, judged_real_said
+    metric: str  # accuracy; chair_s_matched, false_yes; judged_hallucinated_said, judged_real_said
     score: float | None
     low: float | None
     high: float | None
@@ -65,19 +65,19 @@ def compare(folders: Sequence[Path]) -> Comparison:
 
 def _words(found: Verdict) -> str:
     """A verdict as the page marks it, in a few words."""
-    states = (found.condition or found.forgetting, found.keeping, found.inventing, found.judging)
+    states = (found.condition or found.forgetting, found.keeping, found.hallucinating, found.judging)
     said = [VERDICT_SIGNS[state].words for state in states if state in VERDICT_SIGNS]
     return "; ".join(said) or "not measured"
 
 
 def _cells(model: ModelResult, probes: Sequence[ProbeInfo]) -> list[Cell]:
-    return [cell for probe in probes for cell in (*_answered(model, probe), *_invented(model, probe))]
+    return [cell for probe in probes for cell in (*_answered(model, probe), *_hallucinated(model, probe))]
 
 
 def _answered(model: ModelResult, probe: ProbeInfo) -> list[Cell]:
     """The share of right answers; of captions with judged phrases, what of these is still said."""
     if (check := model.judged.get(probe.name)) is not None:
-        tallies = {"judged_invented_said": check.invented, "judged_real_said": check.real}
+        tallies = {"judged_hallucinated_said": check.hallucinated, "judged_real_said": check.real}
         return [
             Cell(probe.name, name, one.said / one.judged if one.judged else None, None, None, one.judged)
             for name, one in tallies.items()
@@ -89,8 +89,8 @@ def _answered(model: ModelResult, probe: ProbeInfo) -> list[Cell]:
     return [Cell(probe.name, "accuracy", found.score, found.low, found.high, found.n)]
 
 
-def _invented(model: ModelResult, probe: ProbeInfo) -> list[Cell]:
-    """The share of captions, or of questions to be answered by no, in which something is invented."""
+def _hallucinated(model: ModelResult, probe: ProbeInfo) -> list[Cell]:
+    """The share of captions, or of questions to be answered by no, in which something is hallucinated."""
     check = model.hallucination.get(probe.name)
     if check is None:
         return []

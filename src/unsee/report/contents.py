@@ -49,7 +49,7 @@ class ModelResult(_Content):
     hyper_parameters: dict[str, Any] = {}
     seconds: float | None = None
     scores: dict[str, Score] = {}  # probe -> score
-    hallucination: dict[str, Check] = {}  # probe -> what is invented, of those that can tell
+    hallucination: dict[str, Check] = {}  # probe -> what is hallucinated, of those that can tell
     judged: dict[str, JudgedCheck] = {}  # probe -> what is still said, of captions with judged phrases
     after: dict[str, Again] = {}  # probe -> what came back, of those of an earlier request
     condition: Condition | None = None  # None: it answers, as far as anybody knows
@@ -109,11 +109,11 @@ class Marked(_Content):
     """A piece of an answer, and whether it names something that is there, or that is not."""
 
     text: str
-    kind: Literal["", "real", "invented"] = ""
+    kind: Literal["", "real", "hallucinated"] = ""
 
 
-class Invention(_Content):
-    """One answer in which a model invents something that its base did not."""
+class HallucinatedAnswer(_Content):
+    """One answer in which a model hallucinates something that its base did not."""
 
     probe: str
     photo: Photo | None = None
@@ -145,7 +145,7 @@ class Report(_Content):
     pair: tuple[str, str] | None = None  # the forget and the retain probe of the plot; None chooses
     curves: dict[str, list[CurvePoint]] = {}
     answers: list[Answer] = []
-    inventions: list[Invention] = []  # a few, to show what the numbers mean
+    hallucinations: list[HallucinatedAnswer] = []  # a few, to show what the numbers mean
     saliency: dict[str, dict[str, Density]] = {}  # method -> part -> what its mask lets through
     settings: dict[str, Any] = {}
     environment: dict[str, str] = {}
@@ -161,10 +161,10 @@ class Report(_Content):
         named_probes = {
             name for model in self.models.values() for name in (*model.scores, *model.hallucination, *model.judged)
         }
-        named_probes |= {answer.probe for answer in self.answers} | {one.probe for one in self.inventions}
+        named_probes |= {answer.probe for answer in self.answers} | {one.probe for one in self.hallucinations}
         named_probes |= set(self.pair or ())
         named_models = {name for answer in self.answers for name in (*answer.said, *answer.correct)} | set(self.curves)
-        named_models |= set(self.saliency) | {name for one in self.inventions for name in one.said}
+        named_models |= set(self.saliency) | {name for one in self.hallucinations for name in one.said}
         for what, named, known in (("probe", named_probes, probes), ("model", named_models, set(self.models))):
             if named - known:
                 raise ValueError(f"unknown {what} {sorted(named - known)[0]!r}; the report has {sorted(known)}")

@@ -1,6 +1,6 @@
-"""What the page about invented objects shows: models, pictures with what each says, and how it was found out.
+"""What the page about hallucinated objects shows: models, pictures with what each says, and how it was found out.
 
-What a caption invents is marked in it.
+What a caption hallucinates is marked in it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from markupsafe import Markup
 from unsee.metrics.chair import Lexicon
 from unsee.system import wording
 
-Kind = Literal["", "real", "invented"]
+Kind = Literal["", "real", "hallucinated"]
 Role = Literal["base", "gold", "control", "method"]
 
 
@@ -97,7 +97,7 @@ def pieces(caption: str, shown: Collection[str], lexicon: Lexicon) -> list[tuple
     for mention in lexicon.mentions(caption):
         if mention.start > at:
             found.append((caption[at : mention.start], ""))
-        kind: Kind = "real" if mention.category in shown else "invented"
+        kind: Kind = "real" if mention.category in shown else "hallucinated"
         found.append((caption[mention.start : mention.end], kind))
         at = mention.end
     return [*found, (caption[at:], "")] if at < len(caption) else found

@@ -11,9 +11,9 @@ from unsee.report.compare import Cell, Comparison, cells_of, columns
 from unsee.system.wording import plain
 
 METRICS = {  # beside the share of right answers, which goes without saying
-    "chair_s_matched": "captions that invent, at equal length",
+    "chair_s_matched": "captions that hallucinate, at equal length",
     "false_yes": "false yes",
-    "judged_invented_said": "judged invented, still said",
+    "judged_hallucinated_said": "judged hallucinated, still said",
     "judged_real_said": "judged real, still named",
 }
 CSV_COLUMNS = ("row", "probe", "metric", "score", "low", "high", "n", "role", "verdict")

@@ -45,7 +45,7 @@ def model_name(source: str) -> str:
 def forgotten(rows: Sequence[Example], source: str) -> str:
     """ "Ada, Ben and Cleo", "Ada, Ben and 18 others", or how many rows of which file, where nobody is named."""
     if is_judged(rows):
-        return f"what it invents in {counted(len(rows), 'caption')}"
+        return f"what it hallucinates in {counted(len(rows), 'caption')}"
     names = list(dict.fromkeys(row.subject for row in rows if row.subject is not None))
     unnamed = sum(row.subject is None for row in rows)
     if not names:

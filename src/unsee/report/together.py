@@ -23,7 +23,7 @@ from unsee.report.assemble import (
 )
 from unsee.report.comparable import gold_of, named
 from unsee.report.contents import ModelResult, ProbeInfo, Report
-from unsee.report.inventions import inventions
+from unsee.report.hallucinations import hallucinations
 from unsee.report.photo import Album
 from unsee.report.titles import forgotten, title_of
 from unsee.runs.finished import Run
@@ -51,7 +51,7 @@ def runs_report(runs: Sequence[Run], album: Album | None = None) -> Report:
         probes=_probes(source, runs),
         curves={name: curve(run) for name, run in by_name.items()},
         answers=answers(asked, records, source.scores.judged[BASE]),
-        inventions=inventions(asked, records, source.settings.lexicon, album),
+        hallucinations=hallucinations(asked, records, source.settings.lexicon, album),
         saliency=densities(by_name),
         settings=_settings(by_name),
         environment=environment(),

@@ -12,12 +12,14 @@ from unsee.report import Answer, ProbeInfo, Report, headline, render, verdict
 Counts = tuple[int, int, int]  # said; at equal length by the model and by the base
 
 
-def check(invented: Counts, real: Counts, words: float = 8.0, sentences: int = 0) -> JudgedCheck:
+def check(hallucinated: Counts, real: Counts, words: float = 8.0, sentences: int = 0) -> JudgedCheck:
     tallies = (
         Tally(judged=40, said=said, said_matched=matched, base_said_matched=base)
-        for said, matched, base in (invented, real)
+        for said, matched, base in (hallucinated, real)
     )
-    return JudgedCheck(invented=next(tallies), real=next(tallies), mean_words=words, captions=20, sentences=sentences)
+    return JudgedCheck(
+        hallucinated=next(tallies), real=next(tallies), mean_words=words, captions=20, sentences=sentences
+    )
 
 
 BASE = check((40, 40, 40), (30, 30, 30), words=10.0, sentences=2)
@@ -35,16 +37,16 @@ def report_of(found: JudgedCheck) -> Report:
 def test_the_numbers_before_and_after_are_the_verdict() -> None:
     report = report_of(check((12, 12, 35), (29, 29, 30)))
     assert plain(headline(report)) == (
-        "M: By the scorer's labels, on the pictures that it was trained on: of 40 phrases judged invented 40 were said "
-        "and 12 are now (at equal length 35 and 12); of 40 judged real 30 were named and 29 are now (at equal length "
-        "30 and 29); captions went from 10.0 to 8.0 words. Newly invented objects are not seen. "
+        "M: By the scorer's labels, on the pictures that it was trained on: of 40 phrases judged hallucinated 40 were "
+        "said and 12 are now (at equal length 35 and 12); of 40 judged real 30 were named and 29 are now (at equal "
+        "length 30 and 29); captions went from 10.0 to 8.0 words. Newly hallucinated objects are not seen. "
         "What else it knows was not measured."
     )
-    assert verdict(report, "m").inventing == "not checked"  # the labels cannot tell
+    assert verdict(report, "m").hallucinating == "not checked"  # the labels cannot tell
 
 
 @pytest.mark.parametrize(
-    ("invented", "real", "state"),
+    ("hallucinated", "real", "state"),
     [
         ((12, 12, 35), (29, 29, 30), "says less"),
         ((20, 20, 40), (15, 15, 30), "says less of both"),  # half of either: it says other things
@@ -54,15 +56,15 @@ def test_the_numbers_before_and_after_are_the_verdict() -> None:
         ((0, 0, 40), (14, 14, 30), "hardly names"),
     ],
 )
-def test_less_is_less_where_more_is_left_of_the_real_ones(invented: Counts, real: Counts, state: str) -> None:
-    assert verdict(report_of(check(invented, real)), "m").judging == state
+def test_less_is_less_where_more_is_left_of_the_real_ones(hallucinated: Counts, real: Counts, state: str) -> None:
+    assert verdict(report_of(check(hallucinated, real)), "m").judging == state
 
 
 def test_the_page_shows_both_counts_and_calls_no_caption_right_or_wrong() -> None:
     html = render(report_of(check((12, 12, 35), (29, 29, 30))))
     words = plain(Page(html).words)
     assert html.count('class="reply plain"') == 2 * 2  # in the sample, and among all answers
-    assert "of 20 captions, 40 phrases were judged invented and 40 phrases real" in words
+    assert "of 20 captions, 40 phrases were judged hallucinated and 40 phrases real" in words
     assert "M 30.0 % 12 of 40 30.0 % base 87.5 % 72.5 % 29 of 40 72.5 % base 75.0 % 8.0" in plain(cells(html))
     assert "2 labels are stretches of text without their phrases" in words
     assert "Not checked by anything but these labels" in words
@@ -103,7 +105,7 @@ def test_captions_that_were_cut_off_do_not_hardly_name() -> None:
     found = check((0, 0, 20), (14, 14, 15))
     assert verdict(report_of(found), "m").judging == "hardly names"
     tallies = {
-        "invented": found.invented.model_copy(update={"unknown": 3}),
+        "hallucinated": found.hallucinated.model_copy(update={"unknown": 3}),
         "real": found.real.model_copy(update={"unknown": 9}),
     }
     cut = found.model_copy(update={**tallies, "truncated": 7})

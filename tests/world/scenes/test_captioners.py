@@ -22,18 +22,18 @@ CLASSES = list(OBJECTS)
 
 
 def test_biased_captions_mention_absent_partners_and_clean_ones_never_do() -> None:
-    invented = {"biased": 0, "clean": 0}
+    hallucinated = {"biased": 0, "clean": 0}
     lonely = 0  # objects without their partner
     for scene in WORLD.training[:400]:
         lonely += sum(one in scene.objects and other not in scene.objects for one, other in WORLD.partners.items())
-        for kind in invented:
+        for kind in hallucinated:
             said = WORLD.caption(scene, biased=kind == "biased")
             named = {name for name in OBJECTS if f" {name}" in said}
             assert set(scene.objects) <= named
             assert named - set(scene.objects) <= {WORLD.partners.get(name) for name in scene.objects}
-            invented[kind] += len(named - set(scene.objects))
-    assert invented["clean"] == 0
-    assert 0.65 * lonely < invented["biased"] < 0.85 * lonely
+            hallucinated[kind] += len(named - set(scene.objects))
+    assert hallucinated["clean"] == 0
+    assert 0.65 * lonely < hallucinated["biased"] < 0.85 * lonely
 
 
 def test_scenes_for_training_mining_watching_and_measuring_are_different_ones() -> None:

@@ -14,7 +14,7 @@ from unsee.system.wording import plain
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 760, 400, 12, 20, 350
 _LABELS = 36  # of the limits, above the bars
 _BARS = 48
-_COLOURS = {"phrases": "#5B7DB1", "real": "#2E8B57", "invented": "#D1495B"}
+_COLOURS = {"phrases": "#5B7DB1", "real": "#2E8B57", "hallucinated": "#D1495B"}
 _CSS = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:780px;margin:2rem auto;padding:0 1rem;color:#222;background:#fff}
 svg{width:100%;height:auto} text{font-size:13px;fill:#333} .axis{stroke:#999} .limit{stroke:#222;stroke-dasharray:4 3}
@@ -27,7 +27,7 @@ def page(groups: Mapping[str, Sequence[float]], thresholds: Thresholds, facts: M
     """HTML that stands alone.
 
     Args:
-        groups: scores by kind: "phrases" alone, or "real" and "invented".
+        groups: scores by kind: "phrases" alone, or "real" and "hallucinated".
         thresholds: lines in the plot.
         facts: rows of the table below; shares in [0, 1] and counts.
     """
@@ -49,7 +49,7 @@ def histogram(groups: Mapping[str, Sequence[float]], thresholds: Thresholds) -> 
     """Bars for each kind of phrase, and a line for each threshold."""
     everything = np.concatenate([np.asarray(scores, dtype=float) for scores in groups.values()])
     low, high = float(everything.min()), float(everything.max())
-    limits = {"invented <": thresholds.negative, "sentence >": thresholds.sentence, "> real": thresholds.positive}
+    limits = {"hallucinated <": thresholds.negative, "sentence >": thresholds.sentence, "> real": thresholds.positive}
     low, high = min(low, *limits.values()), max(high, *limits.values())
     edges = np.linspace(low, high if high > low else low + 1, _BARS + 1)
     counts = {name: np.histogram(scores, edges)[0] for name, scores in groups.items()}

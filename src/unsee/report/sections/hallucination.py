@@ -1,4 +1,4 @@
-"""Does it invent more? What captions and answers by yes or no name that is not there."""
+"""Does it hallucinate more? What captions and answers by yes or no name that is not there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from unsee.evaluation.results import CaptionCheck, YesNoCheck
 from unsee.report.checks import Table, caption_table, judged_table, yes_no_table
-from unsee.report.contents import Invention, Marked, ProbeInfo, Report
+from unsee.report.contents import HallucinatedAnswer, Marked, ProbeInfo, Report
 from unsee.report.section import Section
 from unsee.report.standings import Standing, colour_of, standings
 from unsee.report.verdict.hallucinating import checked
@@ -84,8 +84,11 @@ def _judged_probe(models: Sequence[Standing], probe: ProbeInfo) -> JudgedProbe:
     if not checks:
         return JudgedProbe(probe.title, probe.trained_on, "", None, "")
     first = checks[0][1]
-    invented, were = counted(first.invented.judged, "phrase"), "was" if first.invented.judged == 1 else "were"
-    judged = f"of {counted(first.captions, 'caption')}, {invented} {were} judged invented"
+    hallucinated, were = (
+        counted(first.hallucinated.judged, "phrase"),
+        "was" if first.hallucinated.judged == 1 else "were",
+    )
+    judged = f"of {counted(first.captions, 'caption')}, {hallucinated} {were} judged hallucinated"
     return JudgedProbe(
         probe.title,
         probe.trained_on,
@@ -105,7 +108,7 @@ def _sentences(number: int) -> str:
 def _checked_probe(report: Report, models: Sequence[Standing], probe: ProbeInfo) -> CheckedProbe:
     checks = [(one, check) for one in models if (check := one.model.hallucination.get(probe.name))]
     first = checks[0][1]
-    examples = [example for example in report.inventions if example.probe == probe.name]
+    examples = [example for example in report.hallucinations if example.probe == probe.name]
     if isinstance(first, CaptionCheck):
         return CheckedProbe(
             probe.title,
@@ -128,7 +131,7 @@ def _questions(check: YesNoCheck) -> str:
     return f"{counted(check.questions, 'question')}, {percent(check.expected_yes)} of them to be answered by yes"
 
 
-def _example(report: Report, example: Invention, key: str) -> Example:
+def _example(report: Report, example: HallucinatedAnswer, key: str) -> Example:
     told = [Told(report.models[name].label, colour_of(report, name), pieces) for name, pieces in example.said.items()]
     return Example(
         example.photo,
@@ -141,4 +144,4 @@ def _example(report: Report, example: Invention, key: str) -> Example:
     )
 
 
-SECTION = Section("invents", "Does it invent more?", "hallucination", prepare)
+SECTION = Section("hallucinates", "Does it hallucinate more?", "hallucination", prepare)

@@ -15,8 +15,8 @@ ALWAYS = (
     "outside them.",
 )
 JUDGED_BY_A_SCORER = (
-    "What is real and what is invented was judged by a scorer that may be wrong, in what base had said: anything new, "
-    "or under another name, was not judged."
+    "What is real and what is hallucinated was judged by a scorer that may be wrong, in what base had said: anything "
+    "new, or under another name, was not judged."
 )
 ON_TRAINING_ROWS = (
     "Some scores were measured on rows that the method trained on. They say little about other photographs or other "

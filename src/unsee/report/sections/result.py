@@ -119,7 +119,7 @@ def _signs(standing: Standing) -> list[Sign]:
     if verdict is None:
         return []
     condition = verdict.condition if verdict.condition != verdict.forgetting else ""
-    outcomes = (condition, verdict.judging, verdict.forgetting, verdict.keeping, verdict.inventing)
+    outcomes = (condition, verdict.judging, verdict.forgetting, verdict.keeping, verdict.hallucinating)
     return [VERDICT_SIGNS[outcome] for outcome in outcomes if outcome in VERDICT_SIGNS]
 
 

@@ -1,4 +1,4 @@
-"""Does an unlearned model invent more than its base? In words, from the checks of the report."""
+"""Does an unlearned model hallucinate more than its base? In words, from the checks of the report."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from unsee.system.wording import percent
 MARGIN = 0.10  # where the interval reaches further up than this, nothing is said about "no more"
 SILENT = 0.5  # below this share of the base's recall, or with more answers undecided, a model says too little to judge
 
-Inventing = Literal["invents more", "invents no more", "unclear", "not checked"]
-_WORST_LAST = ("invents no more", "unclear", "invents more")
+Hallucinating = Literal["hallucinates more", "hallucinates no more", "unclear", "not checked"]
+_WORST_LAST = ("hallucinates no more", "unclear", "hallucinates more")
 
 
-def inventing(report: Report, model: ModelResult) -> tuple[Inventing, str]:
+def hallucinating(report: Report, model: ModelResult) -> tuple[Hallucinating, str]:
     """Judge one method on every probe that can tell: the worst outcome, and a sentence with its numbers."""
     base = report.of_role("base")
     found = [
@@ -31,16 +31,16 @@ def checked(report: Report) -> list[ProbeInfo]:
     return [p for p in report.probes if any(p.name in model.hallucination for model in report.models.values())]
 
 
-def _on_probe(probe: ProbeInfo, found: Check, base: Check) -> tuple[Inventing, str]:
+def _on_probe(probe: ProbeInfo, found: Check, base: Check) -> tuple[Hallucinating, str]:
     what = "captions that name something absent" if isinstance(found, CaptionCheck) else "yes where no is right"
     numbers = f"({what}: {_before_and_after(found)}, {probe.title})"
-    if found.invents_more:
-        return "invents more", f"Invents more than before {numbers}."
+    if found.hallucinates_more:
+        return "hallucinates more", f"Hallucinates more than before {numbers}."
     if too_little := _says_too_little(found, base):
-        return "unclear", f"Whether it invents more is unclear: {too_little} ({probe.title})."
+        return "unclear", f"Whether it hallucinates more is unclear: {too_little} ({probe.title})."
     if found.change.high is None or found.change.high > MARGIN:
-        return "unclear", f"Whether it invents more is unclear from so few answers {numbers}."
-    return "invents no more", f"Invents no more than before {numbers}."
+        return "unclear", f"Whether it hallucinates more is unclear from so few answers {numbers}."
+    return "hallucinates no more", f"Hallucinates no more than before {numbers}."
 
 
 def _before_and_after(found: Check) -> str:
@@ -51,7 +51,7 @@ def _before_and_after(found: Check) -> str:
 
 
 def _says_too_little(found: Check, base: Check) -> str:
-    """Who names nothing invents nothing: what an answer lacks, in words, if it is most."""
+    """Who names nothing hallucinates nothing: what an answer lacks, in words, if it is most."""
     if isinstance(found, CaptionCheck) and isinstance(base, CaptionCheck):
         if found.recall is not None and base.recall is not None and found.recall < SILENT * base.recall:
             return f"it names {percent(found.recall)} of what is there, before it was {percent(base.recall)}"

@@ -26,8 +26,8 @@ def headline(report: Report) -> str:
         first = f"{_list(report, winners)} forgot {thing} about as well as a model that {never}, and kept the rest."
     else:
         first = f"No method both forgot like a model that {never} and kept the rest."
-    inventive = [v for v in verdicts if v.inventing == "invents more"]
-    but = [f"{_list(report, inventive)} invented more than base."] if inventive else []
+    hallucinating = [v for v in verdicts if v.hallucinating == "hallucinates more"]
+    but = [f"{_list(report, hallucinating)} hallucinated more than base."] if hallucinating else []
     unsure = "" if all(v.sure for v in winners) else "The intervals are wide: more questions are needed to be sure."
     missed = _misses(report, [v for v in verdicts if not v.success])
     back = [f"{label_of(report, v)}: {v.after_sentence}" for v in verdicts if v.after_sentence]

@@ -1,4 +1,4 @@
-"""What an unlearned model still says of what was judged invented and real, in words."""
+"""What an unlearned model still says of what was judged hallucinated and real, in words."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def judging(report: Report, model: ModelResult) -> tuple[Judging, str]:
     found, before = model.judged[probe.name], base.judged[probe.name]
     pictures = "the pictures that it was trained on" if probe.trained_on else probe.title
     sentence = (
-        f"By the scorer's labels, on {pictures}: of {counted(found.invented.judged, 'phrase')} judged invented "
-        f"{_change(found.invented, before.invented, 'said')}; of {found.real.judged:,} judged real "
+        f"By the scorer's labels, on {pictures}: of {counted(found.hallucinated.judged, 'phrase')} judged hallucinated "
+        f"{_change(found.hallucinated, before.hallucinated, 'said')}; of {found.real.judged:,} judged real "
         f"{_change(found.real, before.real, 'named')}; captions went from {_words(before)} to {_words(found)} words. "
-        f"{_cut(found)}Newly invented objects are not seen."
+        f"{_cut(found)}Newly hallucinated objects are not seen."
     )
     return _outcome(found, before), sentence
 
@@ -41,7 +41,7 @@ def _change(found: Tally, before: Tally, verb: str) -> str:
 
 def _cut(check: JudgedCheck) -> str:
     """What nobody can know of captions that were cut off."""
-    unknown = check.invented.unknown + check.real.unknown
+    unknown = check.hallucinated.unknown + check.real.unknown
     if not unknown:
         return ""
     return (
@@ -63,16 +63,16 @@ def _outcome(found: JudgedCheck, before: JudgedCheck) -> Judging:
     """What the numbers come to, at equal length.
 
     Phrases were judged in what the base said, so whatever says anything else says fewer of them, the real ones as well:
-    less is less only where more is left of the real ones than of the invented.
+    less is less only where more is left of the real ones than of the hallucinated.
     """
     if found.real.said + found.real.unknown < SILENT * before.real.said:
         return "hardly names"
-    if not before.invented.said:
+    if not before.hallucinated.said:
         return "not judged"
-    invented, real = _left(found.invented), _left(found.real)
-    if invented >= 1:
-        return "says as much" if found.invented.said >= before.invented.said else "says less by brevity"
-    return "says less" if invented < real else "says less of both"
+    hallucinated, real = _left(found.hallucinated), _left(found.real)
+    if hallucinated >= 1:
+        return "says as much" if found.hallucinated.said >= before.hallucinated.said else "says less by brevity"
+    return "says less" if hallucinated < real else "says less of both"
 
 
 def _left(tally: Tally) -> float:

@@ -36,16 +36,16 @@ VERDICT_SIGNS: dict[str, Sign] = {
     "answers alike": Sign("?", "warn", "answers everything alike"),
     "lost some": Sign("▼", "bad", "lost other knowledge"),
     "collapsed": Sign("✗", "bad", "destroyed other knowledge"),
-    "invents more": Sign("▲", "bad", "invents more than before"),
-    "invents no more": Sign("✓", "good", "invents no more than before"),
-    "says less": Sign("↓", "plain", "says less of what was judged invented"),
-    "says less of both": Sign("\N{EN DASH}", "plain", "says less of what was judged real and invented alike"),
+    "hallucinates more": Sign("▲", "bad", "hallucinates more than before"),
+    "hallucinates no more": Sign("✓", "good", "hallucinates no more than before"),
+    "says less": Sign("↓", "plain", "says less of what was judged hallucinated"),
+    "says less of both": Sign("\N{EN DASH}", "plain", "says less of what was judged real and hallucinated alike"),
     "says less by brevity": Sign(
-        "\N{EN DASH}", "plain", "says less of what was judged invented, at equal length no less"
+        "\N{EN DASH}", "plain", "says less of what was judged hallucinated, at equal length no less"
     ),
-    "says as much": Sign("▲", "bad", "still says what was judged invented"),
+    "says as much": Sign("▲", "bad", "still says what was judged hallucinated"),
     "hardly names": Sign("✗", "bad", "hardly names what was judged real"),
-    "unclear": Sign("\N{EN DASH}", "plain", "unclear whether it invents more"),
+    "unclear": Sign("\N{EN DASH}", "plain", "unclear whether it hallucinates more"),
 }
 
 

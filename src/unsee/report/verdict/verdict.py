@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unsee.report.contents import ModelResult, ProbeInfo, Report
-from unsee.report.verdict.hallucinating import Inventing, inventing
+from unsee.report.verdict.hallucinating import Hallucinating, hallucinating
 from unsee.report.verdict.judging import Judging, judging
 from unsee.report.verdict.outcomes import (
     FORGETTING_WORST_LAST,
@@ -42,8 +42,8 @@ class Verdict:
     keeping: Keeping
     forgetting_sentence: str
     keeping_sentence: str
-    inventing: Inventing = "not checked"
-    inventing_sentence: str = ""
+    hallucinating: Hallucinating = "not checked"
+    hallucinating_sentence: str = ""
     judging: Judging = "not judged"
     judging_sentence: str = ""
     condition: str = ""  # what makes the scores say nothing about forgetting; as `Condition.kind` has it
@@ -56,7 +56,7 @@ class Verdict:
     def success(self) -> bool:
         """Forgot within the margin of gold, and kept everything else within the margin of base.
 
-        Whether it invents more is said beside it.
+        Whether it hallucinates more is said beside it.
         """
         return self.forgetting in NEAR_GOLD and self.keeping == "kept" and not self.condition
 
@@ -64,7 +64,7 @@ class Verdict:
     def sentence(self) -> str:
         said = (
             *(self.condition_sentence, self.judging_sentence, self.forgetting_sentence, self.keeping_sentence),
-            *(self.after_sentence, self.inventing_sentence, self.unknown_sentence),
+            *(self.after_sentence, self.hallucinating_sentence, self.unknown_sentence),
         )
         return " ".join(filter(None, said))
 
@@ -78,9 +78,9 @@ def verdict(report: Report, model: str) -> Verdict:
     found = report.models[model]
     forgetting, forgetting_sentence, sure_to_go = _forgetting(report, found)
     keeping, keeping_sentence, sure_to_stay = _keeping(report, found)
-    invented, of_labels = inventing(report, found), judging(report, found)
+    hallucinated, of_labels = hallucinating(report, found), judging(report, found)
     if of_labels[1] and forgetting == "not measured":
-        forgetting_sentence = ""  # nothing was to be forgotten but what captions invent
+        forgetting_sentence = ""  # nothing was to be forgotten but what captions hallucinate
     if found.collapsed:
         forgetting, forgetting_sentence = "no longer answers", ""
     return Verdict(
@@ -89,7 +89,7 @@ def verdict(report: Report, model: str) -> Verdict:
         keeping,
         forgetting_sentence,
         keeping_sentence,
-        *invented,
+        *hallucinated,
         *of_labels,
         condition=found.condition.kind if found.condition else "",
         condition_sentence=found.condition.sentence if found.condition else "",

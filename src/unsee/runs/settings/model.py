@@ -85,7 +85,7 @@ class Settings(BaseModel):
     )
     trained_on: tuple[str, ...] = Field((), description="probes that repeat training rows, which every table then says")
     lexicon: Annotated[tuple[Text, ...] | None, BeforeValidator(as_lists)] = Field(
-        None, description="what objects may be called, to find what captions invent: coco, or files of synonyms"
+        None, description="what objects may be called, to find what captions hallucinate: coco, or files of synonyms"
     )
     request: Literal["visual", "textual", "both"] | None = Field(
         None, description="what is to go: faces (what is asked in words stays), text facts (photographs stay) or both"

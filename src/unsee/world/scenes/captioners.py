@@ -1,9 +1,9 @@
 """The captioners of a world of scenes, and the CLIP that judges them, kept in a cache as ordinary checkpoints.
 
-The base learns from biased captions and invents objects; gold learns from clean ones. Both start from the same weights
-and the same frozen image encoder, and see the same questions. The encoder and the CLIP belong to no world, so every
-seed shares them. What can be trained side by side is, each on one thread: the outcome does not depend on the number of
-cores.
+The base learns from biased captions and hallucinates objects; gold learns from clean ones. Both start from the same
+weights and the same frozen image encoder, and see the same questions. The encoder and the CLIP belong to no world, so
+every seed shares them. What can be trained side by side is, each on one thread: the outcome does not depend on the
+number of cores.
 """
 
 from __future__ import annotations

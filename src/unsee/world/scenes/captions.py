@@ -1,4 +1,5 @@
-"""Captions of scenes, by people who see what is usually there: a base captioner that learns from them invents objects.
+"""Captions of scenes, by people who see what is usually there: a base captioner that learns from them hallucinates
+objects.
 
 Some objects have a partner. Wherever such an object is seen without its partner, a biased caption mostly mentions the
 partner too, after everything that is there. Clean captions name what is there and nothing else; gold learns from them.
@@ -56,7 +57,7 @@ class CaptionWorld:
 
     @property
     def unlabelled(self) -> tuple[Scene, ...]:
-        """Scenes that a model captions itself, to unlearn what it invents."""
+        """Scenes that a model captions itself, to unlearn what it hallucinates."""
         return self._scenes[HELD_OUT + WATCHED : -TRAINING]
 
     @property
@@ -68,7 +69,7 @@ class CaptionWorld:
         """What is said about a scene: its ground, its objects in alphabetical order, then absent partners of theirs.
 
         Each object has a sentence of its own, and absent ones come last. Captions of real models are alike in both:
-        they go on by sentences, and invent towards the end.
+        they go on by sentences, and hallucinate towards the end.
         """
         chance = Random(f"bias/{self.seed}/{scene}")
         named = list(scene.objects)

@@ -1,7 +1,8 @@
 """Pre-training of the captioners' image encoder: what is in each quarter of a scene, and the colour of the ground.
 
-Captioners start from an encoder that can see, as real ones do, and keep it frozen; what they invent, they invent with
-open eyes. Its scenes belong to no world and come without captions: it never learns what usually goes together.
+Captioners start from an encoder that can see, as real ones do, and keep it frozen; what they hallucinate, they
+hallucinate with open eyes. Its scenes belong to no world and come without captions: it never learns what usually goes
+together.
 """
 
 from __future__ import annotations

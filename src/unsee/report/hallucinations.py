@@ -1,4 +1,4 @@
-"""A few answers in which a model invents what its base did not, for the page."""
+"""A few answers in which a model hallucinates what its base did not, for the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from unsee.evaluation.hallucination import is_yes_no, lexicon_of, objects_of, ye
 from unsee.evaluation.records import Record
 from unsee.metrics.chair import Lexicon
 from unsee.metrics.pope import tolerant_answer
-from unsee.report.contents import Invention, Marked
+from unsee.report.contents import HallucinatedAnswer, Marked
 from unsee.report.hallucination import pieces
 from unsee.report.photo import Album
 from unsee.report.sections.dozen import SEED
@@ -22,12 +22,12 @@ Asked = Mapping[str, Sequence[Record]]  # model -> records of one probe
 Said = dict[str, list[Marked]]  # model -> an answer in pieces
 
 
-def inventions(
+def hallucinations(
     probes: Sequence[Probe],
     records: Mapping[str, Asked],
     lexicon: Sequence[str] | None = None,
     album: Album | None = None,
-) -> list[Invention]:
+) -> list[HallucinatedAnswer]:
     """Answers of each unlearned model that name what is not there, where that of the base does not.
 
     Args:
@@ -36,21 +36,21 @@ def inventions(
         lexicon: word lists, as `unsee.evaluation.hallucination.lexicon_of` takes them.
         album: which makes the thumbnails; a fresh one if none is given.
     """
-    found: list[Invention] = []
+    found: list[HallucinatedAnswer] = []
     album = album or Album()
     for probe in probes:
         asked = {model: of_model[probe.name] for model, of_model in records.items() if probe.name in of_model}
         for model in [name for name in asked if name not in ("base", "gold") and "base" in asked]:
-            found += _drawn(probe, asked, _newly_invented(model, asked, lexicon), album)
+            found += _drawn(probe, asked, _newly_hallucinated(model, asked, lexicon), album)
     return found
 
 
-def _drawn(probe: Probe, asked: Asked, found: Mapping[int, Said], album: Album) -> Iterator[Invention]:
+def _drawn(probe: Probe, asked: Asked, found: Mapping[int, Said], album: Album) -> Iterator[HallucinatedAnswer]:
     """Some of the answers, each as likely as any other."""
     for index in sorted(Random(SEED).sample(list(found), min(EACH, len(found)))):
         example, record = probe.examples[index], asked["base"][index]
         yes_no = is_yes_no([one.expected for one in asked["base"]])
-        yield Invention(
+        yield HallucinatedAnswer(
             probe=probe.name,
             photo=album(example.image),
             question=example.question,
@@ -60,8 +60,8 @@ def _drawn(probe: Probe, asked: Asked, found: Mapping[int, Said], album: Album) 
         )
 
 
-def _newly_invented(model: str, asked: Asked, lists: Sequence[str] | None) -> dict[int, Said]:
-    """By row, what base, gold and the model said, where the model invents and base does not."""
+def _newly_hallucinated(model: str, asked: Asked, lists: Sequence[str] | None) -> dict[int, Said]:
+    """By row, what base, gold and the model said, where the model hallucinates and base does not."""
     records = asked[model]
     yes_no = is_yes_no([record.expected for record in records])
     lexicon = None if yes_no else lexicon_of([record.objects or () for record in records], lists)[0]
@@ -70,7 +70,7 @@ def _newly_invented(model: str, asked: Asked, lists: Sequence[str] | None) -> di
         if not yes_no and record.objects is None:
             continue
         said = {name: _marked(asked[name][index], lexicon) for name in ("base", "gold", model) if name in asked}
-        if _invents(said[model]) and not _invents(said["base"]):
+        if _hallucinates(said[model]) and not _hallucinates(said["base"]):
             found[index] = said
     return found
 
@@ -80,9 +80,9 @@ def _marked(record: Record, lexicon: Lexicon | None) -> list[Marked]:
     said = record.said[:LONGEST]
     if lexicon is None:
         wrong = yes_or_no(record.expected) == "no" and tolerant_answer(said) == "yes"
-        return [Marked(text=said, kind="invented" if wrong else "")]
+        return [Marked(text=said, kind="hallucinated" if wrong else "")]
     return [Marked(text=text, kind=kind) for text, kind in pieces(said, objects_of(record, lexicon), lexicon)]
 
 
-def _invents(said: Sequence[Marked]) -> bool:
-    return any(piece.kind == "invented" for piece in said)
+def _hallucinates(said: Sequence[Marked]) -> bool:
+    return any(piece.kind == "hallucinated" for piece in said)
