@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -68,6 +69,18 @@ def test_every_section_has_a_template_of_its_own_and_every_template_a_section() 
 def test_a_page_can_be_entered_at_each_of_its_sections(sections: tuple[Section[Any, Any], ...]) -> None:
     anchors = [section.anchor for section in sections]
     assert len(set(anchors)) == len(anchors)
+
+
+@pytest.mark.parametrize(
+    ("sections", "first_and_last"), [(UNLEARNING, ("result", "made")), (HALLUCINATION, ("result", "again"))]
+)
+def test_sections_are_found_by_being_there_and_each_has_a_place(
+    sections: tuple[Section[Any, Any], ...], first_and_last: tuple[str, str]
+) -> None:
+    places = [section.place for section in sections]
+    assert places == sorted(set(places))
+    assert max(places) < math.inf
+    assert (sections[0].anchor, sections[-1].anchor) == first_and_last
 
 
 def test_sections_stand_in_their_order() -> None:

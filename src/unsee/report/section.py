@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, get_type_hints
 
 Source = TypeVar("Source")  # what the page is about: a `Report`, or a `HallucinationReport`
 Values = TypeVar("Values")  # what the template gets, under the name `this`
@@ -19,6 +20,13 @@ class Section(Generic[Source, Values]):
     template: str  # of `sections/`, without its ending
     prepare: Callable[[Source], Values | None]  # None: the page goes without
     style: str = ""  # class of the element
+    place: float = math.inf  # on the page, among the others: least first
+
+    @property
+    def about(self) -> type:
+        """What the page is about that it stands on: the type of what `prepare` takes."""
+        source: type = next(iter(get_type_hints(self.prepare).values()))
+        return source
 
     def titled(self, values: Values) -> str:
         """The heading over these values."""

@@ -27,4 +27,4 @@ def prepare(report: HallucinationReport) -> Again:
     )
 
 
-SECTION = Section("again", "To do it again", "again", prepare)
+SECTION = Section("again", "To do it again", "again", prepare, place=40)

@@ -183,4 +183,4 @@ def _card(report: Report, card: Card, models: list[Standing]) -> ShownCard:
     return ShownCard(card.photo, card.probe.title, aim_of(card.probe), questions)
 
 
-SECTION = Section("answers", "Before and after, answer by answer", "answers", prepare, style="screen")
+SECTION = Section("answers", "Before and after, answer by answer", "answers", prepare, style="screen", place=80)

@@ -70,4 +70,4 @@ def _lines(report: Report) -> dict[str, Lines]:
     return lines
 
 
-SECTION = Section("curves", "Training curves", "curves", prepare)
+SECTION = Section("curves", "Training curves", "curves", prepare, place=70)

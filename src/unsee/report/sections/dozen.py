@@ -219,4 +219,4 @@ def _title(shown: Dozen) -> str:
     return "What went wrong, and a fair sample" if shown.judged else "A fair sample of the answers"
 
 
-SECTION = Section("dozen", _title, "dozen", prepare, style="dozen")
+SECTION = Section("dozen", _title, "dozen", prepare, style="dozen", place=20)

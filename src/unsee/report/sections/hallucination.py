@@ -144,4 +144,4 @@ def _example(report: Report, example: HallucinatedAnswer, key: str) -> Example:
     )
 
 
-SECTION = Section("hallucinates", "Does it hallucinate more?", "hallucination", prepare)
+SECTION = Section("hallucinates", "Does it hallucinate more?", "hallucination", prepare, place=60)

@@ -41,4 +41,4 @@ def prepare(report: Report) -> list[str]:
     return [*(sentence for sentence, applies in particular.items() if applies), *ALWAYS, *report.notes]
 
 
-SECTION = Section("limits", "What this does not prove", "limits", prepare)
+SECTION = Section("limits", "What this does not prove", "limits", prepare, place=90)

@@ -81,4 +81,4 @@ def _training(standing: Standing) -> Training:
     return Training(standing.label, standing.colour, model.paper or "", seconds, model.hyper_parameters)
 
 
-SECTION = Section("made", "How it was made", "made", prepare)
+SECTION = Section("made", "How it was made", "made", prepare, place=100)

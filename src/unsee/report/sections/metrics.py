@@ -87,4 +87,4 @@ def _cell(mean: Interval | None, unit: str) -> Cell:
     return Cell(value, " to ".join(bounds))
 
 
-SECTION = Section("metrics", "Further metrics", "metrics", prepare)
+SECTION = Section("metrics", "Further metrics", "metrics", prepare, place=50)

@@ -24,4 +24,4 @@ def prepare(report: HallucinationReport) -> Mined:
     return Mined(report.plot, list(flat(report.mined)))
 
 
-SECTION = Section("mined", "How it was found out", "mined", prepare)
+SECTION = Section("mined", "How it was found out", "mined", prepare, place=30)

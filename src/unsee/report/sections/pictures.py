@@ -60,4 +60,4 @@ def _drawn(group: Pictures) -> str:
     return f"{len(group.shown):,} shown of {group.total:,}{of}; drawn by lot."
 
 
-SECTION = Section("pictures", "What they say", "pictures", prepare)
+SECTION = Section("pictures", "What they say", "pictures", prepare, place=20)

@@ -59,4 +59,4 @@ def _rates(row: ModelRow) -> list[Rate]:
     ]
 
 
-SECTION = Section("result", "Result", "rates", prepare, style="result")
+SECTION = Section("result", "Result", "rates", prepare, style="result", place=10)

@@ -123,4 +123,4 @@ def _signs(standing: Standing) -> list[Sign]:
     return [VERDICT_SIGNS[outcome] for outcome in outcomes if outcome in VERDICT_SIGNS]
 
 
-SECTION = Section("result", "Result", "result", prepare, style="result")
+SECTION = Section("result", "Result", "result", prepare, style="result", place=10)

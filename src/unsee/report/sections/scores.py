@@ -122,4 +122,4 @@ def counts(report: Report, probe: ProbeInfo) -> str:
     return f"{text}; {alone:,} of facts asked once" if alone and probe.forget is not False else text
 
 
-SECTION = Section("scores", "All scores", "scores", prepare)
+SECTION = Section("scores", "All scores", "scores", prepare, place=40)

@@ -88,4 +88,4 @@ def _chance(report: Report, probe: ProbeInfo) -> tuple[float, float] | None:
     return (min(report.chance.values()), max(report.chance.values())) if report.chance else None
 
 
-SECTION = Section("plot", "Forgetting against keeping", "tradeoff", prepare)
+SECTION = Section("plot", "Forgetting against keeping", "tradeoff", prepare, place=30)
