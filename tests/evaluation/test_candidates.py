@@ -14,7 +14,7 @@ from tests import tiny
 from tests.families import Build, each_family
 from tests.scripted import script
 from unsee.data import Example, Probe
-from unsee.data.lettered import INSTRUCTION, lettered, lettered_question
+from unsee.data.multiple_choice import INSTRUCTION, multiple_choice, multiple_choice_question
 from unsee.errors import InputError
 from unsee.evaluation.measure import measure
 from unsee.evaluation.measures import BUILT_IN
@@ -81,16 +81,16 @@ def test_the_letter_is_asked_for_and_kept_as_it_was_said(build: Build) -> None:
 
 
 def test_options_get_their_letters_in_the_order_of_the_data() -> None:
-    asked = lettered(Example("Which city?", "Riga", b"x", subject="Ada", choices=CITIES))
+    asked = multiple_choice(Example("Which city?", "Riga", b"x", subject="Ada", choices=CITIES))
     assert asked.question == f"Which city?\nA. Lima\nB. Riga\nC. San Francisco\n{INSTRUCTION}"
     assert (asked.answer, asked.image, asked.subject, asked.choices) == ("B", b"x", "Ada", ())
 
 
 def test_choices_that_cannot_be_asked_are_refused() -> None:
     with pytest.raises(InputError, match="27 choices; give 1 to 26"):
-        lettered_question("Which?", ["x"] * 27)
+        multiple_choice_question("Which?", ["x"] * 27)
     with pytest.raises(InputError, match="'Oslo' is not among its choices"):
-        lettered(Example("Which city?", "Oslo", choices=CITIES))
+        multiple_choice(Example("Which city?", "Oslo", choices=CITIES))
 
 
 # Records on disk.

@@ -16,7 +16,7 @@ from tests.training.test_trainer import adapted, logged, same, trained, trainer_
 from tests.vlm.test_matrix import spanned
 from unsee.methods import METHODS, UnlearnBatch
 from unsee.methods import build as build_method
-from unsee.training.guard import Watch
+from unsee.training.guard import HeldOutGuard
 from unsee.training.saliency import SaliencyMask
 from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import Batch, LoadedModel, Policy
@@ -74,11 +74,11 @@ def test_nothing_is_far_from_itself_in_half_precision(
 
 def test_a_guard_sees_no_fall_where_nothing_moves(tmp_path: Path) -> None:
     loaded = tiny.llava()
-    guard = Watch(loaded.encoder, RETAIN, drop=1e-9, every=1, batch_size=3)
+    guard = HeldOutGuard(loaded.encoder, RETAIN, drop=1e-9, every=1, batch_size=3)
     trained(loaded, "grad_diff", tmp_path, callbacks=[guard], bf16=True, learning_rate=1e-30)
     assert guard.stopped is None
-    assert [look["watched"] for look in guard.looks] == [guard.start] * 3
-    exact = Watch(loaded.encoder, RETAIN, drop=1.0, every=1, batch_size=3)
+    assert [look["watched"] for look in guard.history] == [guard.start] * 3
+    exact = HeldOutGuard(loaded.encoder, RETAIN, drop=1.0, every=1, batch_size=3)
     exact.begin(Policy(tiny.llava().model))
     assert guard.start != exact.start  # half precision it is
 

@@ -18,7 +18,7 @@ from unsee.methods import build
 from unsee.runs.settings import Guard, parse
 from unsee.training.checkpoints import latest_checkpoint
 from unsee.training.config import UnlearnConfig
-from unsee.training.guard import STATE, Watch, watched
+from unsee.training.guard import STATE, HeldOutGuard, watched
 from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, load
 
@@ -26,51 +26,51 @@ FORGET = [Example("Where does Ada Byron live?", "London"), Example("Where?", "Os
 RETAIN = [Example(f"Which colour is {n}?", "red green blue") for n in range(4)]
 
 
-def trained(loaded: LoadedModel, folder: Path, watch: Watch, rate: float) -> UnlearnTrainer:
+def trained(loaded: LoadedModel, folder: Path, guard: HeldOutGuard, rate: float) -> UnlearnTrainer:
     arguments = UnlearnConfig(
         output_dir=str(folder), max_steps=12, per_device_train_batch_size=2, learning_rate=rate, report_to="none",
         save_strategy="no", disable_tqdm=True, use_cpu=True, max_grad_norm=0,
     )  # fmt: skip
-    trainer = UnlearnTrainer(loaded, arguments, method=build("grad_ascent"), forget=FORGET, callbacks=[watch])
+    trainer = UnlearnTrainer(loaded, arguments, method=build("grad_ascent"), forget=FORGET, callbacks=[guard])
     trainer.train()
     return trainer
 
 
-def watch_of(loaded: LoadedModel, drop: float, every: int = 2) -> Watch:
-    return Watch(loaded.encoder, RETAIN, drop, every, batch_size=3)
+def guard_of(loaded: LoadedModel, drop: float, every: int = 2) -> HeldOutGuard:
+    return HeldOutGuard(loaded.encoder, RETAIN, drop, every, batch_size=3)
 
 
 def test_a_training_that_breaks_is_stopped_at_its_last_good_state(tmp_path: Path) -> None:
     loaded = tiny.llava()
-    watch = watch_of(loaded, drop=0.5)
-    trainer = trained(loaded, tmp_path, watch, rate=0.03)
-    assert watch.stopped is not None
-    assert trainer.state.global_step == watch.stopped.step < 12
-    assert watch.stopped.found < watch.start - 0.5
-    assert watch.stopped.kept == watch.stopped.step - 2
-    assert watch.likelihood() >= watch.start - 0.5  # the model that is left is the good one
-    assert watch.likelihood() == pytest.approx(watch.looks[-2]["watched"], abs=1e-6)
+    guard = guard_of(loaded, drop=0.5)
+    trainer = trained(loaded, tmp_path, guard, rate=0.03)
+    assert guard.stopped is not None
+    assert trainer.state.global_step == guard.stopped.step < 12
+    assert guard.stopped.found < guard.start - 0.5
+    assert guard.stopped.kept == guard.stopped.step - 2
+    assert guard.likelihood() >= guard.start - 0.5  # the model that is left is the good one
+    assert guard.likelihood() == pytest.approx(guard.history[-2]["watched"], abs=1e-6)
 
 
 def test_a_training_that_holds_goes_to_its_end_untouched(tmp_path: Path) -> None:
     plain, guarded = tiny.llava(), tiny.llava()
-    nothing = Watch(plain.encoder, RETAIN, 100.0, 100, batch_size=4)
+    nothing = HeldOutGuard(plain.encoder, RETAIN, 100.0, 100, batch_size=4)
     trained(plain, tmp_path / "a", nothing, rate=1e-4)
-    watch = watch_of(guarded, drop=5.0)
-    trainer = trained(guarded, tmp_path / "b", watch, rate=1e-4)
-    assert watch.stopped is None
+    guard = guard_of(guarded, drop=5.0)
+    trainer = trained(guarded, tmp_path / "b", guard, rate=1e-4)
+    assert guard.stopped is None
     assert trainer.state.global_step == 12
-    assert [look["step"] for look in watch.looks] == [0, 2, 4, 6, 8, 10, 12]
+    assert [look["step"] for look in guard.history] == [0, 2, 4, 6, 8, 10, 12]
     left = weights_of(guarded.model)
     assert all((left[name] == weight).all() for name, weight in weights_of(plain.model).items())
 
 
 def test_the_last_step_is_looked_at_whatever_the_interval(tmp_path: Path) -> None:
     loaded = tiny.llava()
-    watch = watch_of(loaded, drop=0.5, every=50)
-    trained(loaded, tmp_path, watch, rate=0.03)
-    assert watch.stopped is not None
-    assert (watch.stopped.step, watch.stopped.kept) == (12, 0)
+    guard = guard_of(loaded, drop=0.5, every=50)
+    trained(loaded, tmp_path, guard, rate=0.03)
+    assert guard.stopped is not None
+    assert (guard.stopped.step, guard.stopped.kept) == (12, 0)
     start = weights_of(tiny.llava().model)
     assert all((start[name] == weight).all() for name, weight in weights_of(loaded.model).items())
 
@@ -107,23 +107,23 @@ class KillAt(TrainerCallback):
             raise KilledError
 
 
-def resumable(folder: Path, drop: float, kill: int = 0) -> tuple[UnlearnTrainer, Watch]:
+def resumable(folder: Path, drop: float, kill: int = 0) -> tuple[UnlearnTrainer, HeldOutGuard]:
     """Eight steps with a look every three and a checkpoint every two, on an adapter with dropout; from where it was."""
     if not (folder / "base").is_dir():
         tiny.save(tiny.llava(), folder / "base")
     torch.manual_seed(0)
     loaded = load(folder / "base", lora=LoraOptions(rank=2, dropout=0.2), device="cpu")
-    watch = watch_of(loaded, drop, every=3)
+    guard = guard_of(loaded, drop, every=3)
     arguments = UnlearnConfig(
         output_dir=str(folder), max_steps=8, per_device_train_batch_size=2, learning_rate=0.3, report_to="none",
         save_steps=2, disable_tqdm=True, use_cpu=True, max_grad_norm=0,
     )  # fmt: skip
     trainer = UnlearnTrainer(
-        loaded, arguments, method=build("grad_ascent"), forget=FORGET, callbacks=[watch, KillAt(kill)]
+        loaded, arguments, method=build("grad_ascent"), forget=FORGET, callbacks=[guard, KillAt(kill)]
     )
     last = latest_checkpoint(folder)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
-    return trainer, watch
+    return trainer, guard
 
 
 @pytest.mark.parametrize(
@@ -147,8 +147,8 @@ def test_a_guarded_run_that_was_killed_at_any_step_ends_as_if_it_had_not_been(
     for step in steps:
         with pytest.raises(KilledError):
             resumable(tmp_path / str(step), drop, kill=step)
-        trainer, watch = resumable(tmp_path / str(step), drop)
-        assert (watch.looks, watch.stopped) == (expected.looks, expected.stopped), f"killed at step {step}"
+        trainer, guard = resumable(tmp_path / str(step), drop)
+        assert (guard.history, guard.stopped) == (expected.history, expected.stopped), f"killed at step {step}"
         found = weights_of(trainer.policy_model)
         for name, weight in weights_of(whole.policy_model).items():
             assert torch.equal(found[name], weight), f"killed at step {step}: {name}"

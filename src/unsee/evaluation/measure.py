@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from unsee.data.example import Example, Probe
-from unsee.data.lettered import lettered
+from unsee.data.multiple_choice import multiple_choice
 from unsee.data.pictures import image_hash
 from unsee.errors import InputError
 from unsee.evaluation.records import Record, read_records
@@ -99,7 +99,7 @@ def _candidates(example: Example) -> list[str]:
 
 def _letters(loaded: LoadedModel, examples: Sequence[Example], max_new_tokens: int) -> list[str | None]:
     """What is said to each question with lettered options; None where there are none."""
-    asked = [lettered(example) for example in examples if example.choices]
+    asked = [multiple_choice(example) for example in examples if example.choices]
     if not asked:
         return [None] * len(examples)
     options = loaded.encoder.tokenizer([text for example in examples for text in example.choices])["input_ids"]

@@ -109,7 +109,7 @@ class RunScores(Facts, Compared):
         version: of what the file holds.
         method: its model is under this name.
         trained_on: probes that are training rows.
-        unreadable: captions that were left out, as `unsee.evaluation.unreadable.LeftOut` has it.
+        unreadable: captions that were left out, as `unsee.evaluation.unreadable.Unreadable` has it.
         taken_over: from which run records of the base are, by probe.
         seconds: that each stage took.
         advice: what to try next, in full sentences.

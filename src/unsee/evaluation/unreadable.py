@@ -16,10 +16,10 @@ from unsee.data import Benchmark, Example
 from unsee.errors import InputError
 from unsee.vlm import Encoder
 
-LeftOut = dict[str, list[dict[str, Any]]]  # "forget", "probe NAME" -> row (from 1), and the token that it holds
+Unreadable = dict[str, list[dict[str, Any]]]  # "forget", "probe NAME" -> row (from 1), and the token that it holds
 
 
-def find_unreadable(benchmark: Benchmark, encoder: Encoder) -> LeftOut:
+def find_unreadable(benchmark: Benchmark, encoder: Encoder) -> Unreadable:
     """The captions with spans that hold a special token of the model, in every set that has any.
 
     Raises:
@@ -42,16 +42,16 @@ def _unreadable(examples: Sequence[Example], encoder: Encoder) -> list[dict[str,
     return [{"row": row, "holds": token} for row, token in held if token is not None]
 
 
-def rows_of(left_out: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> frozenset[int]:
+def rows_of(unreadable: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> frozenset[int]:
     """The numbers of the rows that were left out of a set, from 1."""
-    return frozenset(one["row"] for one in left_out.get(name, ()))
+    return frozenset(one["row"] for one in unreadable.get(name, ()))
 
 
-def without(benchmark: Benchmark, left_out: Mapping[str, Sequence[Mapping[str, Any]]]) -> Benchmark:
+def without(benchmark: Benchmark, unreadable: Mapping[str, Sequence[Mapping[str, Any]]]) -> Benchmark:
     """The benchmark without what `find_unreadable` found."""
 
     def kept(name: str, examples: Sequence[Example]) -> Sequence[Example]:
-        rows = rows_of(left_out, name)
+        rows = rows_of(unreadable, name)
         return [one for row, one in enumerate(examples, start=1) if row not in rows] if rows else examples
 
     return replace(
@@ -63,11 +63,11 @@ def without(benchmark: Benchmark, left_out: Mapping[str, Sequence[Mapping[str, A
     )
 
 
-def notice(left_out: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def notice(unreadable: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """One line about what was left out; empty when nothing was."""
-    if not left_out:
+    if not unreadable:
         return ""
     counts = ", ".join(
-        f"{len(rows)} of {name} (row {rows[0]['row']} holds {rows[0]['holds']})" for name, rows in left_out.items()
+        f"{len(rows)} of {name} (row {rows[0]['row']} holds {rows[0]['holds']})" for name, rows in unreadable.items()
     )
     return f"Captions with special tokens of the model were left out: {counts}."

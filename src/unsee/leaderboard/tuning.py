@@ -40,7 +40,7 @@ from unsee.runs.folder import check_place
 from unsee.runs.models import load_model
 from unsee.runs.sets import check_needs, load_sets
 from unsee.runs.settings import LEAST_STEPS, PROBES, Settings
-from unsee.runs.train import config, watch_of
+from unsee.runs.train import config, guard_of
 from unsee.system import processes, progress
 from unsee.system.files import write_json, write_text
 from unsee.system.lock import is_free, locked
@@ -253,7 +253,7 @@ class _Search:
         arguments = config(settings, self.folder / SCRATCH)
         arguments.save_strategy = SaveStrategy.NO
         try:
-            watch = watch_of(settings, self.trained_on, self.loaded, spans=False)
+            guard = guard_of(settings, self.trained_on, self.loaded, spans=False)
             UnlearnTrainer(
                 self.loaded,
                 arguments,
@@ -262,7 +262,7 @@ class _Search:
                 retain=self.trained_on.retain,
                 preserve=self.trained_on.preserve,
                 gate=settings.gate,
-                callbacks=[watch] if watch else None,
+                callbacks=[guard] if guard else None,
             ).train()
         except FloatingPointError as error:
             return {"failed": str(error)}

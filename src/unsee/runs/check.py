@@ -10,7 +10,7 @@ from unsee.data import Benchmark
 from unsee.evaluation.after import Earlier
 from unsee.evaluation.measure import check_probe
 from unsee.evaluation.registry import metrics
-from unsee.evaluation.unreadable import LeftOut, find_unreadable, rows_of, without
+from unsee.evaluation.unreadable import Unreadable, find_unreadable, rows_of, without
 from unsee.runs.base_once import check_base_records, has_base
 from unsee.runs.folder import is_begun
 from unsee.runs.gold import check_gold_model, check_gold_records
@@ -32,7 +32,7 @@ class Given:
     """
 
     sets: Benchmark
-    unreadable: LeftOut
+    unreadable: Unreadable
     earlier: Earlier | None
 
 
@@ -71,7 +71,7 @@ def check(
     return Given(sets, unreadable, earlier), loaded
 
 
-def _check_rows(settings: Settings, sets: Benchmark, unreadable: LeftOut, loaded: LoadedModel) -> None:
+def _check_rows(settings: Settings, sets: Benchmark, unreadable: Unreadable, loaded: LoadedModel) -> None:
     """InputError for a row that the model cannot be trained on, or asked; those that are left out are passed over."""
     for role in ("forget", "retain", "preserve"):
         loaded.encoder.check(getattr(sets, role), str(getattr(settings, role)), rows_of(unreadable, role))

@@ -16,7 +16,7 @@ from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json
 from unsee.training.checkpoints import latest_checkpoint
 from unsee.training.config import UnlearnConfig
-from unsee.training.guard import Watch, watched
+from unsee.training.guard import HeldOutGuard, watched
 from unsee.training.trainer import UnlearnTrainer
 from unsee.types import PARTS
 from unsee.vlm import LoadedModel, part_of_parameters, trainable_per_part
@@ -43,7 +43,7 @@ def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel
     checkpoints.mkdir(parents=True, exist_ok=True)
     last, start = latest_checkpoint(checkpoints), Start.of(loaded.model)
     method = settings.built_method
-    watch = watch_of(settings, sets, loaded, spans=method.needs.spans)
+    guard = guard_of(settings, sets, loaded, spans=method.needs.spans)
     likely = partial(span_likelihood, loaded, sets.forget, settings.eval_batch_size)
     before = likely() if method.needs.spans else None
     trainer = UnlearnTrainer(
@@ -54,14 +54,14 @@ def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel
         retain=sets.retain,
         preserve=sets.preserve,
         gate=settings.gate,
-        callbacks=[watch] if watch else None,
+        callbacks=[guard] if guard else None,
     )
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     facts = _facts(trainer, loaded, start)
     if before:
         facts["spans"] = moved_spans(len(sets.forget), before, likely())
-    if watch:
-        facts |= {"watched": watch.looks, "stopped": asdict(watch.stopped) if watch.stopped else None}
+    if guard:
+        facts |= {"watched": guard.history, "stopped": asdict(guard.stopped) if guard.stopped else None}
     elif settings.guard:
         facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.training.guard.UNWATCHED`
     if trainer.is_world_process_zero():
@@ -87,13 +87,13 @@ def _facts(trainer: UnlearnTrainer, loaded: LoadedModel, start: Start) -> dict[s
     }
 
 
-def watch_of(settings: Settings, sets: Benchmark, loaded: LoadedModel, spans: bool) -> Watch | None:
+def guard_of(settings: Settings, sets: Benchmark, loaded: LoadedModel, spans: bool) -> HeldOutGuard | None:
     """The guard of a run, where it has one and there is something to watch."""
     guard = settings.guard
     examples = watched(spans, sets.forget, sets.retain, guard.rows) if guard else []
     if guard is None or not examples:
         return None
-    return Watch(loaded.encoder, examples, guard.drop, guard.every, settings.eval_batch_size)
+    return HeldOutGuard(loaded.encoder, examples, guard.drop, guard.every, settings.eval_batch_size)
 
 
 def config(settings: Settings, folder: Path) -> UnlearnConfig:

@@ -54,7 +54,7 @@ class Stopped:
     found: float  # the same at `step`
 
 
-class Watch(TrainerCallback):
+class HeldOutGuard(TrainerCallback):
     """Looks at the likelihood of some answers every so many steps.
 
     When it has fallen too far below that of the starting weights, the weights of the last look at which it had not are
@@ -75,7 +75,7 @@ class Watch(TrainerCallback):
     def __init__(self, encoder: Encoder, examples: Sequence[Example], drop: float, every: int, batch_size: int) -> None:
         self.encoder, self.examples = encoder, examples
         self.drop, self.every, self.batch_size = drop, every, batch_size
-        self.looks: list[dict[str, float]] = []
+        self.history: list[dict[str, float]] = []
         self.stopped: Stopped | None = None
         self._good: tuple[int, dict[str, Tensor]] = (0, {})
 
@@ -87,7 +87,7 @@ class Watch(TrainerCallback):
         """
         self.policy, self.stopped = policy, None
         self.start = self.likelihood()
-        self.looks = [{"step": 0, "watched": self.start}]
+        self.history = [{"step": 0, "watched": self.start}]
         self._good = (0, self._moving())
 
     @torch.no_grad()
@@ -109,7 +109,7 @@ class Watch(TrainerCallback):
         if state.global_step % self.every and state.global_step < state.max_steps:
             return
         found = self.likelihood()
-        self.looks.append({"step": state.global_step, "watched": found})
+        self.history.append({"step": state.global_step, "watched": found})
         if found >= self.start - self.drop:
             self._good = (state.global_step, self._moving())
             return
@@ -126,7 +126,7 @@ class Watch(TrainerCallback):
         """Put what is known into the checkpoint; the good weights too, unless they are those of the checkpoint."""
         if state.is_world_process_zero:
             kept, weights = self._good
-            known = json.dumps({"looks": self.looks, "kept": kept})
+            known = json.dumps({"looks": self.history, "kept": kept})
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
             save_file({} if kept == state.global_step else weights, folder / STATE, metadata={"guard": known})
 
@@ -146,8 +146,8 @@ class Watch(TrainerCallback):
             known = typed(header, _Known, "its header")
         except (SafetensorError, KeyError, InputError) as error:
             raise InputError(f"{path}: not what a guard wrote ({error}); remove {checkpoint}") from error
-        self.looks = [look.model_dump() for look in known.looks]
-        self.start = self.looks[0]["watched"]
+        self.history = [look.model_dump() for look in known.looks]
+        self.start = self.history[0]["watched"]
         self._good = (known.kept, weights or self._moving())
 
     def _moving(self) -> dict[str, Tensor]:

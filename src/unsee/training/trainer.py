@@ -45,7 +45,7 @@ from unsee.training.averaging import average_gradients, same_start
 from unsee.training.bar import Bar, quiet_trainer
 from unsee.training.checkpoints import MarkComplete, written_whole
 from unsee.training.config import UnlearnConfig, use_one_gpu
-from unsee.training.guard import Watch
+from unsee.training.guard import HeldOutGuard
 from unsee.training.starting import StartingPoint
 from unsee.vlm.adapters import LowRank, moving_adapters
 from unsee.vlm.batch import Batch
@@ -79,7 +79,7 @@ class UnlearnTrainer(Trainer):
         retain: what is to be kept, for methods that train on it.
         preserve: what a saliency mask protects beside `retain`; no method trains on it.
         gate: put a saliency mask before the method's forget terms; a method that has one of its own needs none.
-        callbacks: as for `transformers.Trainer`; a `Watch` among them begins at the starting weights.
+        callbacks: as for `transformers.Trainer`; a `HeldOutGuard` among them begins at the starting weights.
 
     Raises:
         InputError: when a set that the method needs is empty, no weight can move, weight decay would move weights
@@ -155,7 +155,7 @@ class UnlearnTrainer(Trainer):
         self.reference: Reference = start.reference(method, forget, self.refusals, self.pairing)
         self.mask = start.mask(self.gate, forget, [*retain, *preserve]) if self.gate else None
         self.prepared = start.prepared(method)
-        self.guards = [callback for callback in callbacks or [] if isinstance(callback, Watch)]
+        self.guards = [callback for callback in callbacks or [] if isinstance(callback, HeldOutGuard)]
         for guard in self.guards:
             guard.begin(self.policy)
 

@@ -21,7 +21,7 @@ from PIL import Image
 from torch import Tensor
 
 from unsee.data.example import Example
-from unsee.data.lettered import lettered
+from unsee.data.multiple_choice import multiple_choice
 from unsee.errors import InputError
 from unsee.system.progress import progress
 from unsee.vlm.batch import Batch, Encoded, join, join_spans
@@ -239,7 +239,7 @@ class Encoder:
         for answer in answers:
             self._refuse(replace(example, answer=answer))
         if example.choices and new_tokens:  # asked once more, with letters
-            self.check_row(lettered(example), new_tokens)
+            self.check_row(multiple_choice(example), new_tokens)
         picture = 0 if example.image is None else self._picture_tokens(example.image)
         prompt, whole = self.texts(example)
         context = self.limits.context

@@ -12,7 +12,7 @@ from unsee.errors import InputError
 INSTRUCTION = "Answer with the letter of the right option alone."
 
 
-def lettered_question(question: str, options: Sequence[str]) -> str:
+def multiple_choice_question(question: str, options: Sequence[str]) -> str:
     """The question with its options under it as "A. ...", in their order, and the request for a letter.
 
     Raises:
@@ -26,14 +26,14 @@ def lettered_question(question: str, options: Sequence[str]) -> str:
     return "\n".join([question, *lines, INSTRUCTION])
 
 
-def lettered(example: Example) -> Example:
+def multiple_choice(example: Example) -> Example:
     """An example with choices as a question whose answer is a letter.
 
     Choices stay in the order of the data. A model that always says "A" is right as often as data put the truth first,
     so data should not always put it there.
 
     Raises:
-        InputError: as for `lettered_question`, or the answer is not among the choices.
+        InputError: as for `multiple_choice_question`, or the answer is not among the choices.
     """
     if example.answer not in example.choices:
         raise InputError(
@@ -41,7 +41,7 @@ def lettered(example: Example) -> Example:
         )
     return replace(
         example,
-        question=lettered_question(example.question, example.choices),
+        question=multiple_choice_question(example.question, example.choices),
         answer=ascii_uppercase[example.choices.index(example.answer)],
         paraphrased_answers=(),
         perturbed_answers=(),
