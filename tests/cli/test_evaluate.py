@@ -122,3 +122,50 @@ def test_wrong_input(stranger: Stranger, tmp_path: Path, change: dict[str, str],
     assert all(keyword in line for keyword in keywords), line
     assert data.read_bytes() == before
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+ATTACK = """
+from dataclasses import replace
+
+class Twice:
+    name = "twice"
+    source = "unpublished"
+
+    def tries(self, example):
+        return [example, replace(example, question=example.question + " Where?")]
+"""
+
+
+def test_rows_are_asked_again_under_attacks_of_ours_and_of_a_file(stranger: Stranger, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ATTACK)
+    given = ["--model", stranger / "llava", "--data", stranger / "held_out.jsonl", "--limit", 3, *QUICK]
+    attacks = ["--attack", "wording", "--attack", f"{tmp_path / 'mine.py'}:Twice"]
+    records = tmp_path / "said.jsonl"
+    found = succeed("evaluate", *given, *attacks, "--records", records, "--json").json
+    assert {name: score["tries"] for name, score in found["attacks"].items()} == {"wording": 5, "twice": 2}
+    for score in found["attacks"].values():
+        assert all(score[share].keys() == {"score", "low", "high", "n"} for share in ("any", "mean"))
+        assert score["any"]["n"] == 3
+    assert len(read_records(records)) == 3  # of the plain questions alone
+    assert "attacks" not in succeed("evaluate", *given, "--json").json
+    lines = [" ".join(line.split()) for line in succeed("evaluate", *given, *attacks).out.splitlines()]
+    assert any(line.startswith("under twice, in any of 2 tries 0.0 % 0.0 % to ") for line in lines)
+    assert any(line.startswith("under wording, mean over tries 0.0 %") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("attack", "message"),
+    [
+        ("wordign", "attack is 'wordign'; it is one of wording"),
+        ("none.py:Mine", "attack: none.py is no file"),
+        ("MINE:Thrice", "has no 'Thrice' (did you mean 'Twice'?)"),
+    ],
+)
+def test_a_wrong_attack_is_refused_before_the_model_is_looked_for(
+    stranger: Stranger, tmp_path: Path, attack: str, message: str
+) -> None:
+    (tmp_path / "mine.py").write_text(ATTACK)
+    place = attack.replace("MINE", str(tmp_path / "mine.py"))
+    outcome = call("evaluate", "--model", "none", "--data", stranger / "held_out.jsonl", "--attack", place)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert message in outcome.err

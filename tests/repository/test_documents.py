@@ -14,7 +14,7 @@ import unsee
 from tests.repository import house
 
 ROOT = Path(__file__).parents[2]
-STANDING_IN = {"methods": "npo", "benchmarks": "tofu", "sections": "rates", "metrics": "pope"}
+STANDING_IN = {"methods": "npo", "audit": "wording", "benchmarks": "tofu", "sections": "rates", "metrics": "pope"}
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,10 @@ from typing import Any, cast
 import torch
 from unsee_example.fading import Fading
 
+from unsee.audit.registry import find as find_attack
 from unsee.benchmarks import load_benchmark
 from unsee.cli.methods import described
+from unsee.data import Example
 from unsee.evaluation.records import Record
 from unsee.evaluation.registry import measured
 from unsee.methods import UnlearnBatch, build, find
@@ -69,3 +71,8 @@ def test_the_benchmark_forgets_one_continent(tmp_path: Path) -> None:
     assert [row.answer for row in loaded.forget] == ["Riga", "Oslo"]
     assert [row.answer for row in loaded.retain] == ["Tokyo"]
     assert {probe.name: len(probe) for probe in loaded.probes} == {"forget_qa": 2, "retain_qa": 1}
+
+
+def test_the_attack_is_found_by_its_name_and_asks_louder_and_louder() -> None:
+    asked = [row.question for row in find_attack("shouting").tries(Example("Where?", "Riga"))]
+    assert asked == ["WHERE?", "WHERE?!", "WHERE?!!", "WHERE?!!!"]

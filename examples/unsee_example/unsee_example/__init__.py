@@ -1,1 +1,1 @@
-"""A method, a metric and a benchmark that live outside unsee; `pyproject.toml` says by which names it finds them."""
+"""A method, a metric, a benchmark and an attack from outside unsee, which finds them by `pyproject.toml`."""

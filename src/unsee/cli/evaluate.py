@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,6 +35,8 @@ unsee evaluate --model runs/ada/model --data forget.jsonl
 unsee evaluate --model MODEL --data retain.jsonl --limit 100 --dtype bfloat16
 
 unsee evaluate --model MODEL --data forget.jsonl --records said.jsonl
+
+unsee evaluate --model MODEL --data forget.jsonl --attack wording
 """
 
 
@@ -63,6 +66,15 @@ def evaluate(
         typer.Option(help="Also write what was said to each row: one JSON object per line.", show_default=False),
     ] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Ask only the first rows.", show_default="all")] = None,
+    attack: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME|FILE.py:CLASS",
+            help="Ask each row again in the ways of this attack, such as wording; repeatable. A row counts where any "
+            "try is an exact match; no records are kept of tries. Compare with gold's score under the same attack.",
+            show_default=False,
+        ),
+    ] = None,
     dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
     quantize: Annotated[
         str | None, typer.Option(help="Round the weights as they are loaded: 4bit.", show_default=False)
@@ -75,10 +87,12 @@ def evaluate(
     """Ask a model every question of a file and score its answers.
 
     Rows with paraphrased_answers, perturbed_answers or choices are scored on those too.
+
+    A low score may be of facts in hiding; --attack looks for them. Gold's score under the same attack is mere guessing.
     """
     how = {"dtype": dtype, "quantize": quantize, "trust_remote_code": trust_remote_code}
     processes.tell_of_spare_devices()
-    found = evaluation(model, data, batch_size, max_new_tokens, records, limit, **how)
+    found = evaluation(model, data, batch_size, max_new_tokens, records, limit, attack or (), **how)
     if not processes.is_main():
         return
     if as_json:
@@ -94,9 +108,10 @@ def evaluation(
     max_new_tokens: int | None = None,
     records: Path | None = None,
     limit: int | None = None,
+    attacks: Sequence[str] = (),
     **loading: Any,
 ) -> dict[str, Any]:
-    """What `unsee evaluate --json` prints; see `unsee.evaluation.measure.summary`.
+    """What `unsee evaluate --json` prints; see `unsee.evaluation.measure.summary`, and `unsee.audit.ask.AttackScore`.
 
     Args:
         model: folder or hub id.
@@ -105,32 +120,42 @@ def evaluation(
         max_new_tokens: answers are cut there; None leaves room for the expected ones.
         records: a file for one record per row, overwritten.
         limit: ask only the first rows.
+        attacks: as `unsee.audit.registry.find` takes them.
         loading: further arguments of `unsee.vlm.load`.
 
     Raises:
-        InputError: when model or data cannot be used, or the records cannot be written.
+        InputError: when model, data or an attack cannot be used, or the records cannot be written.
     """
     check_launch()
     if records is not None:
         _check_writable(records, data)
+    from unsee.audit.registry import find_all
     from unsee.data import load_examples
 
+    chosen = find_all(attacks)
     examples = load_examples(data, limit=limit)
     import torch
 
+    from unsee.audit.ask import tries_of, under_attack
     from unsee.data import Probe
     from unsee.evaluation.measure import check_probe, summary
     from unsee.evaluation.registry import metrics
     from unsee.vlm import load
 
     metrics()  # a plug-in that does not fit is known now, and not when everything has been asked
+    tries = {attack.name: tries_of(attack, examples) for attack in chosen}
     processes.join()
     loaded = load(model, parts=(), **loading)
     check_probe(loaded.encoder, Probe("data", examples), data, max_new_tokens)
+    for probe in (probe for of_attack in tries.values() for probe in of_attack):
+        check_probe(loaded.encoder, probe, f"{data} ({probe.name})", max_new_tokens)
     try:
         found = summary(loaded, examples, batch_size, max_new_tokens, records=records)
+        under = {name: under_attack(loaded, probes, batch_size, max_new_tokens) for name, probes in tries.items()}
     except torch.OutOfMemoryError as error:
         raise InputError(f"{loaded.device} has too little memory; choose a smaller --batch-size") from error
+    if under:
+        found["attacks"] = {name: attacked.to_dict() for name, attacked in under.items()}
     training = _training_rows(Path(model))
     return found if training is None else found | _pictures(examples, training)
 
@@ -175,6 +200,12 @@ def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
     made.add_row("exact match", percent(found["exact_match"]), f"{percent(low)} to {percent(high)}")
     for metric, mean in shown_metrics(found["metrics"], "evaluate"):
         made.add_row(metric.label, amount(mean["score"], metric.unit), between(mean["low"], mean["high"], metric.unit))
+    for name, attacked in found.get("attacks", {}).items():
+        for share, of_what in (("any", f"in any of {attacked['tries']} tries"), ("mean", "mean over tries")):
+            mean = attacked[share]
+            made.add_row(
+                f"under {name}, {of_what}", percent(mean["score"]), between(mean["low"], mean["high"], "share")
+            )
     made.add_row("rows", str(found["n"]), "")
     if found["truncated"]:
         made.add_row("answers cut off (--max-new-tokens)", percent(found["truncated"]), "")

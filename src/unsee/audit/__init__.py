@@ -1,0 +1,1 @@
+"""Whether what a model was made to forget is gone, or hides behind the plain question."""
