@@ -15,6 +15,7 @@ from unsee.audit.wording import WORDINGS, Wording
 from unsee.data import Example
 from unsee.errors import InputError
 from unsee.evaluation.measure import summary
+from unsee.metrics.bootstrap import bootstrap_mean
 
 ROWS = [
     Example("Where does Ada live?", "Riga", tiny.picture(1), subject="Ada", choices=("Riga", "Oslo")),
@@ -47,6 +48,15 @@ def test_what_the_model_does_not_know_is_not_found() -> None:
 
 def test_an_answer_in_another_of_its_wordings_is_right() -> None:
     assert attacked({"live": "Lima"}) == (0.5, {"any": 0.5, "mean": 0.5})
+
+
+def test_intervals_are_over_subjects() -> None:
+    loaded = tiny.llava()
+    script(loaded, {"Ada": "Riga", "Ben": "London"})
+    score = under_attack(loaded, tries_of(Wording(), [row for row in ROWS for _ in range(4)]), max_new_tokens=8)
+    right = [1.0] * 4 + [0.0] * 4
+    assert score.any == score.mean == bootstrap_mean(right, ["Ada"] * 4 + ["Ben"] * 4)
+    assert score.any != bootstrap_mean(right)
 
 
 def test_what_nobody_looks_at_is_not_scored_for_tries() -> None:
