@@ -19,6 +19,7 @@ from unsee.system.files import read_json
 
 ROUNDING = 1e-12  # relative
 NOT_COMPARED = ("seconds", "version")
+NOW = {"invents_more": "hallucinates_more", "invented": "hallucinated"}  # what version 1 called otherwise
 
 Place = tuple[str, ...]
 
@@ -30,7 +31,7 @@ def numbers(value: Any, place: Place = ()) -> Iterator[tuple[Place, Any]]:
         yield place, value
         return
     for key, item in below:
-        yield from numbers(item, (*place, str(key)))
+        yield from numbers(item, (*place, NOW.get(str(key), str(key))))
 
 
 def content(path: Path) -> dict[Place, Any]:

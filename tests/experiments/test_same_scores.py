@@ -39,6 +39,12 @@ def test_means_may_move_to_metrics_and_more_may_come(tmp_path: Path, capsys: pyt
     assert capsys.readouterr().out == "9 of 9 values are the same; 2 are new\n"
 
 
+@pytest.mark.parametrize(("said", "code"), [(1, 0), (2, 1)])
+def test_what_had_another_name_is_compared_with_what_it_is_called_now(tmp_path: Path, said: int, code: int) -> None:
+    old = OLD | {"judged": {"npo": {"p": {"invented": {"said": 1}}}}}
+    assert compared(tmp_path, old, OLD | {"judged": {"npo": {"p": {"hallucinated": {"said": said}}}}}) == code
+
+
 def _set(*place: Any) -> Any:
     *path, last, value = place
 
