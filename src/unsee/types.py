@@ -17,7 +17,7 @@ def check_parts(parts: Sequence[str]) -> tuple[Part, ...]:
     """The parts, in their own order, once each; InputError for none or an unknown one."""
     unknown = [part for part in parts if part not in PARTS]
     if unknown or not parts:
-        found = ", ".join(map(repr, unknown)) or "none"
+        names = ", ".join(map(repr, unknown)) or "none"
         hint = did_you_mean(unknown[0], PARTS) if unknown else ""
-        raise InputError(f"parts: {found} given{hint}; choose one or more of {', '.join(PARTS)}")
+        raise InputError(f"parts: {names} given{hint}; choose one or more of {', '.join(PARTS)}")
     return tuple(part for part in PARTS if part in parts)

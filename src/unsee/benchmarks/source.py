@@ -53,16 +53,18 @@ class Folder:
         except InputError:  # a card that cannot be read says nothing
             head = None
         configs = head.get("configs") if isinstance(head, dict) else None
-        found = {}
+        patterns = {}
         for config in configs if isinstance(configs, list) else []:
             files = config.get("data_files") if isinstance(config, dict) else None
             if isinstance(files, str):
-                found[str(config.get("config_name"))] = [files]
+                patterns[str(config.get("config_name"))] = [files]
             elif isinstance(files, list):
-                found[str(config.get("config_name"))] = [
-                    str(one["path"]) for one in files if isinstance(one, dict) and one.get("split") == self.split
+                patterns[str(config.get("config_name"))] = [
+                    str(entry["path"])
+                    for entry in files
+                    if isinstance(entry, dict) and entry.get("split") == self.split
                 ]
-        return found
+        return patterns
 
     @property
     def _shards(self) -> str:
@@ -84,11 +86,11 @@ class Folder:
         """The files of a configuration, in order; empty when there is none."""
         for pattern in self._card.get(config, []):
             if not os.path.isabs(pattern) and ".." not in Path(pattern).parts:
-                found = sorted(path for path in self.path.glob(pattern) if path.suffix in _FILES)
-                if found:
-                    return found
-        found = sorted((self.path / ("data" if config == "default" else config)).glob(self._shards))
-        return found or [path for suffix in _FILES if (path := self.path / f"{config}{suffix}").is_file()][:1]
+                paths = sorted(path for path in self.path.glob(pattern) if path.suffix in _FILES)
+                if paths:
+                    return paths
+        paths = sorted((self.path / ("data" if config == "default" else config)).glob(self._shards))
+        return paths or [path for suffix in _FILES if (path := self.path / f"{config}{suffix}").is_file()][:1]
 
     def rows(self, config: str, columns: Sequence[str]) -> Iterator[Row]:
         """The rows of a configuration, with these columns.
@@ -194,8 +196,8 @@ def _with_columns(row: Row, columns: Sequence[str]) -> Row:
     return row
 
 
-def _no_column(where: str, column: str, found: Sequence[str]) -> InputError:
-    return InputError(f"{where}: no column {column!r}{did_you_mean(column, found)}; found {', '.join(found)}")
+def _no_column(where: str, column: str, columns: Sequence[str]) -> InputError:
+    return InputError(f"{where}: no column {column!r}{did_you_mean(column, columns)}; found {', '.join(columns)}")
 
 
 def _legible(path: Path) -> AbstractContextManager[None]:

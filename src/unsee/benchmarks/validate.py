@@ -75,8 +75,8 @@ def _schema_findings(
     for name, wanted in columns.items():
         if name not in schema.names:
             yield Finding("note" if name in sometimes else "error", config, f"no column {name!r}")
-        elif (found := _plain(schema.field(name).type)) != _plain(arrow_type(wanted)):
-            yield Finding("error", config, f"column {name!r} is {found}, not {_plain(arrow_type(wanted))}")
+        elif (actual := _plain(schema.field(name).type)) != _plain(arrow_type(wanted)):
+            yield Finding("error", config, f"column {name!r} is {actual}, not {_plain(arrow_type(wanted))}")
     for name in schema.names:
         if name not in columns:
             yield Finding("note", config, f"a further column {name!r}")
@@ -98,7 +98,7 @@ def _read(source: Folder, config: str, columns: Sequence[str], layout: Columns, 
     broken: list[str] = []
     try:
         for row in progress(source.rows(config, columns), f"checking {config}"):
-            hashes = [_picture(row, one, broken, into) for name in columns for one in _images(row, name, layout)]
+            hashes = [_picture(row, image, broken, into) for name in columns for image in _images(row, name, layout)]
             into.pictures.append(hashes[0] if hashes else None)
             kept = {name: value for name, value in row.values.items() if layout.get(name) not in (IMAGE, [IMAGE])}
             into.rows.append(kept)

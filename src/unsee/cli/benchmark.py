@@ -109,23 +109,23 @@ def check_command(
     as_json: AsJson = False,
 ) -> None:
     """Read a benchmark through: columns, types, counts, pictures, sets that overlap, known anomalies."""
-    found = check(kind, source)
-    errors = sum(one["level"] == "error" for one in found["findings"])
+    report = check(kind, source)
+    errors = sum(finding["level"] == "error" for finding in report["findings"])
     if as_json:
-        print_json(found)
+        print_json(report)
     else:
         made = table("configuration", "rows", numbers=1)
-        for config, rows in found["rows"].items():
+        for config, rows in report["rows"].items():
             made.add_row(config, str(rows))
         shown = console()
         shown.print(made)
         shown.print()
         odd = table("level", "where", "what")
-        for one in found["findings"]:
-            odd.add_row(one["level"], printable(one["where"]), printable(one["message"]))
-        if found["findings"]:
+        for finding in report["findings"]:
+            odd.add_row(finding["level"], printable(finding["where"]), printable(finding["message"]))
+        if report["findings"]:
             shown.print(odd)
-        shown.print(f"errors: {errors}, notes: {len(found['findings']) - errors}")
+        shown.print(f"errors: {errors}, notes: {len(report['findings']) - errors}")
     if errors:
         raise typer.Exit(PROBLEMS)
 
@@ -157,20 +157,20 @@ def write_command(
 ) -> None:
     """Write forget, retain, preserve and probes as files, with the settings that name them all."""
     options = {"split": split, "request": request, "probe_rows": probe_rows, "training": training, "seed": seed}
-    found = write(kind, source, out, allow_anomalies, **options)
+    summary = write(kind, source, out, allow_anomalies, **options)
     if as_json:
-        print_json(found)
+        print_json(summary)
         return
     made = table("set", "rows", "measured on training rows", numbers=1)
     made.columns[1].justify, made.columns[2].justify = "right", "left"
-    for name, rows in found["rows"].items():
-        made.add_row(name, str(rows), "yes" if name in found["trained_on"] else "")
+    for name, rows in summary["rows"].items():
+        made.add_row(name, str(rows), "yes" if name in summary["trained_on"] else "")
     shown = console()
-    shown.print(found["benchmark"], style="bold")
+    shown.print(summary["benchmark"], style="bold")
     shown.print(made)
-    for line in found["anomalies"]:
+    for line in summary["anomalies"]:
         shown.print(printable(f"anomaly: {line}"), soft_wrap=True)
-    places(shown, settings=found["settings"], next=found["next"])
+    places(shown, settings=summary["settings"], next=summary["next"])
 
 
 @app.command("score", epilog=SCORE_EXAMPLES)

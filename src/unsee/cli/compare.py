@@ -35,12 +35,12 @@ def compare(
     from unsee.report.tables import TABLES
     from unsee.system.files import write_text
 
-    found = compared(runs)
+    comparison = compared(runs)
     if out is not None:
-        write_text(out, TABLES[table](found))
+        write_text(out, TABLES[table](comparison))
     if as_json:
-        print_json({**asdict(found), **({"table": str(out)} if out else {})})
+        print_json({**asdict(comparison), **({"table": str(out)} if out else {})})
     elif out is not None:
         places(console(), table=out)
     else:
-        typer.echo(TABLES[table](found), nl=False)
+        typer.echo(TABLES[table](comparison), nl=False)

@@ -76,49 +76,49 @@ def diagnose(model: str | None, data: str | None, trust_remote_code: bool = Fals
         data: as `unsee.data.load_examples` reads it.
         trust_remote_code: run code that comes with the model.
     """
-    found = Diagnosis()
-    examples = found.attempt(lambda: load_examples(data)) if data else None
+    diagnosis = Diagnosis()
+    examples = diagnosis.attempt(lambda: load_examples(data)) if data else None
     if examples:
-        found.data = describe_data(examples)
-    loaded = found.attempt(lambda: outline(model, trust_remote_code=trust_remote_code)) if model else None
+        diagnosis.data = describe_data(examples)
+    loaded = diagnosis.attempt(lambda: outline(model, trust_remote_code=trust_remote_code)) if model else None
     if loaded is None:
-        return found
-    found.model = describe_model(loaded)
-    found.notices = list(loaded.encoder.notices)
-    found.problems += memory_problems(found.model["memory_gb"])
-    found.notices += disk_notices(found.model["disk_gb"])
-    found.problems += weight_problems(Path(loaded.source))
+        return diagnosis
+    diagnosis.model = describe_model(loaded)
+    diagnosis.notices = list(loaded.encoder.notices)
+    diagnosis.problems += memory_problems(diagnosis.model["memory_gb"])
+    diagnosis.notices += disk_notices(diagnosis.model["disk_gb"])
+    diagnosis.problems += weight_problems(Path(loaded.source))
     if examples:
         refused = refused_rows(loaded, examples, str(data))
-        found.problems += refused
+        diagnosis.problems += refused
         if not refused:
-            _look_at_row(found, loaded, examples)
-    return found
+            _look_at_row(diagnosis, loaded, examples)
+    return diagnosis
 
 
-def _look_at_row(found: Diagnosis, loaded: LoadedModel, examples: Sequence[Example]) -> None:
-    place = next((place for place, one in enumerate(examples) if one.image is not None), 0)
-    row = found.attempt(lambda: describe_row(loaded, examples[place]))
+def _look_at_row(diagnosis: Diagnosis, loaded: LoadedModel, examples: Sequence[Example]) -> None:
+    place = next((place for place, example in enumerate(examples) if example.image is not None), 0)
+    row = diagnosis.attempt(lambda: describe_row(loaded, examples[place]))
     if row:
-        found.row = {"number": place + 1, **row}
-        found.problems += row_problems(loaded, row)
+        diagnosis.row = {"number": place + 1, **row}
+        diagnosis.problems += row_problems(loaded, row)
 
 
 def refused_rows(loaded: LoadedModel, examples: Sequence[Example], name: str) -> list[str]:
     """The first rows that the model cannot be asked, and how many more there are; every row is looked at."""
     refused = list(loaded.encoder.problems(examples, name))
-    said = [f"{name}, row {number}, {problem}" for number, problem in refused[:SHOWN]]
-    more = len(refused) - len(said)
-    return [*said, f"{name}: {more} more of {len(examples)} rows cannot be used"] if more else said
+    messages = [f"{name}, row {number}, {problem}" for number, problem in refused[:SHOWN]]
+    more = len(refused) - len(messages)
+    return [*messages, f"{name}: {more} more of {len(examples)} rows cannot be used"] if more else messages
 
 
 def describe_data(examples: Sequence[Example]) -> dict[str, Any]:
     """How much there is of what."""
     return {
         "rows": len(examples),
-        "rows_with_image": sum(one.image is not None for one in examples),
-        "images": len({one.image for one in examples} - {None}),
-        "subjects": len({one.subject for one in examples} - {None}),
+        "rows_with_image": sum(example.image is not None for example in examples),
+        "images": len({example.image for example in examples} - {None}),
+        "subjects": len({example.subject for example in examples} - {None}),
     }
 
 
@@ -143,7 +143,7 @@ def describe_model(loaded: LoadedModel) -> dict[str, Any]:
             "full": CHECKPOINTS * CHECKPOINT * weights / GB,
         },
         "image_token": _image_token(loaded),
-        "end_of_turn": {str(one): encoder.tokenizer.decode([one]) for one in sorted(encoder.end_of_turn_ids)},
+        "end_of_turn": {str(token): encoder.tokenizer.decode([token]) for token in sorted(encoder.end_of_turn_ids)},
         "longest_sequence": encoder.limits.context,
         "image_size": _image_size(loaded.processor),
     }
@@ -152,8 +152,8 @@ def describe_model(loaded: LoadedModel) -> dict[str, Any]:
 def _image_size(processor: Any) -> dict[str, Any]:
     images = getattr(processor, "image_processor", None)
     keys = ("size", "crop_size", "patch_size", "merge_size")
-    found = {key: getattr(images, key, None) for key in keys}
-    return {key: _sizes(value) for key, value in found.items() if value}
+    sizes = {key: getattr(images, key, None) for key in keys}
+    return {key: _sizes(value) for key, value in sizes.items() if value}
 
 
 def _sizes(value: Any) -> Any:
@@ -226,7 +226,7 @@ def describe_row(loaded: LoadedModel, example: Example) -> dict[str, Any]:
         "prompt": runs,
         "prompt_tokens": len(row.prompt_ids),
         "image_tokens": sum(run["times"] for run in runs if run["text"] == _image_token(loaded)),
-        "labels": [{"id": one, "text": encoder.tokenizer.decode([one])} for one in labels],
+        "labels": [{"id": label, "text": encoder.tokenizer.decode([label])} for label in labels],
         "labels_decoded": encoder.tokenizer.decode(labels),
         "answer": example.answer,
         "image": f"{picture.width} x {picture.height}" if picture else None,
@@ -245,8 +245,10 @@ def _runs(tokenizer: Any, ids: list[int]) -> list[dict[str, Any]]:
 
 def row_problems(loaded: LoadedModel, row: dict[str, Any]) -> list[str]:
     """What is wrong with the first row as the model sees it."""
-    found = []
-    said = loaded.encoder.tokenizer.decode([label["id"] for label in row["labels"]], skip_special_tokens=True).strip()
-    if " ".join(said.split()) != " ".join(row["answer"].split()):
-        found.append(f"labels: they read {said!r}, the answer is {row['answer']!r}; the chat template changes answers")
-    return found
+    problems = []
+    text = loaded.encoder.tokenizer.decode([label["id"] for label in row["labels"]], skip_special_tokens=True).strip()
+    if " ".join(text.split()) != " ".join(row["answer"].split()):
+        problems.append(
+            f"labels: they read {text!r}, the answer is {row['answer']!r}; the chat template changes answers"
+        )
+    return problems

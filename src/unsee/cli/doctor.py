@@ -45,13 +45,13 @@ def doctor(
     from unsee.cli.environment import environment
 
     checks = environment()
-    found = _diagnosis(model, data, trust_remote_code) if model or data else None
-    problems = found.problems if found else []
+    diagnosis = _diagnosis(model, data, trust_remote_code) if model or data else None
+    problems = diagnosis.problems if diagnosis else []
     if as_json:
-        details = asdict(found) if found else {}
+        details = asdict(diagnosis) if diagnosis else {}
         print_json({"environment": [asdict(check) for check in checks], **details, "problems": problems})
     else:
-        _show(checks, found)
+        _show(checks, diagnosis)
     if problems:
         raise typer.Exit(1)
 
@@ -62,23 +62,23 @@ def _diagnosis(model: str | None, data: str | None, trust_remote_code: bool) -> 
     return diagnose(model, data, trust_remote_code)
 
 
-def _show(checks: list[Check], found: Diagnosis | None) -> None:
+def _show(checks: list[Check], diagnosis: Diagnosis | None) -> None:
     out = console()
     _show_environment(out, checks)
-    if found is None:
+    if diagnosis is None:
         return
-    if found.model:
-        _show_model(out, found.model)
-    if found.data:
-        facts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in found.data.items())
+    if diagnosis.model:
+        _show_model(out, diagnosis.model)
+    if diagnosis.data:
+        facts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in diagnosis.data.items())
         out.print(f"data: {facts}\n")
-    if found.row:
-        _show_row(out, found.row)
-    for notice in found.notices:
+    if diagnosis.row:
+        _show_row(out, diagnosis.row)
+    for notice in diagnosis.notices:
         out.print(Text("note: ", style="bold yellow").append(Text(printable(notice), style="default")))
-    for problem in found.problems:
+    for problem in diagnosis.problems:
         out.print(Text("problem: ", style="bold red").append(Text(printable(problem), style="default")))
-    if not found.problems:
+    if not diagnosis.problems:
         out.print("no problems found", style="bold green")
 
 

@@ -51,7 +51,11 @@ def _package(name: str) -> Check:
 
     version = importlib.metadata.version(name)
     wanted = [Requirement(line) for line in importlib.metadata.requires("unsee") or []]
-    missed = [one for one in wanted if one.name == name and not one.specifier.contains(version, prereleases=True)]
+    missed = [
+        requirement
+        for requirement in wanted
+        if requirement.name == name and not requirement.specifier.contains(version, prereleases=True)
+    ]
     return Check(name, version, f"pip install '{missed[0]}'" if missed else "")
 
 
@@ -114,7 +118,10 @@ def _caches() -> list[Check]:
 
     hub, world = _disk("hub cache", Path(HF_HUB_CACHE)), _disk("world cache", cache_folder())
     remedies = {"hub cache": "set HF_HOME to a folder of your own", "world cache": "set XDG_CACHE_HOME to one"}
-    return [Check(one.name, one.found, one.remedy and f"{one.remedy}; {remedies[one.name]}") for one in (hub, world)]
+    return [
+        Check(check.name, check.found, check.remedy and f"{check.remedy}; {remedies[check.name]}")
+        for check in (hub, world)
+    ]
 
 
 def _offline() -> Check:

@@ -92,13 +92,13 @@ def evaluate(
     """
     how = {"dtype": dtype, "quantize": quantize, "trust_remote_code": trust_remote_code}
     processes.tell_of_spare_devices()
-    found = evaluation(model, data, batch_size, max_new_tokens, records, limit, attack or (), **how)
+    result = evaluation(model, data, batch_size, max_new_tokens, records, limit, attack or (), **how)
     if not processes.is_main():
         return
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        _show(found, model, records)
+        _show(result, model, records)
 
 
 def evaluation(
@@ -150,14 +150,14 @@ def evaluation(
     for probe in (probe for of_attack in tries.values() for probe in of_attack):
         check_probe(loaded.encoder, probe, f"{data} ({probe.name})", max_new_tokens)
     try:
-        found = summary(loaded, examples, batch_size, max_new_tokens, records=records)
+        result = summary(loaded, examples, batch_size, max_new_tokens, records=records)
         under = {name: under_attack(loaded, probes, batch_size, max_new_tokens) for name, probes in tries.items()}
     except torch.OutOfMemoryError as error:
         raise InputError(f"{loaded.device} has too little memory; choose a smaller --batch-size") from error
     if under:
-        found["attacks"] = {name: attacked.to_dict() for name, attacked in under.items()}
+        result["attacks"] = {name: attacked.to_dict() for name, attacked in under.items()}
     training = _training_rows(Path(model))
-    return found if training is None else found | _pictures(examples, training)
+    return result if training is None else result | _pictures(examples, training)
 
 
 def _training_rows(model: Path) -> list[list[Example]] | None:
@@ -178,8 +178,8 @@ def _pictures(examples: list[Example], training: list[list[Example]]) -> dict[st
     """How many rows show a picture, and how many of these one that was trained on."""
     from unsee.data.overlap import picture_overlap
 
-    found = picture_overlap(examples, training)
-    return {"pictures": found.pictures, "pictures_trained_on": found.trained_on}
+    overlap = picture_overlap(examples, training)
+    return {"pictures": overlap.pictures, "pictures_trained_on": overlap.trained_on}
 
 
 def _check_writable(path: Path, data: str) -> None:
@@ -194,23 +194,23 @@ def _check_writable(path: Path, data: str) -> None:
         raise InputError(f"--records {path}: no file can be written in {existing}; give a folder of your own")
 
 
-def _show(found: dict[str, Any], model: str, records: Path | None) -> None:
+def _show(result: dict[str, Any], model: str, records: Path | None) -> None:
     made = table("", "score", "95 % interval", numbers=2)
-    low, high = found["exact_match_low"], found["exact_match_high"]
-    made.add_row("exact match", percent(found["exact_match"]), f"{percent(low)} to {percent(high)}")
-    for metric, mean in shown_metrics(found["metrics"], "evaluate"):
+    low, high = result["exact_match_low"], result["exact_match_high"]
+    made.add_row("exact match", percent(result["exact_match"]), f"{percent(low)} to {percent(high)}")
+    for metric, mean in shown_metrics(result["metrics"], "evaluate"):
         made.add_row(metric.label, amount(mean["score"], metric.unit), between(mean["low"], mean["high"], metric.unit))
-    for name, attacked in found.get("attacks", {}).items():
+    for name, attacked in result.get("attacks", {}).items():
         for share, of_what in (("any", f"in any of {attacked['tries']} tries"), ("mean", "mean over tries")):
             mean = attacked[share]
             made.add_row(
                 f"under {name}, {of_what}", percent(mean["score"]), between(mean["low"], mean["high"], "share")
             )
-    made.add_row("rows", str(found["n"]), "")
-    if found["truncated"]:
-        made.add_row("answers cut off (--max-new-tokens)", percent(found["truncated"]), "")
-    if "pictures" in found:
-        made.add_row("pictures that were trained on", f"{found['pictures_trained_on']} of {found['pictures']}", "")
+    made.add_row("rows", str(result["n"]), "")
+    if result["truncated"]:
+        made.add_row("answers cut off (--max-new-tokens)", percent(result["truncated"]), "")
+    if "pictures" in result:
+        made.add_row("pictures that were trained on", f"{result['pictures_trained_on']} of {result['pictures']}", "")
     out = console()
     out.print(printable(model), style="bold", soft_wrap=True)
     out.print(made)

@@ -43,19 +43,19 @@ def described() -> dict[str, dict[str, Any]]:
     from unsee.methods import METHODS
     from unsee.methods.registry import plugins
 
-    found = {name: describe(name) for name in METHODS}
+    descriptions = {name: describe(name) for name in METHODS}
     for name, plugin in plugins().items():
         try:
             if name in METHODS:
                 raise InputError("a built-in method has the same name, and is the one that is meant")
-            found[name] = describe(name)
+            descriptions[name] = describe(name)
         except InputError as error:
-            found[f"{name} of {plugin.package}" if name in METHODS else name] = {
+            descriptions[f"{name} of {plugin.package}" if name in METHODS else name] = {
                 "name": name,
                 "source": " and ".join(plugin.places),
                 "error": str(error),
             }
-    return found
+    return descriptions
 
 
 def describe(name: str) -> dict[str, Any]:
@@ -87,52 +87,56 @@ def describe(name: str) -> dict[str, Any]:
         **({"source": source} if source else {}),
         "needs": [need for need, wanted in needs.items() if wanted],
         "hyper_parameters": {
-            one.name: {
-                "default": one.default,
-                "meaning": one.meaning,
-                **({"choices": list(one.choices)} if one.choices else {}),
+            parameter.name: {
+                "default": parameter.default,
+                "meaning": parameter.meaning,
+                **({"choices": list(parameter.choices)} if parameter.choices else {}),
             }
-            for one in hyper_parameters(name)
+            for parameter in hyper_parameters(name)
         },
     }
 
 
-def _list(found: dict[str, dict[str, Any]]) -> None:
+def _list(descriptions: dict[str, dict[str, Any]]) -> None:
     made = Table.grid(padding=(0, 2))
-    for one in found.values():
-        if "error" in one:
-            made.add_row(Text(one["name"], style="bold"), Text("cannot be used"))
-            made.add_row("", Text(f"{printable(one['error'])}\nfrom {printable(one['source'])}\n", style="dim"))
+    for method in descriptions.values():
+        if "error" in method:
+            made.add_row(Text(method["name"], style="bold"), Text("cannot be used"))
+            made.add_row("", Text(f"{printable(method['error'])}\nfrom {printable(method['source'])}\n", style="dim"))
             continue
-        values = [f"{name}={plain(about['default'])}" for name, about in one["hyper_parameters"].items()]
+        values = [f"{name}={plain(about['default'])}" for name, about in method["hyper_parameters"].items()]
         facts = [
-            f"needs {', '.join(one['needs']) or 'nothing'}",
-            one["paper"],
-            *([f"from {printable(one['source'])}"] if "source" in one else []),
+            f"needs {', '.join(method['needs']) or 'nothing'}",
+            method["paper"],
+            *([f"from {printable(method['source'])}"] if "source" in method else []),
             *([f"set with --set: {', '.join(values)}"] if values else []),
         ]
-        made.add_row(Text(one["name"], style="bold"), Text(one["summary"]))
+        made.add_row(Text(method["name"], style="bold"), Text(method["summary"]))
         made.add_row("", Text("\n".join(facts) + "\n", style="dim"))
     out = console()
     out.print(made)
     out.print("unsee methods NAME tells more about one of them.")
 
 
-def _show(one: dict[str, Any]) -> None:
+def _show(method: dict[str, Any]) -> None:
     out = console()
-    out.print(one["name"], style="bold")
-    out.print(one["summary"])
-    if one["details"]:
-        out.print(one["details"])
+    out.print(method["name"], style="bold")
+    out.print(method["summary"])
+    if method["details"]:
+        out.print(method["details"])
     out.print()
-    facts = {"minimises": one["objective"], "needs": ", ".join(one["needs"]) or "nothing", "paper": one["paper"]}
-    if "source" in one:
-        facts["from"] = printable(one["source"])
+    facts = {
+        "minimises": method["objective"],
+        "needs": ", ".join(method["needs"]) or "nothing",
+        "paper": method["paper"],
+    }
+    if "source" in method:
+        facts["from"] = printable(method["source"])
     for name, fact in facts.items():
         out.print(f"{name:<10} {fact}")
-    if one["hyper_parameters"]:
+    if method["hyper_parameters"]:
         made = table("hyper-parameter", "default", "meaning")
-        for name, about in one["hyper_parameters"].items():
+        for name, about in method["hyper_parameters"].items():
             words = f" ({', '.join(about['choices'])})" if "choices" in about else ""
             made.add_row(name, plain(about["default"]), about["meaning"] + words)
         out.print()

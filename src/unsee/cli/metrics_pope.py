@@ -70,22 +70,22 @@ def _by_id(asked: Sequence[_Asked], rows: Sequence[_Answer], questions: Path) ->
     twice, times = known.most_common(1)[0]
     if times > 1:
         raise InputError(f"{questions}: id {twice} stands there {times} times; every question has one of its own")
-    found: dict[str | None, _Answer] = {}
+    answers: dict[str | None, _Answer] = {}
     for answer in rows:
         if answer.id not in known:
             raise InputError(f"{answer.where}: id {answer.id} is not in {questions}; answer what is asked")
-        if answer.id in found:
-            raise InputError(f"{answer.where}: id {answer.id} has an answer already ({found[answer.id].where})")
-        found[answer.id] = answer
-    return [found[question.id] for question in asked]
+        if answer.id in answers:
+            raise InputError(f"{answer.where}: id {answer.id} has an answer already ({answers[answer.id].where})")
+        answers[answer.id] = answer
+    return [answers[question.id] for question in asked]
 
 
 def _check_repeated(question: _Asked, answer: _Answer) -> None:
     """InputError where an answer names another question or picture than the one that it is matched with."""
-    said, image = answer.row.get("question"), answer.row.get("image")
-    if said is not None and question.text.casefold() not in str(said).casefold():
+    prompt, image = answer.row.get("question"), answer.row.get("image")
+    if prompt is not None and question.text.casefold() not in str(prompt).casefold():
         raise InputError(
-            f"{answer.where}: answers {quoted(said)} where {question.text!r} is asked; keep the questions' order, or "
+            f"{answer.where}: answers {quoted(prompt)} where {question.text!r} is asked; keep the questions' order, or "
             "give both files a question_id"
         )
     if None not in (image, question.image) and str(image) != question.image:

@@ -28,8 +28,8 @@ def text_scores(captions: Path, references: Path | None = None) -> dict[str, Any
     Raises:
         InputError: a file is broken, or a caption's image has no reference.
     """
-    said = _captions(captions)
-    texts = [text for _, text in said]
+    pairs = _captions(captions)
+    texts = [text for _, text in pairs]
     scores: dict[str, Any] = {
         "captions": len(texts),
         "mean_words": fmean(len(words(text)) for text in texts),
@@ -38,36 +38,38 @@ def text_scores(captions: Path, references: Path | None = None) -> dict[str, Any
     }
     if references is not None:
         by_image = _references(references)
-        if missing := [image for image, _ in said if image not in by_image]:
+        if missing := [image for image, _ in pairs if image not in by_image]:
             raise InputError(f"{references}: has no reference for image {missing[0]!r}, which {captions} describes")
-        expected = [by_image[image] for image, _ in said]
+        expected = [by_image[image] for image, _ in pairs]
         scores |= {f"bleu_{n}": bleu(texts, expected, max_n=n) for n in range(1, 5)}
-        found = [[rouge(text, one) for one in given] for text, given in zip(texts, expected, strict=True)]
-        scores["rouge_1_f1"] = fmean(max(one.rouge1_f1 for one in row) for row in found)
-        scores["rouge_l_f1"] = fmean(max(one.rouge_l_f1 for one in row) for row in found)
+        rouge_scores = [
+            [rouge(text, reference) for reference in given] for text, given in zip(texts, expected, strict=True)
+        ]
+        scores["rouge_1_f1"] = fmean(max(score.rouge1_f1 for score in row) for row in rouge_scores)
+        scores["rouge_l_f1"] = fmean(max(score.rouge_l_f1 for score in row) for row in rouge_scores)
     return scores
 
 
 def _captions(path: Path) -> list[tuple[str, str]]:
-    found = []
+    captions = []
     for number, row in numbered_jsonl(path):
         image, text = row.get("image_id", row.get("image")), row.get("caption")
         if isinstance(image, bool) or not isinstance(image, int | str) or not isinstance(text, str):
             raise InputError(f'{path}, line {number}: a row is {{"image_id": name or number, "caption": text}}')
-        found.append((str(image), text))
-    if not found:
+        captions.append((str(image), text))
+    if not captions:
         raise InputError(f"{path}: holds no captions; each line is an object with image_id and caption")
-    return found
+    return captions
 
 
 def _references(path: Path) -> dict[str, list[str]]:
     given = read_json(path)
     if not isinstance(given, Mapping):
         raise InputError(f"{path}: must be one JSON object that maps each image id to its list of references")
-    found = {}
+    references = {}
     for image, texts in given.items():
         listed = [texts] if isinstance(texts, str) else texts
         if not isinstance(listed, list) or not listed or not all(isinstance(text, str) for text in listed):
             raise InputError(f"{path}: image {image!r} has no list of texts; give one or more references")
-        found[image] = listed
-    return found
+        references[image] = listed
+    return references

@@ -160,12 +160,12 @@ def mine_command(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
-    found = _with_room(lambda: mine(mining))
-    found["spans"] = str(out / "spans.jsonl")
+    summary = _with_room(lambda: mine(mining))
+    summary["spans"] = str(out / "spans.jsonl")
     if as_json:
-        print_json(found)
+        print_json(summary)
     else:
-        _show(found, out)
+        _show(summary, out)
 
 
 def _thresholds(
@@ -192,31 +192,31 @@ def _with_room(work: Any) -> dict[str, Any]:
     import torch
 
     try:
-        found: dict[str, Any] = work()
+        result: dict[str, Any] = work()
     except torch.OutOfMemoryError as error:
         raise InputError("too little memory; choose a smaller --batch-size and --windows") from error
-    return found
+    return result
 
 
-def _show(found: Mapping[str, Any], out: Path) -> None:
+def _show(summary: Mapping[str, Any], out: Path) -> None:
     made = table("", "", numbers=1)
     for name in ("captions", "phrases", "negative", "positive", "sentences"):
-        said = {"negative": "hallucinated (negative spans)", "positive": "real (positive spans)"}.get(name, name)
-        made.add_row(said, str(found[name]))
-    for name, said in (
+        label = {"negative": "hallucinated (negative spans)", "positive": "real (positive spans)"}.get(name, name)
+        made.add_row(label, str(summary[name]))
+    for name, label in (
         ("dropped_phrases", "phrases not in their caption"),
         ("too_long_phrases", "phrases too long for the scorer"),
         ("skipped", "pictures skipped"),
     ):
-        if found[name]:
-            made.add_row(said, str(found[name]))
-    for reason, count in found["passed_over"].items():
+        if summary[name]:
+            made.add_row(label, str(summary[name]))
+    for reason, count in summary["passed_over"].items():
         made.add_row(printable(f"passed over: {reason}"), str(count))
-    if found["truncated"]:
-        made.add_row("captions cut off (--max-new-tokens)", str(found["truncated"]))
+    if summary["truncated"]:
+        made.add_row("captions cut off (--max-new-tokens)", str(summary["truncated"]))
     to = console()
     to.print(made)
-    if found["advice"]:
-        to.print(printable(found["advice"]))
-    more = {"skipped": out / "skipped.jsonl"} if found["skipped"] else {}
+    if summary["advice"]:
+        to.print(printable(summary["advice"]))
+    more = {"skipped": out / "skipped.jsonl"} if summary["skipped"] else {}
     places(to, spans=out / "spans.jsonl", **more)

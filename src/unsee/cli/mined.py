@@ -50,19 +50,19 @@ def calibrate(
     given = [name for name, is_given in ways.items() if is_given]
     if len(given) > 1:
         raise InputError(f"{' and '.join(given)}: one of them; each is a way of its own to thresholds")
-    found = calibrated(run, labels, error, 0.1 if share is None else share, second, out, groups)
+    proposal = calibrated(run, labels, error, 0.1 if share is None else share, second, out, groups)
     if as_json:
-        print_json(found)
+        print_json(proposal)
         return
     made = table("", "", numbers=1)
-    for name, value in found.items():
+    for name, value in proposal.items():
         if isinstance(value, float):
-            said = {"share": "share asked for"}.get(name, name.replace("_", " "))  # others say what is reached
-            made.add_row(said, f"{value:.4g}")
+            heading = {"share": "share asked for"}.get(name, name.replace("_", " "))  # others say what is reached
+            made.add_row(heading, f"{value:.4g}")
     console().print(made)
-    if found["advice"]:
-        console().print(printable(found["advice"]))
-    places(console(), thresholds=found["thresholds"], plot=found["plot"])
+    if proposal["advice"]:
+        console().print(printable(proposal["advice"]))
+    places(console(), thresholds=proposal["thresholds"], plot=proposal["plot"])
 
 
 def calibrated(
@@ -135,8 +135,8 @@ def import_released(
     counts = {role: sum(len(row.of_role(role)) for row in rows) for role in ("positive", "negative")}
     sentences = sum(row.sentence.role is not None for row in rows)
     skipped = len(named) - len(rows)  # their pictures are not there
-    found = {"rows": len(rows), **counts, "sentences": sentences, "skipped": skipped, "spans": str(out)}
-    _told(found, as_json)
+    summary = {"rows": len(rows), **counts, "sentences": sentences, "skipped": skipped, "spans": str(out)}
+    _told(summary, as_json)
 
 
 def export_released(
@@ -151,14 +151,14 @@ def export_released(
     read_scored(run)  # refuses a run without scores
     rows = list(captions_of(run))
     write_released(out, rows)
-    _told({"captions": len(rows), "phrases": sum(len(found) for _, _, found in rows), "folder": str(out)}, as_json)
+    _told({"captions": len(rows), "phrases": sum(len(phrases) for _, _, phrases in rows), "folder": str(out)}, as_json)
 
 
-def _told(found: Mapping[str, Any], as_json: bool) -> None:
+def _told(summary: Mapping[str, Any], as_json: bool) -> None:
     if as_json:
-        print_json(found)
+        print_json(summary)
         return
     made = table("", "", numbers=1)
-    for name, value in found.items():
+    for name, value in summary.items():
         made.add_row(name, printable(value))
     console().print(made)

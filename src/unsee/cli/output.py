@@ -105,7 +105,7 @@ def show_scores(
             "Rows about facts that the model did not know to begin with cannot be forgotten: they count only on probes "
             "that should stay. In brackets is the share with them, or there without them."
         )
-    alone = {probe: one.get("alone") for probe, one in base.items() if roles.get(probe) != "keep"}
+    alone = {probe: scores.get("alone") for probe, scores in base.items() if roles.get(probe) != "keep"}
     if counted := ", ".join(f"{rows} of {printable(probe)}" for probe, rows in alone.items() if rows):
         out.print(f"Rows whose fact no other row asks for count whether the model knew it or not: {counted}.")
 

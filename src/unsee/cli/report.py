@@ -55,14 +55,14 @@ def report(
     if gold is not None:
         finished = _with_gold(finished, gold)
     check_gold(finished)
-    found = draw(finished, path)
+    outcome = draw(finished, path)
     if as_json:
-        print_json(found)
+        print_json(outcome)
         return
     shown = console()
-    shown.print(found["verdict"])
-    if "lost" in found:
-        shown.print(printable(found["lost"]))
+    shown.print(outcome["verdict"])
+    if "lost" in outcome:
+        shown.print(printable(outcome["lost"]))
     places(shown, report=path)
 
 
@@ -91,5 +91,5 @@ def draw(runs: Sequence[Run], path: Path) -> dict[str, str]:
     page = run_report(runs[0], album) if len(runs) == 1 else runs_report(runs, album)
     write_report(page, path)
     lost = " ".join(filter(None, dict.fromkeys([*map(data_lost, runs), album.notice])))
-    found = {"report": str(path), "verdict": headline(page).replace("\N{NO-BREAK SPACE}", " ")}
-    return found | ({"lost": lost} if lost else {})
+    outcome = {"report": str(path), "verdict": headline(page).replace("\N{NO-BREAK SPACE}", " ")}
+    return outcome | ({"lost": lost} if lost else {})

@@ -26,18 +26,20 @@ def settings(
     as_json: AsJson = False,
 ) -> None:
     """List the settings of `unsee unlearn`, for --set KEY=VALUE and for a YAML file."""
-    found = describe()
+    descriptions = describe()
     if key is not None:
-        found = {name: about for name, about in found.items() if name == key or name.startswith(f"{key}.")}
-        if not found:
+        descriptions = {
+            name: about for name, about in descriptions.items() if name == key or name.startswith(f"{key}.")
+        }
+        if not descriptions:
             raise InputError(f"settings: {key!r} is unknown{did_you_mean(key, describe())}")
     if as_json:
-        print_json(found)
+        print_json(descriptions)
     elif as_markdown:
-        typer.echo(markdown(found), nl=False)
+        typer.echo(markdown(descriptions), nl=False)
     else:
         made = table("setting", "default", "what it does")
-        for name, about in found.items():
+        for name, about in descriptions.items():
             made.add_row(name, printable(_shown(about)), printable(_told(about)))
         console().print(made)
 

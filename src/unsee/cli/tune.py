@@ -79,33 +79,33 @@ def tune(
     settings = merged_settings(settings_file, flags, assignments or [])
     from unsee.leaderboard.tuning import tune as search
 
-    found = search(settings, budget, minutes)
+    result = search(settings, budget, minutes)
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        _show(found)
+        _show(result)
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(result: dict[str, Any]) -> None:
     shown = console()
     made = table("", "learning_rate", "steps", "forget rows,\nright", "probability", "retain rows,\nright", numbers=5)
-    base = found["base"]
+    base = result["base"]
     made.add_row("before", "", "", *_cells(base))
-    for place, one in enumerate(found["tried"]):
-        mark = "chosen" if place == found["chosen"] else ""
-        cells = (printable(one["failed"]), "", "") if "failed" in one else _cells(one)
-        made.add_row(mark, f"{one['learning_rate']:g}", str(one["max_steps"]), *cells)
+    for place, trial in enumerate(result["tried"]):
+        mark = "chosen" if place == result["chosen"] else ""
+        cells = (printable(trial["failed"]), "", "") if "failed" in trial else _cells(trial)
+        made.add_row(mark, f"{trial['learning_rate']:g}", str(trial["max_steps"]), *cells)
     shown.print("What each left of the held-out rows", style="bold")
     shown.print(made)
     shown.print()
-    for note in found["notes"]:
+    for note in result["notes"]:
         shown.print(printable(note))
-    if not found["keeps"]:
+    if not result["keeps"]:
         shown.print(
             "None kept the held-out retain rows within 5 points of the model before; the nearest to that is taken."
         )
-    places(shown, settings=found["settings"])
+    places(shown, settings=result["settings"])
 
 
-def _cells(one: dict[str, Any]) -> tuple[str, str, str]:
-    return percent(one["forget"]), f"{one['forget_probability']:.3f}", percent(one.get("retain"))
+def _cells(scores: dict[str, Any]) -> tuple[str, str, str]:
+    return percent(scores["forget"]), f"{scores['forget_probability']:.3f}", percent(scores.get("retain"))

@@ -157,13 +157,13 @@ def unlearn(
     }
     settings = merged_settings(settings_file, flags, assignments or [])
     processes.tell_of_spare_devices()
-    found = carry_out(settings, write_page, overwrite, base_records, share_base)
+    result = carry_out(settings, write_page, overwrite, base_records, share_base)
     if not processes.is_main():
         return
     if as_json:
-        print_json(found)
+        print_json(result)
     else:
-        _show(found)
+        _show(result)
 
 
 def named_files(pairs: list[str], flag: str = "--probe") -> dict[str, str]:
@@ -172,15 +172,15 @@ def named_files(pairs: list[str], flag: str = "--probe") -> dict[str, str]:
     Raises:
         InputError: for a pair without a name or a file, and for a name given twice.
     """
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     for pair in pairs:
         name, _, path = pair.partition("=")
         if not name or not path:
             raise InputError(f"{flag} {pair!r}: give NAME=FILE, as in {flag} new_photos=held_out.jsonl")
-        if name in found:
+        if name in files:
             raise InputError(f"{flag} {name} is given twice; give each probe a name of its own")
-        found[name] = path
-    return found
+        files[name] = path
+    return files
 
 
 def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[str]) -> Any:
@@ -225,65 +225,65 @@ def carry_out(
     from unsee.runs.run import unlearn as start
 
     run = start(settings, base_records, overwrite, share_base)
-    found = {"run": str(run.folder), "model": str(run.model), **run.scores.to_dict()}
+    summary = {"run": str(run.folder), "model": str(run.model), **run.scores.to_dict()}
     if write_page and processes.is_main():
-        found |= draw([run], run.folder / "report.html")
-    return found
+        summary |= draw([run], run.folder / "report.html")
+    return summary
 
 
-def _show(found: dict[str, Any]) -> None:
+def _show(summary: dict[str, Any]) -> None:
     from unsee.evaluation.unreadable import notice
     from unsee.runs.base_once import notice as shared
     from unsee.training.guard import UNWATCHED
 
     shown = console()
-    _show_scores(found)
-    if found["trained_on"]:
+    _show_scores(summary)
+    if summary["trained_on"]:
         shown.print(
-            f"Measured on training rows: {', '.join(found['trained_on'])}. --probe NAME=FILE adds held-out rows."
+            f"Measured on training rows: {', '.join(summary['trained_on'])}. --probe NAME=FILE adds held-out rows."
         )
-    if seen := [f"{name} ({one['trained_on']} of {one['pictures']})" for name, one in _seen(found)]:
+    if seen := [f"{name} ({counts['trained_on']} of {counts['pictures']})" for name, counts in _seen(summary)]:
         shown.print(f"Pictures that were trained on, under other questions: {printable(', '.join(seen))}.")
-    if taken_over := shared(found["taken_over"]):
+    if taken_over := shared(summary["taken_over"]):
         shown.print(printable(taken_over))
-    if unreadable := notice(found["unreadable"]):
+    if unreadable := notice(summary["unreadable"]):
         shown.print(printable(unreadable))
-    if unread := found.get("unread"):
+    if unread := summary.get("unread"):
         more = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
         shown.print(
             f"The checkpoint holds {printable(unread[0])}{more}, which its architecture has no place for: neither "
             "measured nor trained, and written as they were."
         )
-    if stopped := found.get("stopped"):
+    if stopped := summary.get("stopped"):
         shown.print(
             f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "
             f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats per token). The model is that of step "
             f"{stopped['kept']}."
         )
-    if found.get("watched") == []:
+    if summary.get("watched") == []:
         shown.print(UNWATCHED)
-    if "verdict" in found:
-        shown.print(found["verdict"])
-    for one in found["advice"]:
-        shown.print(printable(one))
-    places(shown, **{name: found[name] for name in ("model", "report") if name in found})
+    if "verdict" in summary:
+        shown.print(summary["verdict"])
+    for sentence in summary["advice"]:
+        shown.print(printable(sentence))
+    places(shown, **{name: summary[name] for name in ("model", "report") if name in summary})
 
 
-def _seen(found: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
+def _seen(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:
     """Probes that repeat no training rows but show pictures of them."""
-    shown = found["pictures"].items()
-    return [(name, one) for name, one in shown if one["trained_on"] and name not in found["trained_on"]]
+    shown = summary["pictures"].items()
+    return [(name, counts) for name, counts in shown if counts["trained_on"] and name not in summary["trained_on"]]
 
 
-def _show_scores(found: dict[str, Any]) -> None:
+def _show_scores(summary: dict[str, Any]) -> None:
     """Right answers, and what captions still say of what was judged: to these there is no right answer."""
-    shown, judged = console(), found["judged"]
+    shown, judged = console(), summary["judged"]
     answered = {
         model: {probe: score for probe, score in scores.items() if probe not in judged[model]}
-        for model, scores in found["models"].items()
+        for model, scores in summary["models"].items()
     }
     if any(answered.values()):
-        show_scores(shown, answered, found["roles"])
+        show_scores(shown, answered, summary["roles"])
         show_metrics(shown, answered)
     for probe in judged["base"]:
         made = table(

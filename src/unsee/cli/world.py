@@ -30,17 +30,17 @@ def export_command(
     as_json: AsJson = False,
 ) -> None:
     """Write the world with the same configurations, columns and types as CLEAR or MLLMU-Bench."""
-    found = write(out, layout, people, seed)
+    summary = write(out, layout, people, seed)
     if as_json:
-        print_json(found)
+        print_json(summary)
         return
     made = table("configuration", "rows", numbers=1)
-    for config, rows in found["rows"].items():
+    for config, rows in summary["rows"].items():
         made.add_row(config, str(rows))
     shown = console()
     shown.print(made)
-    shown.print(f"{found['pictures']} photographs of {people} people")
-    places(shown, folder=found["folder"], next=found["next"])
+    shown.print(f"{summary['pictures']} photographs of {people} people")
+    places(shown, folder=summary["folder"], next=summary["next"])
 
 
 MODELS_EXAMPLES = """Examples:
@@ -61,11 +61,11 @@ def models_command(
     """Train a base that knows the whole export, and the gold of a request; both stay in the cache."""
     from unsee.world.layouts.exported import prepare_exported
 
-    found = prepare_exported(folder, split, request)
+    models = prepare_exported(folder, split, request)
     if as_json:
-        print_json({"base": str(found.base), "gold": str(found.gold), "from_cache": found.from_cache})
+        print_json({"base": str(models.base), "gold": str(models.gold), "from_cache": models.from_cache})
     else:
-        places(console(), base=found.base, gold=found.gold)
+        places(console(), base=models.base, gold=models.gold)
 
 
 def write(out: Path, layout: str, people: int, seed: int) -> dict[str, Any]:

@@ -40,18 +40,18 @@ def question_and_answer(
         asked = values["instruction"] if given is None or not str(given).strip() else _joined(values, fail)
         return ("instruction", "output"), (asked, values["output"])
     if layout == "conversations":
-        asked, said = _turns(_messages(values["conversations"], fail), ("user", "assistant"), "conversations", fail)
-        return ("conversations",) * 2, (_without_placeholder(asked, has_image, fail), _without_image(said, fail))
+        asked, answer = _turns(_messages(values["conversations"], fail), ("user", "assistant"), "conversations", fail)
+        return ("conversations",) * 2, (_without_placeholder(asked, has_image, fail), _without_image(answer, fail))
     if layout == "messages":
-        asked, said = _turns(values["messages"], ("user", "assistant"), "messages", fail)
-        return ("messages",) * 2, (_question(asked, has_image, "messages", fail), _answer(said, "messages", fail))
+        asked, answer = _turns(values["messages"], ("user", "assistant"), "messages", fail)
+        return ("messages",) * 2, (_question(asked, has_image, "messages", fail), _answer(answer, "messages", fail))
     prompt, completion = values["prompt"], values["completion"]
     if not isinstance(prompt, str):
         (prompt,) = _turns(prompt, ("user",), "prompt", fail)
     if not isinstance(completion, str):
         (completion,) = _turns(completion, ("assistant",), "completion", fail)
-    asked, said = _question(prompt, has_image, "prompt", fail), _answer(completion, "completion", fail)
-    return ("prompt", "completion"), (asked, said)
+    asked, answer = _question(prompt, has_image, "prompt", fail), _answer(completion, "completion", fail)
+    return ("prompt", "completion"), (asked, answer)
 
 
 def _joined(values: Mapping[str, Any], fail: Fail) -> str:
@@ -85,22 +85,22 @@ def _without_placeholder(asked: str, has_image: bool, fail: Fail) -> str:
     return before if before.strip() else behind or before
 
 
-def _without_image(said: str, fail: Fail) -> str:
-    if _PLACEHOLDER in said:
+def _without_image(answer: str, fail: Fail) -> str:
+    if _PLACEHOLDER in answer:
         raise fail("conversations", "an image in the answer; answers are text")
-    return said
+    return answer
 
 
 def _turns(value: Any, roles: Sequence[str], key: str, fail: Fail) -> list[Any]:
     """The contents of the turns, which must have exactly these roles."""
     if not isinstance(value, (list, tuple)) or not all(isinstance(turn, Mapping) for turn in value):
         raise fail(key, f"{type(value).__name__} where a list of turns with role and content is expected")
-    found = [str(turn.get("role")) for turn in value]
-    if "system" in found:
+    given_roles = [str(turn.get("role")) for turn in value]
+    if "system" in given_roles:
         raise fail(key, f"a system turn; supported is {SUPPORTED}")
-    if found != list(roles):
+    if given_roles != list(roles):
         wanted = SUPPORTED if key in ("messages", "conversations") else f"one {roles[0]} turn"
-        raise fail(key, f"turns of {', '.join(found) or 'nobody'}; supported is {wanted}")
+        raise fail(key, f"turns of {', '.join(given_roles) or 'nobody'}; supported is {wanted}")
     for turn in value:
         _only(turn, ("role", "content"), "a turn", key, fail)
     return [turn.get("content") for turn in value]

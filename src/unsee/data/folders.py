@@ -69,12 +69,12 @@ def _named_files(folder: Path, split: str) -> list[Path]:
     """`train.jsonl`, or `train-00000-of-00002.jsonl` and so on, beside whatever else is in the folder."""
     numbered = re.compile(re.escape(split) + r"(?:[-_.]?\d[\w.-]*)?")
     files = sorted(folder.iterdir(), key=lambda path: path.stem)
-    found = [path for path in files if path.suffix in SUFFIXES and numbered.fullmatch(path.stem)]
-    kinds = {path.suffix: path for path in found}
+    matches = [path for path in files if path.suffix in SUFFIXES and numbered.fullmatch(path.stem)]
+    kinds = {path.suffix: path for path in matches}
     if len(kinds) > 1:
-        one, other, *_ = kinds.values()
-        raise InputError(f"{folder}: {one.name} and {other.name} are both {split!r}; name the file, or remove one")
-    return found
+        first, other, *_ = kinds.values()
+        raise InputError(f"{folder}: {first.name} and {other.name} are both {split!r}; name the file, or remove one")
+    return matches
 
 
 def _data_files(folder: Path, config: str | None) -> dict[str, list[Path]]:
@@ -82,8 +82,8 @@ def _data_files(folder: Path, config: str | None) -> dict[str, list[Path]]:
     import datasets
 
     _check_card(folder / "README.md")
-    found = datasets.load_dataset_builder(str(folder), config).config.data_files or {}
-    return {str(split): [Path(str(path).split("::")[-1]) for path in paths] for split, paths in found.items()}
+    data_files = datasets.load_dataset_builder(str(folder), config).config.data_files or {}
+    return {str(split): [Path(str(path).split("::")[-1]) for path in paths] for split, paths in data_files.items()}
 
 
 def _check_card(card: Path) -> None:

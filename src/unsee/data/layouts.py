@@ -96,14 +96,14 @@ def _recognise(columns: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     complete = tuple(layout for layout, keys in LAYOUTS.items() if all(key in columns for key in keys))
     if complete:
         return complete, _doubt(columns)
-    found = ", ".join(columns) or "none"
+    names = ", ".join(columns) or "none"
     for keys in LAYOUTS.values():
         present = [key for key in keys if key in columns]
         if present:
             missing = next(key for key in keys if key not in columns)
-            return (), f"no {missing} beside {present[0]}{_nearest(missing, columns)}; columns found: {found}"
+            return (), f"no {missing} beside {present[0]}{_nearest(missing, columns)}; columns found: {names}"
     hints = (_nearest(key, columns) for keys in LAYOUTS.values() for key in keys)
-    return (), f"no known layout{next(filter(None, hints), '')}; columns found: {found}; understood: {UNDERSTOOD}"
+    return (), f"no known layout{next(filter(None, hints), '')}; columns found: {names}; understood: {UNDERSTOOD}"
 
 
 def _nearest(missing: str, columns: tuple[str, ...]) -> str:

@@ -52,12 +52,12 @@ def load_examples(
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be 1 or more")
     rows = islice(_rows(source, split), limit)
-    found = [(row.where, replace(row, find_image=find_images).example()) for row in rows]
-    if not found:
+    examples = [(row.where, replace(row, find_image=find_images).example()) for row in rows]
+    if not examples:
         raise InputError(f"{source} holds no rows; it needs at least one with a question and an answer")
     if check_images:
-        _check_images(found)
-    return _share_bytes([example for _, example in found])
+        _check_images(examples)
+    return _share_bytes([example for _, example in examples])
 
 
 def examples_from_rows(rows: Iterable[dict[str, Any]], name: str = "rows", folder: str | Path = ".") -> list[Example]:
@@ -101,10 +101,10 @@ def _rows(source: str | Path, split: str | None) -> Iterator[Row]:
     raise InputError(f"no such file or folder: {source}{not_found(str(source))}")
 
 
-def _check_images(found: Sequence[tuple[str, Example]]) -> None:
+def _check_images(examples: Sequence[tuple[str, Example]]) -> None:
     """Decode each picture once, however many questions are asked about it."""
     checked: set[ImageSource] = set()
-    for where, example in progress(found, "checking images"):
+    for where, example in progress(examples, "checking images"):
         if example.image is None or example.image in checked:
             continue
         try:

@@ -53,7 +53,7 @@ class Mismatched:
 
     def __init__(self, forget: Sequence[Example], seed: int) -> None:
         self.forget, self.seed = forget, seed
-        self._answers = sorted({one.answer for one in forget})  # once: a draw takes no longer in a large set
+        self._answers = sorted({example.answer for example in forget})  # once: a draw takes no longer in a large set
 
     def __call__(self, index: int, position: int) -> Example:
         """One example with a wrong answer of the forget set; as it is when the whole set has one answer.

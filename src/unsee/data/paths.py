@@ -36,7 +36,7 @@ def located(name: str, folder: Path = Path()) -> Path | None:
     for form in forms:
         if os.path.lexists(folder / form):
             return folder / form
-    return next((found for form in forms if (found := _composed(folder / form)) is not None), None)
+    return next((path for form in forms if (path := _composed(folder / form)) is not None), None)
 
 
 def placed(name: str, folder: Path) -> Path:
@@ -80,25 +80,25 @@ def _composed(path: Path) -> Path | None:
     """The path whose letters are the same in Unicode, however they are composed."""
     if str(path).isascii():
         return None
-    found = Path(path.anchor)
+    actual = Path(path.anchor)
     for part in path.parts[1 if path.anchor else 0 :]:
-        step = found / part
+        step = actual / part
         if not os.path.lexists(step):
             try:
-                names = _names(found, found.stat().st_mtime_ns).get(normalize("NFC", part), ())
+                names = _names(actual, actual.stat().st_mtime_ns).get(normalize("NFC", part), ())
             except OSError:
                 return None
             if len(names) != 1:
                 return None
-            step = found / names[0]
-        found = step
-    return found
+            step = actual / names[0]
+        actual = step
+    return actual
 
 
 @lru_cache(maxsize=16)
 def _names(folder: Path, changed: int) -> dict[str, list[str]]:
     """The names in a folder by their composed form; a changed folder is read again."""
-    found: dict[str, list[str]] = {}
+    by_form: dict[str, list[str]] = {}
     for name in os.listdir(folder):
-        found.setdefault(normalize("NFC", name), []).append(name)
-    return found
+        by_form.setdefault(normalize("NFC", name), []).append(name)
+    return by_form

@@ -174,10 +174,10 @@ def _orientation(picture: Image.Image) -> int:
     """The orientation in a picture's EXIF block, 1 (upright) where that says nothing."""
     try:
         with _silent():
-            found = picture.getexif().get(ExifTags.Base.Orientation)
+            value = picture.getexif().get(ExifTags.Base.Orientation)
     except (*_BROKEN, ArithmeticError, AttributeError, AssertionError):
         return 1
-    return found if isinstance(found, int) else 1
+    return value if isinstance(value, int) else 1
 
 
 def size_of(source: Path | bytes) -> tuple[int, int]:
@@ -199,7 +199,7 @@ def size_of(source: Path | bytes) -> tuple[int, int]:
 
 def reason(message: str) -> str:
     """One of `REASONS` for the message of an error about a picture, or "other"."""
-    return next((word for word, said in REASONS.items() if said in message), "other")
+    return next((word for word, phrase in REASONS.items() if phrase in message), "other")
 
 
 @cache

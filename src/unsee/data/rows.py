@@ -101,11 +101,11 @@ class Row:
 
     def _wrong(self, right: tuple[str, ...]) -> tuple[str, ...]:
         """Perturbed answers; one that is right would be as likely as the truth, which reads as forgotten."""
-        found, known = self._texts("perturbed_answers"), {normalise(text) for text in right}
-        same = next((text for text in found if normalise(text) in known), None)
+        answers, known = self._texts("perturbed_answers"), {normalise(text) for text in right}
+        same = next((text for text in answers if normalise(text) in known), None)
         if same is not None:
             raise self.fail("perturbed_answers", f"{_short(same)} is a right answer of this row; leave it out")
-        return found
+        return answers
 
     def _spans(self, caption: str) -> tuple[AnswerSpan, ...]:
         """Phrases to raise or to lower, and the caption as a whole where its sentence has a role."""
@@ -113,7 +113,7 @@ class Row:
         if not isinstance(given, (list, tuple)):
             raise self.fail("spans", f"{_kind(given)} where a list is expected")
         written = self.values["caption"]
-        found = [self._span(span, number, written) for number, span in enumerate(given, start=1)]
+        spans = [self._span(span, number, written) for number, span in enumerate(given, start=1)]
         sentence = self.values.get("sentence") or {}
         role = sentence.get("role") if isinstance(sentence, Mapping) else "no object"
         if role not in (None, "positive", "negative"):
@@ -122,8 +122,8 @@ class Row:
             given = sentence.get("score")
             score = 1.0 if given is None else self._number(given, "sentence", "score")
             held: Literal["sentence", "negative"] = "sentence" if role == "positive" else "negative"
-            found.append(AnswerSpan(0, len(caption), held, score=score))
-        return tuple(found)
+            spans.append(AnswerSpan(0, len(caption), held, score=score))
+        return tuple(spans)
 
     def _span(self, span: Any, number: int, written: str) -> AnswerSpan:
         """A span of the caption as it is written, in the characters of the caption without white space around it."""
@@ -193,9 +193,9 @@ class Row:
         if not value.strip():
             raise self.fail(key, "an empty path; give the path of a picture, or null for none")
         try:
-            found = located(value, self.folder)
-            if found is not None and found.is_file():
-                return found
+            path = located(value, self.folder)
+            if path is not None and path.is_file():
+                return path
             if not self.find_image:
                 return self.folder / value
         except (OSError, ValueError) as error:

@@ -227,14 +227,14 @@ def true_spans(world: CaptionWorld, out: Path) -> Iterator[CaptionRow]:
     thresholds = Thresholds(0.5, 0.5, 0.99, unit="probability")
     extractor = lexicon([out / "data" / "objects.txt"])
     for path in sorted((out / "mining" / "captions").glob("*.jsonl")):
-        for said in read_typed_rows(path, Said, Left):
-            shown = world.unlabelled[int(Path(said["image"]).stem)].objects
-            phrases = extractor.extract([said["caption"]])[0].phrases
+        for row in read_typed_rows(path, Said, Left):
+            shown = world.unlabelled[int(Path(row["image"]).stem)].objects
+            phrases = extractor.extract([row["caption"]])[0].phrases
             scores = [float(phrase.text.lower() in shown) for phrase in phrases]
-            spans, sentence = select(said["caption"], phrases, scores, thresholds)
+            spans, sentence = select(row["caption"], phrases, scores, thresholds)
             if spans or sentence.role:
-                image = out / "data" / "pictures" / said["image"]
-                yield CaptionRow(image, said["question"], said["caption"], spans, sentence, "probability")
+                image = out / "data" / "pictures" / row["image"]
+                yield CaptionRow(image, row["question"], row["caption"], spans, sentence, "probability")
 
 
 def _report(outcome: Outcome, captioners: Captioners, clock: _Clock, out: Path, seed: int) -> HallucinationReport:

@@ -56,11 +56,11 @@ class Outcome:
         """
         base, words = self.captions("base"), [len(text.split()) for text in self.captions("base")]
         share = sum(len(text.split()) for text in self.captions(model)) / sum(words)
-        said = [cut_words(text, round(share * count)) for text, count in zip(base, words, strict=True)]
-        return self._numbers(said, "base")
+        shortened = [cut_words(text, round(share * count)) for text, count in zip(base, words, strict=True)]
+        return self._numbers(shortened, "base")
 
-    def _numbers(self, said: Sequence[str], answering: str) -> dict[str, float]:
-        plain, matched = self._chair(said), self._chair(_cut(said, self.captions("base")))
+    def _numbers(self, texts: Sequence[str], answering: str) -> dict[str, float]:
+        plain, matched = self._chair(texts), self._chair(_cut(texts, self.captions("base")))
         asked = self._read(answering, "questions")
         answers = pope([official_answer(row.said) for row in asked], [cast(YesNo, row.expected) for row in asked])
         return {
@@ -106,7 +106,7 @@ class Outcome:
             kind: [score for score, (truth, _) in zip(scores, self._judged(), strict=True) if truth == (kind == "real")]
             for kind in ("real", "hallucinated")
         }
-        return histogram({kind: found for kind, found in groups.items() if found}, self._thresholds())
+        return histogram({kind: group for kind, group in groups.items() if group}, self._thresholds())
 
     def row(self, model: str, label: str, note: str) -> ModelRow:
         """A model's row in the page's table."""
@@ -119,12 +119,12 @@ class Outcome:
     def pictures(self, labels: Mapping[str, str]) -> list[Pictures]:
         """Some pictures with what each model says: where the first method fails, then a sample that nobody chose."""
         method = next(name for name in labels if name not in ("base", "gold"))
-        said, before = self.captions(method), self.captions("base")
-        everything = range(len(said))
-        lost = [n for n in everything if set(self._missing(said[n], n)) - set(self._missing(before[n], n))]
+        after, before = self.captions(method), self.captions("base")
+        everything = range(len(after))
+        lost = [n for n in everything if set(self._missing(after[n], n)) - set(self._missing(before[n], n))]
         kinds = {
             f"{labels[method]} still hallucinates": (
-                [n for n in everything if self._hallucinated(said[n], n)],
+                [n for n in everything if self._hallucinated(after[n], n)],
                 PICTURES // 2,
             ),
             f"{labels[method]} no longer names what is there": (lost, PICTURES // 2),
@@ -171,7 +171,7 @@ class Outcome:
         """Of a model that was only measured, or of a run, which has those of its one method beside the base's."""
         folder = self._out / "records" / model
         if not folder.is_dir():
-            (folder,) = (one for one in (self._out / "runs" / model / "records").iterdir() if one.name != "base")
+            (folder,) = (entry for entry in (self._out / "runs" / model / "records").iterdir() if entry.name != "base")
         return read_records(folder / f"{probe}.jsonl")
 
 

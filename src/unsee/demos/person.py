@@ -185,8 +185,10 @@ def _report(
         created=assemble.now(),
         request=REQUEST,
         subjects=[
-            Subject(name=one.name, photo=photo_data_uri(world.held_out_photo(one, 0)), facts=dict(one.facts))
-            for one in forgotten
+            Subject(
+                name=subject.name, photo=photo_data_uri(world.held_out_photo(subject, 0)), facts=dict(subject.facts)
+            )
+            for subject in forgotten
         ],
         chance=benchmark.chance,
         models={

@@ -69,10 +69,10 @@ def came_back(earlier: Earlier, records: Mapping[str, Sequence[Record]]) -> dict
     Raises:
         InputError: rows of an earlier request were left out, so that its records cannot be compared.
     """
-    found = {}
+    counts = {}
     for probe in earlier.probes:
         rows = records[probe.name]
-        asked = [[(one.question, one.expected) for one in some] for some in (earlier.base[probe.name], rows)]
+        asked = [[(record.question, record.expected) for record in some] for some in (earlier.base[probe.name], rows)]
         if asked[0] != asked[1]:
             raise InputError(
                 f"{probe.name}: other rows than those that the earlier run asked; start anew with --overwrite"
@@ -82,5 +82,5 @@ def came_back(earlier: Earlier, records: Mapping[str, Sequence[Record]]) -> dict
             for first, then, now in zip(earlier.base[probe.name], earlier.result[probe.name], rows, strict=True)
             if first.correct and not then.correct
         ]
-        found[probe.name] = Again(removed=len(removed), again=sum(removed))
-    return found
+        counts[probe.name] = Again(removed=len(removed), again=sum(removed))
+    return counts

@@ -65,18 +65,18 @@ def _alike(now: Sequence[Record], before: Sequence[Record]) -> str:
     """A sentence if nearly all answers are one and the same, or none, where before they were not; else nothing."""
     if len(now) < FEWEST:
         return ""
-    (said, count), (_, count_before) = _most_common(now), _most_common(before)
+    (answer, count), (_, count_before) = _most_common(now), _most_common(before)
     if count < NEARLY_ALL * len(now) or count_before >= NEARLY_ALL * len(before):
         return ""
     share = "Every answer" if count == len(now) else f"{100 * count / len(now):.0f} % of the answers"
     verb = "is" if count == len(now) else "are"
-    return f"{share} {verb} {f'the same (“{isolated(said[:60])}”)' if said else 'empty'}, whatever is asked."
+    return f"{share} {verb} {f'the same (“{isolated(answer[:60])}”)' if answer else 'empty'}, whatever is asked."
 
 
 def _most_common(records: Sequence[Record]) -> tuple[str, int]:
     """The answer that is given most often, white space and case aside, and how often; without letters it is none."""
-    said = (" ".join(record.said.split()).casefold() for record in records)
-    return Counter(text if any(map(str.isalnum, text)) else "" for text in said).most_common(1)[0]
+    texts = (" ".join(record.said.split()).casefold() for record in records)
+    return Counter(text if any(map(str.isalnum, text)) else "" for text in texts).most_common(1)[0]
 
 
 def _unlikely(now: Sequence[Record], before: Sequence[Record]) -> str:

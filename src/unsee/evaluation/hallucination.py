@@ -36,8 +36,8 @@ def _surely_more(change: Score, subjects: int) -> bool:
 
 def check_objects(probes: Iterable[Probe], lexicon: Sequence[str] | None = None) -> None:
     """See that captions can be searched for what the rows of every probe list; InputError where they cannot."""
-    for one in lexicon or ():
-        word_list(one)  # may be missing or broken
+    for source in lexicon or ():
+        word_list(source)  # may be missing or broken
     for probe in probes:
         try:
             lexicon_of([example.objects or () for example in probe.examples], lexicon)
@@ -59,11 +59,11 @@ def check_hallucination(
     Returns:
         Numbers by model and probe; a probe that cannot tell is not there.
     """
-    found: dict[str, dict[str, Check]] = {}
+    by_model: dict[str, dict[str, Check]] = {}
     for model, asked in said.items():
         checks = {probe: check_probe(rows, said[base][probe], lexicon) for probe, rows in asked.items()}
-        found[model] = {probe: check for probe, check in checks.items() if check}
-    return found
+        by_model[model] = {probe: check for probe, check in checks.items() if check}
+    return by_model
 
 
 def check_probe(
@@ -77,7 +77,7 @@ def check_probe(
     if not pairs:
         return None
     names, label = lexicon_of([record.objects or () for record, _ in pairs], lexicon)
-    return _captions([one for one, _ in pairs], [before for _, before in pairs], names, label)
+    return _captions([record for record, _ in pairs], [before for _, before in pairs], names, label)
 
 
 def is_yes_no(expected: Sequence[str]) -> bool:
@@ -109,13 +109,13 @@ def lexicon_of(objects: Iterable[Sequence[str]], lists: Sequence[str] | None = N
         if names.keys() <= coco.category_of.keys():
             return coco, COCO
         return _own(names), OWN
-    found = Lexicon({name: category for one in lists for name, category in word_list(one).category_of.items()})
+    lexicon = Lexicon({name: category for source in lists for name, category in word_list(source).category_of.items()})
     label = ", ".join(lists)
     for name, row in sorted(names.items(), key=lambda item: item[1]):
-        if name not in found.category_of:
-            hint = did_you_mean(name, found.category_of)
+        if name not in lexicon.category_of:
+            hint = did_you_mean(name, lexicon.category_of)
             raise InputError(f"row {row}, objects: {name!r} is not in the lexicon {label}{hint}; add it there")
-    return found, label
+    return lexicon, label
 
 
 def objects_of(record: Record, lexicon: Lexicon) -> frozenset[str]:
@@ -140,9 +140,9 @@ def _plain(name: str) -> str:
 
 def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexicon, label: str) -> Check:
     shown = [objects_of(record, lexicon) for record in records]
-    said, before = [record.whole_words for record in records], [record.whole_words for record in base]
-    cut, cut_before = match_lengths(said, before)
-    whole, matched, matched_before = (chair(texts, shown, lexicon) for texts in (said, cut, cut_before))
+    after, before = [record.whole_words for record in records], [record.whole_words for record in base]
+    cut, cut_before = match_lengths(after, before)
+    whole, matched, matched_before = (chair(texts, shown, lexicon) for texts in (after, cut, cut_before))
     hallucinated, hallucinated_before = (_hallucinated(texts, shown, lexicon) for texts in (cut, cut_before))
     subjects = [record.subject for record in records]
     change, independent = paired_difference(hallucinated, hallucinated_before, subjects), _count(subjects)
@@ -167,13 +167,13 @@ def _captions(records: Sequence[Record], base: Sequence[Record], lexicon: Lexico
 def _hallucinated(captions: Sequence[str], shown: Sequence[frozenset[str]], lexicon: Lexicon) -> list[float]:
     """Of each caption, 1 if it names something that is not there."""
     rows = zip(captions, shown, strict=True)
-    return [float(any(found.category not in there for found in lexicon.mentions(text))) for text, there in rows]
+    return [float(any(mention.category not in there for mention in lexicon.mentions(text))) for text, there in rows]
 
 
 def _yes_no(records: Sequence[Record], base: Sequence[Record]) -> Check:
     labels = [cast(YesNo, yes_or_no(record.expected)) for record in records]
     read = [tolerant_answer(record.said) for record in records]
-    found = pope([official_answer(record.said) for record in records], labels)
+    scores = pope([official_answer(record.said) for record in records], labels)
     absent = [place for place, label in enumerate(labels) if label == "no"]
     says_yes, said_yes = (
         [float(tolerant_answer(of_model[place].said) == "yes") for place in absent] for of_model in (records, base)
@@ -183,11 +183,11 @@ def _yes_no(records: Sequence[Record], base: Sequence[Record]) -> Check:
     return YesNoCheck(
         kind="yes_no",
         hallucinates_more=_surely_more(change, independent),
-        accuracy=found.accuracy,
-        precision=found.precision,
-        recall=found.recall,
-        f1=found.f1,
-        yes_ratio=found.yes_ratio,
+        accuracy=scores.accuracy,
+        precision=scores.precision,
+        recall=scores.recall,
+        f1=scores.f1,
+        yes_ratio=scores.yes_ratio,
         false_yes=fmean(says_yes),
         undecided=read.count(None) / len(read),
         questions=len(records),

@@ -64,13 +64,13 @@ def is_judged(examples: Sequence[Example]) -> bool:
 
 def labels_of(example: Example) -> Labels:
     """What was judged in a caption. A phrase that is judged both ways is left out."""
-    found: dict[str, set[str]] = {"negative": set(), "positive": set()}
+    by_role: dict[str, set[str]] = {"negative": set(), "positive": set()}
     for span in example.spans:
         if span.role != "sentence":
             phrases = span.phrases or (example.answer[span.start : span.end],)
-            found[span.role] |= {" ".join(phrase.lower().split()) for phrase in phrases} - {""}
-    both = found["negative"] & found["positive"]
-    return Labels(frozenset(found["negative"] - both), frozenset(found["positive"] - both))
+            by_role[span.role] |= {" ".join(phrase.lower().split()) for phrase in phrases} - {""}
+    both = by_role["negative"] & by_role["positive"]
+    return Labels(frozenset(by_role["negative"] - both), frozenset(by_role["positive"] - both))
 
 
 def said_of(caption: str, labels: Labels) -> Labels:
@@ -82,32 +82,32 @@ def said_of(caption: str, labels: Labels) -> Labels:
     meant = {form: phrase for phrase in judged for form in _forms(phrase)}
     meant |= {phrase: phrase for phrase in judged}  # where "dog" and "dogs" are judged, each stands for itself
     places = locate(caption, meant).phrases
-    said = {meant[form] for place in places if (form := " ".join(place.text.lower().split())) in meant}
-    return Labels(labels.hallucinated & said, labels.real & said)
+    mentioned = {meant[form] for place in places if (form := " ".join(place.text.lower().split())) in meant}
+    return Labels(labels.hallucinated & mentioned, labels.real & mentioned)
 
 
 def _check(examples: Sequence[Example], records: Sequence[Record], base: Sequence[Record]) -> JudgedCheck:
     labels = [labels_of(example) for example in examples]
-    said = [record.whole_words for record in records]
-    cut, cut_before = match_lengths(said, [record.whole_words for record in base])
-    texts = zip(said, cut, cut_before, strict=True)
-    found = [(own, *(said_of(text, own) for text in row)) for own, row in zip(labels, texts, strict=True)]
-    hallucinated, real = (_tally(kind, found, records) for kind in ("hallucinated", "real"))
+    captions = [record.whole_words for record in records]
+    cut, cut_before = match_lengths(captions, [record.whole_words for record in base])
+    texts = zip(captions, cut, cut_before, strict=True)
+    label_rows = [(own, *(said_of(text, own) for text in row)) for own, row in zip(labels, texts, strict=True)]
+    hallucinated, real = (_tally(kind, label_rows, records) for kind in ("hallucinated", "real"))
     bare = sum(not span.phrases and span.role != "sentence" for example in examples for span in example.spans)
     known = [record.truncated for record in records if record.truncated is not None]
     return JudgedCheck(
         hallucinated=hallucinated,
         real=real,
-        mean_words=fmean(map(count_words, said)),
-        captions=len(said),
+        mean_words=fmean(map(count_words, captions)),
+        captions=len(captions),
         sentences=bare,
         truncated=sum(known) if known else None,
     )
 
 
-def _tally(kind: str, found: Sequence[tuple[Labels, ...]], records: Sequence[Record]) -> Tally:
+def _tally(kind: str, label_rows: Sequence[tuple[Labels, ...]], records: Sequence[Record]) -> Tally:
     """Labels of one kind: what was judged, and what was said of it whole, cut, and by the base when cut."""
-    rows = [[len(getattr(one, kind)) for one in row] for row in found]
+    rows = [[len(getattr(labels, kind)) for labels in row] for row in label_rows]
     unknown = sum(row[0] - row[1] for row, record in zip(rows, records, strict=True) if record.truncated)
     judged, whole, cut, base_cut = (sum(column) for column in zip(*rows, strict=True))
     return Tally(judged=judged, said=whole, said_matched=cut, base_said_matched=base_cut, unknown=unknown)

@@ -52,15 +52,15 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
         # Rows of a kind are asked together: a row in words alone is several times shorter than one with an image.
         order = sorted(range(len(probe)), key=lambda index: probe.examples[index].image is None)
         starts = processes.share(range(0, len(order), batch_size))
-        found: dict[int, Record] = {}
+        by_place: dict[int, Record] = {}
         for start in progress(starts, f"asking {probe.name}", total=len(starts)):
             places = order[start : start + batch_size]
             for place, record in zip(places, _ask(loaded, scorer, probe, places, room), strict=True):
-                found[place] = record
+                by_place[place] = record
     finally:
         model.train(was_training)
-    found = processes.together(found)
-    return [found[index] for index in range(len(probe))]
+    by_place = processes.together(by_place)
+    return [by_place[index] for index in range(len(probe))]
 
 
 def check_probe(
@@ -85,10 +85,10 @@ def _right_answers(probe: Probe) -> list[str]:
 
 def _ask(loaded: LoadedModel, scorer: Scorer, probe: Probe, places: Sequence[int], max_new_tokens: int) -> list[Record]:
     examples = [probe.examples[place] for place in places]
-    said = answers(loaded.model, loaded.encoder, examples, max_new_tokens)
+    replies = answers(loaded.model, loaded.encoder, examples, max_new_tokens)
     chosen = _letters(loaded, examples, max_new_tokens)
     scores = scorer(examples, [_candidates(example) for example in examples])
-    rows = zip(places, examples, said, chosen, scores, strict=True)
+    rows = zip(places, examples, replies, chosen, scores, strict=True)
     return [_record(probe.name, *row) for row in rows]
 
 
@@ -104,8 +104,8 @@ def _letters(loaded: LoadedModel, examples: Sequence[Example], max_new_tokens: i
         return [None] * len(examples)
     options = loaded.encoder.tokenizer([text for example in examples for text in example.choices])["input_ids"]
     room = min(max_new_tokens, max(LETTER_TOKENS, 2 * max(map(len, options))))  # some say the option and its letter
-    said = iter(answers(loaded.model, loaded.encoder, asked, room))
-    return [next(said).text if example.choices else None for example in examples]
+    replies = iter(answers(loaded.model, loaded.encoder, asked, room))
+    return [next(replies).text if example.choices else None for example in examples]
 
 
 def _record(
@@ -148,16 +148,16 @@ def measure_all(
     max_new_tokens: int | None = None,
 ) -> dict[str, list[Record]]:
     """Measure several probes; with a folder, write one JSONL file a probe and read those that are there already."""
-    found: dict[str, list[Record]] = {}
+    by_probe: dict[str, list[Record]] = {}
     for probe in probes:
         path = folder / f"{probe.name}.jsonl" if folder is not None else None
         if path is not None and processes.agreed(path.is_file()):
-            found[probe.name] = read_records(path)
+            by_probe[probe.name] = read_records(path)
             continue
-        records = found[probe.name] = measure(loaded, probe, batch_size, max_new_tokens)
+        records = by_probe[probe.name] = measure(loaded, probe, batch_size, max_new_tokens)
         if path is not None and processes.is_main():
             write_jsonl(path, [record.row() for record in records])
-    return found
+    return by_probe
 
 
 def check_numbers(records: Sequence[Record], whose: str) -> None:

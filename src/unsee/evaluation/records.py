@@ -69,7 +69,7 @@ def _row() -> Any:
     """The type of a row. Pydantic, where it is strict, takes no row for a dataclass, so this has the same fields."""
     hints = get_type_hints(Record)
     own: dict[str, Any] = {
-        one.name: (hints[one.name], ... if one.default is MISSING else one.default) for one in fields(Record)
+        field.name: (hints[field.name], ... if field.default is MISSING else field.default) for field in fields(Record)
     }
     return create_model("Row", __config__=ConfigDict(extra="forbid"), **own)
 
@@ -84,7 +84,7 @@ def read_records(path: Path) -> list[Record]:
         InputError: a line is no record, a log-probability is above 0 or no number, or a row of the probe stands there
             twice.
     """
-    found: list[Record] = []
+    records: list[Record] = []
     lines: dict[int, int] = {}  # by the place of the row in its probe
     for line, row in numbered_jsonl(path):
         where = f"{path}, line {line}"
@@ -97,8 +97,8 @@ def read_records(path: Path) -> list[Record]:
             raise InputError(
                 f"{path}, line {line}: row {record.index} stands in line {first} already; keep one of them"
             )
-        found.append(record)
-    return found
+        records.append(record)
+    return records
 
 
 def _check(record: Record, where: str) -> None:

@@ -65,8 +65,8 @@ class Score(Interval):
     @property
     def mean_answer_probability(self) -> Number:
         """How likely the expected answers are, per token, in the mean."""
-        found = self.metrics.get("mean_answer_probability")
-        return found.score if found is not None else None
+        metric = self.metrics.get("mean_answer_probability")
+        return metric.score if metric is not None else None
 
     def counted(self, forget: bool | None) -> Score:
         """The score that the rule looks at: over everything for what is to stay, else over what the base knew."""
@@ -93,8 +93,8 @@ class Score(Interval):
         )
 
 
-def _less(one: float | None, other: float | None) -> float | None:
-    return None if one is None or other is None else one - other
+def _less(value: float | None, other: float | None) -> float | None:
+    return None if value is None or other is None else value - other
 
 
 class CaptionCheck(BaseModel):

@@ -53,8 +53,8 @@ def span_likelihood(
             sums[place] += float((log_probs.values.double() * covered).sum())
     model.train(was_training)
     means = (value / count if count else float("nan") for value, count in zip(sums, tokens, strict=True))
-    found = zip(roles, spans, tokens, means, strict=True)
-    return total, {role: SpanLikelihood(count, of_tokens, mean) for role, count, of_tokens, mean in found}
+    rows = zip(roles, spans, tokens, means, strict=True)
+    return total, {role: SpanLikelihood(count, of_tokens, mean) for role, count, of_tokens, mean in rows}
 
 
 def moved_spans(
@@ -66,7 +66,12 @@ def moved_spans(
         "captions": captions,
         "tokens": tokens,
         **{
-            role: {"spans": one.spans, "tokens": one.tokens, "before": one.mean, "after": after[1][role].mean}
-            for role, one in roles.items()
+            role: {
+                "spans": likelihood.spans,
+                "tokens": likelihood.tokens,
+                "before": likelihood.mean,
+                "after": after[1][role].mean,
+            }
+            for role, likelihood in roles.items()
         },
     }

@@ -27,24 +27,24 @@ def find_unreadable(benchmark: Benchmark, encoder: Encoder) -> Unreadable:
     """
     sets = {"forget": benchmark.forget, "retain": benchmark.retain, "preserve": benchmark.preserve}
     sets |= {f"probe {probe.name}": probe.examples for probe in benchmark.probes}
-    found = {name: _unreadable(examples, encoder) for name, examples in sets.items()}
-    for name, rows in found.items():
+    unreadable = {name: _unreadable(examples, encoder) for name, examples in sets.items()}
+    for name, rows in unreadable.items():
         if rows and len(rows) == len(sets[name]):
             raise InputError(
                 f"{name}: all captions hold special tokens of the model ({rows[0]['holds']} in row 1), which it would "
                 "not read as words; clean them and mine again"
             )
-    return {name: rows for name, rows in found.items() if rows}
+    return {name: rows for name, rows in unreadable.items() if rows}
 
 
 def _unreadable(examples: Sequence[Example], encoder: Encoder) -> list[dict[str, Any]]:
-    held = ((row, encoder.special_in(one.answer)) for row, one in enumerate(examples, start=1) if one.spans)
+    held = ((row, encoder.special_in(example.answer)) for row, example in enumerate(examples, start=1) if example.spans)
     return [{"row": row, "holds": token} for row, token in held if token is not None]
 
 
 def rows_of(unreadable: Mapping[str, Sequence[Mapping[str, Any]]], name: str) -> frozenset[int]:
     """The numbers of the rows that were left out of a set, from 1."""
-    return frozenset(one["row"] for one in unreadable.get(name, ()))
+    return frozenset(entry["row"] for entry in unreadable.get(name, ()))
 
 
 def without(benchmark: Benchmark, unreadable: Mapping[str, Sequence[Mapping[str, Any]]]) -> Benchmark:
@@ -52,14 +52,14 @@ def without(benchmark: Benchmark, unreadable: Mapping[str, Sequence[Mapping[str,
 
     def kept(name: str, examples: Sequence[Example]) -> Sequence[Example]:
         rows = rows_of(unreadable, name)
-        return [one for row, one in enumerate(examples, start=1) if row not in rows] if rows else examples
+        return [example for row, example in enumerate(examples, start=1) if row not in rows] if rows else examples
 
     return replace(
         benchmark,
         forget=kept("forget", benchmark.forget),
         retain=kept("retain", benchmark.retain),
         preserve=kept("preserve", benchmark.preserve),
-        probes=[replace(one, examples=kept(f"probe {one.name}", one.examples)) for one in benchmark.probes],
+        probes=[replace(probe, examples=kept(f"probe {probe.name}", probe.examples)) for probe in benchmark.probes],
     )
 
 

@@ -71,7 +71,7 @@ class Plan:
 
     def tried(self, row: Row, seed: int) -> list[Cell]:
         """A row's configurations on one world."""
-        return [self.of(row, one, seed) for one in row.configurations]
+        return [self.of(row, candidate, seed) for candidate in row.configurations]
 
     def of(self, row: Row, chosen: Configuration, seed: int) -> Cell:
         """One configuration of a row on one world."""
@@ -90,7 +90,7 @@ class Plan:
 
     def developed(self) -> list[Cell]:
         """All cells that selection looks at, world by world."""
-        return [one for seed in self.development for row in self.rows for one in self.tried(row, seed)]
+        return [trial for seed in self.development for row in self.rows for trial in self.tried(row, seed)]
 
     def to_dict(self) -> dict[str, Any]:
         """What is compared, as JSON holds it."""
@@ -106,7 +106,7 @@ class Plan:
                     "name": row.name,
                     "kind": row.kind,
                     "method": row.method,
-                    "configurations": [one.label for one in row.configurations],
+                    "configurations": [candidate.label for candidate in row.configurations],
                 }
                 for row in self.rows
             ],
@@ -165,14 +165,16 @@ def bench(plan: Plan) -> Outcome:
 def _carried_out(plan: Plan) -> Outcome:
     models = {seed: _prepared(plan, seed) for seed in (*plan.development, *plan.seeds)}
     work = _Work(plan, models)
-    bases = [one for one in plan.measured() if one.subject == "base"]
+    bases = [planned_cell for planned_cell in plan.measured() if planned_cell.subject == "base"]
     work.do(bases, "base models")  # first: what they knew decides what is scored
-    work.do([one for one in plan.measured() if one.subject != "base"], "gold and prompt")
+    work.do([planned_cell for planned_cell in plan.measured() if planned_cell.subject != "base"], "gold and prompt")
     work.do(plan.developed(), "development")
     selected = tuple(selection(plan, row) for row in plan.rows)
-    write_json(plan.out / "selection.json", [_selected_to_dict(one) for one in selected])
-    chosen = {one.row.name: [plan.of(one.row, one.configuration, s) for s in plan.seeds] for one in selected}
-    by_seed = [found[place] for place in range(len(plan.seeds)) for found in chosen.values()]
+    write_json(plan.out / "selection.json", [_selected_to_dict(choice) for choice in selected])
+    chosen = {
+        choice.row.name: [plan.of(choice.row, choice.configuration, s) for s in plan.seeds] for choice in selected
+    }
+    by_seed = [row_cells[place] for place in range(len(plan.seeds)) for row_cells in chosen.values()]
     work.do(by_seed, "reporting")
     noise = _noise(plan, chosen)
     work.do(noise, "noise")
@@ -217,13 +219,17 @@ class _Work:
 
     def do(self, wanted: Sequence[Cell], stage: str) -> None:
         """Do what is missing of some cells."""
-        missing = [one for one in wanted if not one.done]
+        missing = [wanted_cell for wanted_cell in wanted if not wanted_cell.done]
         jobs = [
             cells.job(
-                one, models.base, models.gold, self.plan.of_base(one.setting.seed).folder, self.plan.out / "masks"
+                missing_cell,
+                models.base,
+                models.gold,
+                self.plan.of_base(missing_cell.setting.seed).folder,
+                self.plan.out / "masks",
             )
-            for one in missing
-            for models in [self.models[one.setting.seed]]
+            for missing_cell in missing
+            for models in [self.models[missing_cell.setting.seed]]
         ]
         if jobs:
             run_all(jobs, stage, self.total, self.passed + len(wanted) - len(missing), self.plan.workers)
@@ -235,18 +241,22 @@ def selection(plan: Plan, row: Row) -> Selected:
     distances: dict[int, list[float]] = {place: [] for place in range(len(row.configurations))}
     for seed in plan.development:
         base, gold = (plan.shares(cell(plan.out, plan.setting(seed), n, s)) for n, s in MEASURED[:2])
-        for place, one in enumerate(plan.tried(row, seed)):
-            found = plan.shares(one)
-            distances[place].append(select.distance(found, base, gold, plan.request) if found else float("inf"))
+        for place, tried_cell in enumerate(plan.tried(row, seed)):
+            probe_shares = plan.shares(tried_cell)
+            distances[place].append(
+                select.distance(probe_shares, base, gold, plan.request) if probe_shares else float("inf")
+            )
     return Selected(row, select.choose(distances, row.configurations), distances)
 
 
-def _selected_to_dict(one: Selected) -> dict[str, Any]:
+def _selected_to_dict(choice: Selected) -> dict[str, Any]:
     return {
-        "row": one.row.name,
-        "selected": one.configuration.label,
-        "configuration": one.configuration.to_dict(),
-        "distances": {one.row.configurations[place].label: list(found) for place, found in one.distances.items()},
+        "row": choice.row.name,
+        "selected": choice.configuration.label,
+        "configuration": choice.configuration.to_dict(),
+        "distances": {
+            choice.row.configurations[place].label: list(by_seed) for place, by_seed in choice.distances.items()
+        },
     }
 
 
@@ -263,7 +273,7 @@ def _noise(plan: Plan, chosen: Mapping[str, Sequence[Cell]]) -> list[Cell]:
     reference = _reference(plan.rows)
     if reference is None:
         return []
-    norms = [one.scores.get("moved") for one in chosen[reference]]
+    norms = [reference_cell.scores.get("moved") for reference_cell in chosen[reference]]
     return [
         cell(
             plan.out,
@@ -292,18 +302,18 @@ def _outcome(
         GOLD: "trained without what is to be forgotten",
         PROMPT: "the base, told to say nothing about them",
         NOISE: f"noise as long as the change of {_reference(plan.rows)}",
-        **{one.row.name: one.configuration.label for one in selected},
+        **{choice.row.name: choice.configuration.label for choice in selected},
     }
     return Outcome(plan, tuple(selected), reported, kinds, labels)
 
 
 def all_cells(outcome: Outcome) -> Iterator[tuple[str, Cell]]:
     """Every cell that has been done, with its role: development or reporting."""
-    for one in outcome.plan.measured():
-        yield ("development" if one.setting.seed in outcome.plan.development else "reporting"), one
-    for one in outcome.plan.developed():
-        yield "development", one
-    for name, found in outcome.reported.items():
+    for done_cell in outcome.plan.measured():
+        yield ("development" if done_cell.setting.seed in outcome.plan.development else "reporting"), done_cell
+    for done_cell in outcome.plan.developed():
+        yield "development", done_cell
+    for name, row_cells in outcome.reported.items():
         if name not in (BASE, GOLD, PROMPT):
-            for one in found:
-                yield "reporting", one
+            for done_cell in row_cells:
+                yield "reporting", done_cell

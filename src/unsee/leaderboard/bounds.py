@@ -38,7 +38,7 @@ class Spread:
 
     def reversed(self) -> Spread:
         """The other model less the one."""
-        return replace(self, mean=-self.mean, worlds=tuple(-one for one in self.worlds))
+        return replace(self, mean=-self.mean, worlds=tuple(-difference for difference in self.worlds))
 
 
 @dataclass(frozen=True)
@@ -108,17 +108,17 @@ def interval(found: Spread, level: float = 0.95) -> Estimate:
     return Estimate(found.mean, lower(found, alpha), upper(found, alpha))
 
 
-def _over_people(found: Spread, alpha: float) -> float:
-    count = found.people + 1
-    mean, square = ((found.people * each + 1) / count for each in (found.mean, found.square))
+def _over_people(moments: Spread, alpha: float) -> float:
+    count = moments.people + 1
+    mean, square = ((moments.people * each + 1) / count for each in (moments.mean, moments.square))
     return mean + _student(count, alpha) * math.sqrt(max(0.0, square - mean**2) / (count - 1))
 
 
-def _over_worlds(found: Spread, alpha: float) -> float:
-    count = len(found.worlds)
+def _over_worlds(moments: Spread, alpha: float) -> float:
+    count = len(moments.worlds)
     if count < 2:
         return -1.0
-    return found.mean + _student(count, alpha) * float(np.std(found.worlds)) / math.sqrt(count - 1)
+    return moments.mean + _student(count, alpha) * float(np.std(moments.worlds)) / math.sqrt(count - 1)
 
 
 def _student(count: float, alpha: float) -> float:
@@ -128,11 +128,11 @@ def _student(count: float, alpha: float) -> float:
     return float(stdtrit(count - 1, 1 - alpha))
 
 
-def _of_rare_people(found: Spread, alpha: float) -> float:
+def _of_rare_people(moments: Spread, alpha: float) -> float:
     from scipy.special import betaincinv
 
-    differ = found.people * max(0.0, found.mean)
-    return min(0.0, found.mean) + float(betaincinv(differ + 1, max(found.people - differ, 1e-9), 1 - alpha))
+    differ = moments.people * max(0.0, moments.mean)
+    return min(0.0, moments.mean) + float(betaincinv(differ + 1, max(moments.people - differ, 1e-9), 1 - alpha))
 
 
 def p_value(found: Differences, seed: int = 0) -> float:

@@ -97,8 +97,8 @@ class Cell:
     @property
     def scores(self) -> dict[str, Any]:
         """What was found, and `failed` with a sentence where the training broke."""
-        found: Found = read_typed(self.folder / SCORES, Found, strict=True)
-        return found.model_dump(exclude_unset=True)
+        content: Found = read_typed(self.folder / SCORES, Found, strict=True)
+        return content.model_dump(exclude_unset=True)
 
     def records(self) -> dict[str, list[Record]]:
         """The records of each probe; empty where the training broke."""
@@ -175,12 +175,12 @@ def run_cell(
     described |= {"configuration": configuration, **({"code": code} if code else {})}
     write_json(target / SETTINGS, described)
     with progress.silently():
-        found = _outcome(here, subject, method, configuration, gold, masks, target)
-    known = found.pop("records", {})
+        outcome = _outcome(here, subject, method, configuration, gold, masks, target)
+    known = outcome.pop("records", {})
     gate = known if subject == "base" else Cell(Path(base_cell), setting, "base", "base").records()
     scores = {probe: score(rows, gate[probe]).to_dict() for probe, rows in known.items()}
-    found["cpu_seconds"] = round(time.process_time() - started, 2)
-    write_json(target / SCORES, {"scores": scores, **found})
+    outcome["cpu_seconds"] = round(time.process_time() - started, 2)
+    write_json(target / SCORES, {"scores": scores, **outcome})
     with closing(progress.Steps(row, 1)) as step:
         step.advance()  # one of the bench's
 
@@ -340,7 +340,7 @@ _NOT_OF_MASKS = (
 def _defaults(method: str) -> Mapping[str, Any]:
     from unsee.methods import hyper_parameters
 
-    return {one.name: one.default for one in hyper_parameters(method)}
+    return {parameter.name: parameter.default for parameter in hyper_parameters(method)}
 
 
 def _plain(probe: Probe) -> Probe:

@@ -145,19 +145,19 @@ class _Variant:
 _L1: tuple[Choice, ...] = ({"l1": 1e-4}, {"l1": 1e-3}, {"l1": 1e-2})
 VARIANTS: dict[str, _Variant] = {
     "grad_ascent+lora": _Variant("grad_ascent", GRIDS["grad_ascent"], lora=True),
-    "grad_ascent+l1": _Variant("grad_ascent", tuple({**one, "max_steps": 15} for one in _L1), lora=True),
+    "grad_ascent+l1": _Variant("grad_ascent", tuple({**choice, "max_steps": 15} for choice in _L1), lora=True),
     "grad_diff+lora": _Variant("grad_diff", GRIDS["grad_diff"], lora=True),
-    "grad_diff+l1": _Variant("grad_diff", tuple({**one, "ceiling": 0.0} for one in _L1), lora=True),
+    "grad_diff+l1": _Variant("grad_diff", tuple({**choice, "ceiling": 0.0} for choice in _L1), lora=True),
     "npo+lora": _Variant("npo", GRIDS["npo"], lora=True),
-    "npo+l1": _Variant("npo", tuple({**one, "beta": 1.0} for one in _L1), lora=True),
+    "npo+l1": _Variant("npo", tuple({**choice, "beta": 1.0} for choice in _L1), lora=True),
     "simnpo+gate": _Variant("simnpo", GRIDS["simnpo"], extra={"gate": "saliency"}),
 }
 
 
 def available() -> list[str]:
     """Names of all rows that this installation can fill, methods first; noise has no grid of its own."""
-    methods = [name for name, one in METHODS.items() if name != NOISE and not getattr(one.needs, "spans", False)]
-    variants = [name for name, one in VARIANTS.items() if one.method in METHODS and _possible(one)]
+    methods = [name for name, method in METHODS.items() if name != NOISE and not getattr(method.needs, "spans", False)]
+    variants = [name for name, variant in VARIANTS.items() if variant.method in METHODS and _possible(variant)]
     return [*methods, *variants]
 
 
@@ -218,7 +218,7 @@ def _configuration(variant: _Variant, rate: float, choice: Choice) -> Configurat
 
 def grid_of(method: str) -> tuple[Choice, ...]:
     """The three values of a method's main choice."""
-    known = {one.name for one in hyper_parameters(method)}
+    known = {parameter.name for parameter in hyper_parameters(method)}
     chosen = GRIDS.get(method, ())
     if chosen and all(set(choice) <= {*known, *_OF_CONFIGURATION} for choice in chosen):
         return chosen

@@ -29,12 +29,12 @@ def write(outcome: Outcome) -> dict[str, Any]:
     Returns:
         The content of `summary.json`: rows in the order of the leaderboard with scores, distance and what they miss.
     """
-    out, found = outcome.plan.out, results(outcome)
-    summary = summarise(outcome, found)
-    drawn = _plots(found, summary)
+    out, bench_results = outcome.plan.out, results(outcome)
+    summary = summarise(outcome, bench_results)
+    drawn = _plots(bench_results, summary)
     write_text(out / "leaderboard.csv", leaderboard_csv(outcome))
     write_text(out / "cells.csv", cells_csv(outcome))
-    answers = _answers(outcome, found)
+    answers = _answers(outcome, bench_results)
     write_text(out / "leaderboard.md", markdown(outcome, summary, answers))
     write_text(out / "leaderboard.html", page(outcome, summary, answers, list(drawn.values())))
     for name, plot in drawn.items():
@@ -54,7 +54,7 @@ def summarise(outcome: Outcome, found: Results) -> dict[str, Any]:
             row["against_gold"] = {} if name == GOLD else {p: found.standing(name, p) for p in found.probes}
             row["gold"] = "is gold" if name == GOLD else _reached({*row["against_gold"].values()})
         else:
-            broken = [one.scores["failed"] for one in outcome.reported[name] if one.scores.get("failed")]
+            broken = [cell.scores["failed"] for cell in outcome.reported[name] if cell.scores.get("failed")]
             row |= {"scores": {}, "distance": None, "failed": broken[0]}
         rows.append(row)
     rows.sort(key=lambda row: row["distance"]["value"] if row["distance"] else 9.0)
@@ -70,11 +70,11 @@ def _reached(standings: set[str]) -> str:
     return "not shown" if "open" in standings else "yes"
 
 
-def _plots(found: Results, summary: dict[str, Any]) -> dict[str, Markup]:
+def _plots(bench_results: Results, summary: dict[str, Any]) -> dict[str, Markup]:
     order = [row["name"] for row in summary["rows"] if row["scores"]]
-    retain = [probe for probe in ("retain_vqa", "celebrity_vqa") if probe in found.kept]
-    drawn = {f"forget-{probe.split('_')[0]}": plots.scatter_plot(found, probe) for probe in retain}
-    return {**drawn, "probes": plots.interval_plot(found, order)}
+    retain = [probe for probe in ("retain_vqa", "celebrity_vqa") if probe in bench_results.kept]
+    drawn = {f"forget-{probe.split('_')[0]}": plots.scatter_plot(bench_results, probe) for probe in retain}
+    return {**drawn, "probes": plots.interval_plot(bench_results, order)}
 
 
 # --- CSV
@@ -83,36 +83,36 @@ def _plots(found: Results, summary: dict[str, Any]) -> dict[str, Markup]:
 def leaderboard_csv(outcome: Outcome) -> str:
     """Raw scores of what is reported: one line for each row, seed and probe."""
     lines: list[Sequence[Any]] = [("row", "kind", "configuration", "seed", "probe", *_COLUMNS)]
-    for name, found in outcome.reported.items():
-        for one in found:
-            head = (name, outcome.kinds[name], outcome.labels[name], one.setting.seed)
-            for probe, numbers in one.scores["scores"].items():
+    for name, row_cells in outcome.reported.items():
+        for cell in row_cells:
+            head = (name, outcome.kinds[name], outcome.labels[name], cell.setting.seed)
+            for probe, numbers in cell.scores["scores"].items():
                 lines.append((*head, probe, *(numbers[column] for column in _COLUMNS)))
     return _csv(lines)
 
 
 def cells_csv(outcome: Outcome) -> str:
     """Every cell with its configuration and its share of right answers on each probe."""
-    selected = {one.row.name: one.configuration for one in outcome.selected}
+    selected = {choice.row.name: choice.configuration for choice in outcome.selected}
     probes = list(outcome.reported[BASE][0].scores["scores"])
     facts = ("cpu_seconds", "train_seconds", "measure_seconds", "moved", "mask_density", "failed")
     lines: list[Sequence[Any]] = [
         ("role", "seed", "row", "configuration", "selected", *probes, *facts, "settings", "folder")
     ]
-    for role, one in all_cells(outcome):
-        found, chosen = one.scores, one.configuration
-        scores = [found["scores"].get(probe, {}).get("score") for probe in probes]
+    for role, cell in all_cells(outcome):
+        values, chosen = cell.scores, cell.configuration
+        scores = [values["scores"].get(probe, {}).get("score") for probe in probes]
         lines.append(
             (
                 role,
-                one.setting.seed,
-                one.row,
+                cell.setting.seed,
+                cell.row,
                 chosen.label if chosen else "",
-                "yes" if chosen is not None and selected.get(one.row) == chosen else "",
+                "yes" if chosen is not None and selected.get(cell.row) == chosen else "",
                 *scores,
-                *(found.get(name) for name in facts),
+                *(values.get(name) for name in facts),
                 json.dumps(chosen.to_dict(), sort_keys=True) if chosen else "",
-                one.folder.relative_to(outcome.plan.out),
+                cell.folder.relative_to(outcome.plan.out),
             )
         )
     return _csv(lines)
@@ -127,11 +127,11 @@ def _csv(lines: Iterable[Sequence[Any]]) -> str:
 # --- Markdown
 
 
-def _answers(outcome: Outcome, found: Results) -> list[str]:
+def _answers(outcome: Outcome, bench_results: Results) -> list[str]:
     return [
-        *questions.mask_question(found),
-        *questions.l1_question(outcome, found),
-        *questions.gold_question(found),
+        *questions.mask_question(bench_results),
+        *questions.l1_question(outcome, bench_results),
+        *questions.gold_question(bench_results),
     ]
 
 
@@ -201,8 +201,8 @@ def _spaced(lines: Iterable[str]) -> list[str]:
     return [part for line in lines for part in (line, "")]
 
 
-def _interval(one: dict[str, float]) -> str:
-    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+def _interval(estimate: dict[str, float]) -> str:
+    return f"{estimate['value']:.3f} [{estimate['low']:.3f}, {estimate['high']:.3f}]"
 
 
 def _command(outcome: Outcome) -> str:
@@ -248,19 +248,19 @@ def page(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str], draw
 
 def blocks(lines: Iterable[str]) -> list[_Block]:
     """Our own Markdown (headings, lines, tables) as blocks that the page can escape."""
-    found: list[_Block] = []
+    page_blocks: list[_Block] = []
     for line in lines:
         if line.startswith("|---"):
             continue
         if line.startswith("|"):
             cells = [cell.strip() for cell in line.strip("|").split("|")]
-            if found and found[-1].kind == "table":
-                found[-1].rows.append(cells)
+            if page_blocks and page_blocks[-1].kind == "table":
+                page_blocks[-1].rows.append(cells)
             else:
-                found.append(_Block("table", rows=[cells]))
+                page_blocks.append(_Block("table", rows=[cells]))
         elif line:
             heading = line.startswith("#")
-            found.append(_Block("heading" if heading else "text", line.lstrip("#- ")))
-        elif found and found[-1].kind == "table":
-            found.append(_Block("space"))
-    return [block for block in found if block.kind != "space"]
+            page_blocks.append(_Block("heading" if heading else "text", line.lstrip("#- ")))
+        elif page_blocks and page_blocks[-1].kind == "table":
+            page_blocks.append(_Block("space"))
+    return [block for block in page_blocks if block.kind != "space"]

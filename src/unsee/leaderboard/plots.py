@@ -33,8 +33,8 @@ def interval_plot(found: Results, rows: Sequence[str]) -> Markup:
     parts = [part for number, row in enumerate(rows) for part in _name(row, number)]
     for place, probe in enumerate(found.probes):
         parts += _panel(found, rows, probe, _NAMES + _PANEL * place, height)
-    said = "Share of right answers of each row on each probe, with 95 % intervals."
-    return drawing("plot-intervals", (width, height), "Scores by probe", said, parts)
+    description = "Share of right answers of each row on each probe, with 95 % intervals."
+    return drawing("plot-intervals", (width, height), "Scores by probe", description, parts)
 
 
 def _name(row: str, number: int) -> Iterator[Markup]:
@@ -42,22 +42,22 @@ def _name(row: str, number: int) -> Iterator[Markup]:
     yield element("text", short(row, 22), x=_NAMES - 10, y=y + 4, class_="tick end")
 
 
-def _panel(found: Results, rows: Sequence[str], probe: str, left: float, height: float) -> Iterator[Markup]:
+def _panel(bench_results: Results, rows: Sequence[str], probe: str, left: float, height: float) -> Iterator[Markup]:
     room, bottom = _PANEL - 18, height - 22
     yield element("text", probe, x=left + room / 2, y=18, class_="small mid")
     for share in (0.0, 0.5, 1.0):
         x = left + room * share
         yield element("path", d=f"M{x:.1f} {_TOP}V{bottom:.1f}", class_="grid")
         yield element("text", f"{100 * share:.0f}", x=x, y=bottom + 16, class_="tick mid")
-    if GOLD in found.rows:
-        x = left + room * found.score(GOLD, probe).value
+    if GOLD in bench_results.rows:
+        x = left + room * bench_results.score(GOLD, probe).value
         yield element("path", d=f"M{x:.1f} {_TOP}V{bottom:.1f}", class_="whisker gold")
     for number, row in enumerate(rows):
-        one, y = found.score(row, probe), _TOP + _LINE * number + _LINE / 2
-        role = row if row in (BASE, GOLD) else f"c{found.rows.index(row) % 8}"
-        ends = f"M{left + room * one.low:.1f} {y:.1f}H{left + room * one.high:.1f}"
+        estimate, y = bench_results.score(row, probe), _TOP + _LINE * number + _LINE / 2
+        role = row if row in (BASE, GOLD) else f"c{bench_results.rows.index(row) % 8}"
+        ends = f"M{left + room * estimate.low:.1f} {y:.1f}H{left + room * estimate.high:.1f}"
         yield element("path", d=ends, class_=f"whisker {role}")
-        yield element("circle", cx=left + room * one.value, cy=y, r=4, class_=f"mark {role}")
+        yield element("circle", cx=left + room * estimate.value, cy=y, r=4, class_=f"mark {role}")
 
 
 def standalone(plot: Markup) -> str:

@@ -32,15 +32,15 @@ def mask_question(found: Results) -> list[str]:
     compared = found.compare([("mmunlearner", rival) for rival in rivals], asked)
     lines = ["### Does MMUnlearner's mask beat tuned GradDiff and NPO on visual forgetting with text preserved?", ""]
     for rival in rivals:
-        of_rival = {one.probe: one for one in compared if one.rival == rival}
+        of_rival = {comparison.probe: comparison for comparison in compared if comparison.rival == rival}
         lines.append(f"- Against {rival}: {_mask_verdict(found, of_rival, rival)}")
     return [*lines, "", *comparison_table(compared), "", _HOLM.format(count=len(compared)), ""]
 
 
-def _mask_verdict(found: Results, of_rival: dict[str, Comparison], rival: str) -> str:
+def _mask_verdict(bench_results: Results, of_rival: dict[str, Comparison], rival: str) -> str:
     sight, words = of_rival["forget_vqa"], of_rival.get("forget_qa")
     gaps = [
-        abs(found.score(name, "forget_vqa").value - found.score(GOLD, "forget_vqa").value)
+        abs(bench_results.score(name, "forget_vqa").value - bench_results.score(GOLD, "forget_vqa").value)
         for name in ("mmunlearner", rival)
     ]
     if not sight.significant:
@@ -50,7 +50,7 @@ def _mask_verdict(found: Results, of_rival: dict[str, Comparison], rival: str) -
     outcome += f" ({signed(sight.difference)}, {p_text(sight.p)}; gaps to gold {gaps[0]:.3f} and {gaps[1]:.3f})."
     if words is None:
         return outcome
-    text = _KEPT[found.standing("mmunlearner", "forget_qa")].format(people=found.people("forget_qa"))
+    text = _KEPT[bench_results.standing("mmunlearner", "forget_qa")].format(people=bench_results.people("forget_qa"))
     return (
         f"{outcome} That text is preserved within {EQUIVALENCE_MARGIN:g} of gold {text}; against {rival} its forget_qa "
         f"differs by {signed(words.difference)} ({p_text(words.p)})."
@@ -75,14 +75,15 @@ def comparison_table(compared: Sequence[Comparison]) -> list[str]:
     """Differences as a table, one line a comparison."""
     lines = ["| row | rival | probe | difference | p |", "|---|---|---|---|---|"]
     return lines + [
-        f"| {one.row} | {one.rival} | {one.probe} | {signed(one.difference)} | {p_text(one.p)} |" for one in compared
+        f"| {entry.row} | {entry.rival} | {entry.probe} | {signed(entry.difference)} | {p_text(entry.p)} |"
+        for entry in compared
     ]
 
 
 def l1_question(outcome: Outcome, found: Results) -> list[str]:
     """Does l1 on adapters prevent collapse, or prevent forgetting?"""
     pairs = [(name, name.replace("+l1", "+lora")) for name in VARIANTS if name.endswith("+l1")]
-    tried = [pair for pair in pairs if {*pair} <= {one.row.name for one in outcome.selected}]
+    tried = [pair for pair in pairs if {*pair} <= {choice.row.name for choice in outcome.selected}]
     if not tried:
         return []
     lines = ["### Does l1 on adapters prevent collapse, or prevent forgetting?", ""]
@@ -99,14 +100,14 @@ def l1_question(outcome: Outcome, found: Results) -> list[str]:
 
 def _tried(outcome: Outcome, row: str) -> list[tuple[str, float, float]]:
     """Each configuration of a row with forget and retain scores, means over development seeds; broken ones are out."""
-    chosen = next(one for one in outcome.selected if one.row.name == row)
-    found = []
+    chosen = next(choice for choice in outcome.selected if choice.row.name == row)
+    entries = []
     for configuration in chosen.row.configurations:
         scores = [outcome.plan.shares(outcome.plan.of(chosen.row, configuration, s)) for s in outcome.plan.development]
         if all(scores):
-            means = [fmean(one[probe] for one in scores) for probe in ("forget_vqa", "retain_vqa")]
-            found.append((configuration.label, means[0], means[1]))
-    return found
+            means = [fmean(shares[probe] for shares in scores) for probe in ("forget_vqa", "retain_vqa")]
+            entries.append((configuration.label, means[0], means[1]))
+    return entries
 
 
 def _l1_verdict(outcome: Outcome, with_l1: str, without: str) -> str:
@@ -156,13 +157,15 @@ def gold_question(found: Results) -> list[str]:
     return lines
 
 
-def _standings(found: Results, rows: Sequence[str]) -> list[str]:
+def _standings(bench_results: Results, rows: Sequence[str]) -> list[str]:
     """For each row, every probe in one of four columns, so that no probe is passed by in silence."""
     columns = ("shown", "differs", "open", "too few people")
     lines = ["| row | like gold | differs from gold | not shown | cannot be shown, too few people |"]
     lines.append("|---" * (len(columns) + 1) + "|")
     for row in rows:
-        of_probe = {probe: found.standing(row, probe) for probe in (*found.targets, *found.kept)}
+        of_probe = {
+            probe: bench_results.standing(row, probe) for probe in (*bench_results.targets, *bench_results.kept)
+        }
         cells = [", ".join(p for p, standing in of_probe.items() if standing == column) or "-" for column in columns]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     return lines

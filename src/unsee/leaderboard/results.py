@@ -79,7 +79,7 @@ class Results:
 
     def by_seed(self, row: str, probe: str) -> Floats:
         """Share of right answers on each seed."""
-        return np.array([statistics.mean_of([one]) for one in self.scored[row][probe]])
+        return np.array([statistics.mean_of([of_seed]) for of_seed in self.scored[row][probe]])
 
     def distance(self, row: str) -> Estimate:
         """Mean over seeds of the distance that selection uses, on the reported worlds.
@@ -106,8 +106,8 @@ class Results:
         base = {p: self.by_seed(BASE, p) for p in self.probes}
         at = {(BASE, p): np.broadcast_to(base[p], (_LOTS, len(base[p]))) for p in self.probes}
         for probe in self.probes:
-            one, other = (self._mixed(row, GOLD, probe, swapped), self._mixed(GOLD, row, probe, swapped))
-            at |= {(row, probe): one, (GOLD, probe): other}
+            own, other = (self._mixed(row, GOLD, probe, swapped), self._mixed(GOLD, row, probe, swapped))
+            at |= {(row, probe): own, (GOLD, probe): other}
         return float(self._distances(at, row).mean())
 
     def _people(self) -> list[list[Any]]:
@@ -138,8 +138,8 @@ class Results:
     def _distances(self, at: Mapping[tuple[str, str], Floats], row: str) -> Floats:
         gaps = np.mean([np.abs(at[row, p] - at[GOLD, p]) for p in self.targets], axis=0)
         kept = [np.maximum(0, np.minimum(at[GOLD, p], at[BASE, p]) - at[row, p]) for p in self.kept]
-        found: Floats = 0.5 * gaps + 0.5 * np.mean(kept, axis=0)
-        return found
+        distances: Floats = 0.5 * gaps + 0.5 * np.mean(kept, axis=0)
+        return distances
 
     def differences(self, row: str, rival: str, probe: str) -> bounds.Differences:
         """Row minus rival, person by person."""
@@ -152,7 +152,7 @@ class Results:
     def compare(self, pairs: Sequence[tuple[str, str]], probes: Sequence[str]) -> list[Comparison]:
         """Paired comparisons of some rows on some probes, with p-values adjusted for all of them (Holm)."""
         asked = [(row, rival, probe) for row, rival in pairs for probe in probes]
-        raw = [bounds.p_value(self.differences(*one)) for one in asked]
+        raw = [bounds.p_value(self.differences(*triple)) for triple in asked]
         return [
             Comparison(probe, row, rival, self.difference(row, rival, probe), p)
             for (row, rival, probe), p in zip(asked, statistics.holm(raw), strict=True)
@@ -164,9 +164,9 @@ class Results:
         On what was to go, like gold is a difference within the margin, on both sides (two one-sided tests, Schuirmann
         1987); on the rest, a shortfall within it. Either is shown, or shown not to be so, at 5 %.
         """
-        found = self.differences(row, GOLD, probe).spread
+        spread = self.differences(row, GOLD, probe).spread
         target = probe in self.targets
-        low, high = bounds.lower(found), bounds.upper(found)
+        low, high = bounds.lower(spread), bounds.upper(spread)
         if high < -EQUIVALENCE_MARGIN or (target and low > EQUIVALENCE_MARGIN):
             return "differs"
         if self.people(probe) < bounds.people_needed(EQUIVALENCE_MARGIN):
@@ -189,12 +189,12 @@ def results(outcome: Outcome) -> Results:
     """Read the records of what was reported."""
     request, base = outcome.plan.request, {}
     for probe in outcome.reported[BASE][0].records():
-        base[probe] = [one.records()[probe] for one in outcome.reported[BASE]]
+        base[probe] = [cell.records()[probe] for cell in outcome.reported[BASE]]
     scored = {}
-    for row, found in outcome.reported.items():
-        if any(one.scores.get("failed") for one in found):
+    for row, cells in outcome.reported.items():
+        if any(cell.scores.get("failed") for cell in cells):
             continue
-        records = [one.records() for one in found]
+        records = [cell.records() for cell in cells]
         scored[row] = {
             probe: [
                 people(of_seed[probe], of_base, role_of(probe, request))
@@ -207,10 +207,10 @@ def results(outcome: Outcome) -> Results:
 
 def people(records: Sequence[Record], base: Sequence[Record], role: Role) -> statistics.Seed:
     """Who was asked what counts, and which answers were right."""
-    found: dict[Any, list[float]] = {}
+    answers: dict[Any, list[float]] = {}
     for record, counts in zip(records, counted(base, role), strict=True):
         if counts:
             # A row about nobody stands for itself, on its own probe alone.
             who = record.subject or (record.probe, record.index)
-            found.setdefault(who, []).append(float(record.correct))
-    return found
+            answers.setdefault(who, []).append(float(record.correct))
+    return answers

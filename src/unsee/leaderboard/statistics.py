@@ -42,7 +42,7 @@ def draw_people(probes: Mapping[str, Sequence[Seed]], chosen: Whole, seed: int =
     Returns:
         For each seed a mapping from person to counts, of shape (times that the seed was drawn,).
     """
-    rng, found = np.random.default_rng([seed, chosen.shape[1], 1]), []
+    rng, draws = np.random.default_rng([seed, chosen.shape[1], 1]), []
     for number in range(chosen.shape[1]):
         times, alike = int((chosen == number).sum()), defaultdict[frozenset[str], list[Hashable]](list)
         for person in dict.fromkeys(person for seeds in probes.values() for person in seeds[number]):
@@ -51,8 +51,8 @@ def draw_people(probes: Mapping[str, Sequence[Seed]], chosen: Whole, seed: int =
         for people in alike.values():
             drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=times)
             counts |= dict(zip(people, drawn.T, strict=True))
-        found.append(counts)
-    return found
+        draws.append(counts)
+    return draws
 
 
 def resampled_means(seeds: Sequence[Seed], chosen: Whole, drawn: Drawn) -> Floats:
@@ -111,12 +111,12 @@ def score(seeds: Sequence[Seed], resampled: Floats, level: float = 0.95) -> Esti
 
     It is never surer than if all had been right, or wrong: see `unsee.metrics.bootstrap.unseen`.
     """
-    found, people = interval(mean_of(seeds), resampled.mean(axis=1), level), sum(map(len, seeds))
-    low, high = found.low, found.high
+    estimate, people = interval(mean_of(seeds), resampled.mean(axis=1), level), sum(map(len, seeds))
+    low, high = estimate.low, estimate.high
     if high - low <= 1e-12:
-        low, high = wilson(found.value, people, level)
+        low, high = wilson(estimate.value, people, level)
     least, most = unseen(people, level)
-    return Estimate(found.value, min(low, least), max(high, most))
+    return Estimate(estimate.value, min(low, least), max(high, most))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

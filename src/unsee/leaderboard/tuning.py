@@ -120,7 +120,9 @@ def tune(settings: Settings, budget: int = BUDGET, minutes: float | None = None)
     return {
         "notes": search.notes(),
         "base": base,
-        "tried": [{**_searched(one), **found} for one, found in zip(wanted, tried, strict=False)],
+        "tried": [
+            {**_searched(configuration), **outcome} for configuration, outcome in zip(wanted, tried, strict=False)
+        ],
         "chosen": chosen,
         "keeps": keeps(tried[chosen], base),
         "settings": str(folder / CHOSEN),
@@ -153,21 +155,23 @@ def select(wanted: Sequence[Configuration], tried: Sequence[Mapping[str, Any]], 
     Raises:
         InputError: when all trainings failed.
     """
-    if all(found.get("failed") for found in tried):
+    if all(outcome.get("failed") for outcome in tried):
         raise InputError(f"tune: every training failed, the first because: {tried[0]['failed']}")
     known = {name: base[name] for name in ("forget", "retain") if name in base}
     target = {**known, "forget": 0.0}
     far = [
-        math.inf if one.get("failed") else distance_to({name: one[name] for name in known}, known, target, ["forget"])
-        for one in tried
+        math.inf
+        if outcome.get("failed")
+        else distance_to({name: outcome[name] for name in known}, known, target, ["forget"])
+        for outcome in tried
     ]
-    kept = [keeps(one, base) for one in tried]
+    kept = [keeps(outcome, base) for outcome in tried]
     return choose({n: [gap if kept[n] or not any(kept) else math.inf] for n, gap in enumerate(far)}, wanted)
 
 
-def _searched(one: Configuration) -> dict[str, Any]:
+def _searched(configuration: Configuration) -> dict[str, Any]:
     """What differs between the configurations of a search."""
-    return {"learning_rate": one.learning_rate, "max_steps": one.max_steps}
+    return {"learning_rate": configuration.learning_rate, "max_steps": configuration.max_steps}
 
 
 def _check(folder: Path, described: Mapping[str, Any]) -> None:
@@ -181,9 +185,9 @@ def _check(folder: Path, described: Mapping[str, Any]) -> None:
         raise InputError(f"out: {folder} is not empty and holds no search; give a folder that does not exist yet")
 
 
-def _chosen(settings: Settings, one: Configuration) -> dict[str, Any]:
+def _chosen(settings: Settings, configuration: Configuration) -> dict[str, Any]:
     """A run with the whole of the rows, as `unsee unlearn` reads it."""
-    values = {**settings.model_dump(mode="json", exclude_none=True), **_searched(one)}
+    values = {**settings.model_dump(mode="json", exclude_none=True), **_searched(configuration)}
     return {**values, "out": "run"}  # beside the file
 
 
@@ -220,18 +224,18 @@ class _Search:
 
     def notes(self) -> list[str]:
         """Sentences on what was held out."""
-        said = [told(name, part) for name, part in self.parts.items() if part.held_out]
+        sentences = [told(name, part) for name, part in self.parts.items() if part.held_out]
         if not self.parts["retain"].held_out:
-            said.append("retain: no rows, so nothing shows what else is lost; what forgets most is taken.")
-        return said
+            sentences.append("retain: no rows, so nothing shows what else is lost; what forgets most is taken.")
+        return sentences
 
     def try_out_all(self, wanted: Sequence[Configuration], over: Callable[[], bool]) -> Iterator[dict[str, Any]]:
         """The outcomes in order, the first at least; none is begun once it is `over`."""
-        for number, one in enumerate(wanted, start=1):
-            if number > 1 and over() and not self.knows(one):
+        for number, configuration in enumerate(wanted, start=1):
+            if number > 1 and over() and not self.knows(configuration):
                 return
-            with progress.stage(f"{number} of {len(wanted)}, {one.label}"):
-                yield self.try_out(one)
+            with progress.stage(f"{number} of {len(wanted)}, {configuration.label}"):
+                yield self.try_out(configuration)
 
     def knows(self, one: Configuration) -> bool:
         """Whether a configuration was tried before."""
@@ -241,15 +245,15 @@ class _Search:
         """Shares of right answers after a training, or `failed` with why."""
         if not self.knows(one):
             write_json(self._file(one), self._outcome(one))
-        found: dict[str, Any] = read_typed(self._file(one), dict[str, Any])
-        return found
+        outcome: dict[str, Any] = read_typed(self._file(one), dict[str, Any])
+        return outcome
 
-    def _file(self, one: Configuration) -> Path:
-        return self.folder / "tried" / f"{one.learning_rate:g}-{one.max_steps}.json"
+    def _file(self, configuration: Configuration) -> Path:
+        return self.folder / "tried" / f"{configuration.learning_rate:g}-{configuration.max_steps}.json"
 
-    def _outcome(self, one: Configuration) -> dict[str, Any]:
+    def _outcome(self, configuration: Configuration) -> dict[str, Any]:
         self._put_back()
-        settings = self.settings.model_copy(update=_searched(one))
+        settings = self.settings.model_copy(update=_searched(configuration))
         arguments = config(settings, self.folder / SCRATCH)
         arguments.save_strategy = SaveStrategy.NO
         try:

@@ -36,8 +36,8 @@ def entropy(logits: Tensor) -> Tensor:
     Returns:
         Shape (...), nats.
     """
-    found: Tensor = _Entropy.apply(logits)
-    return found
+    entropies: Tensor = _Entropy.apply(logits)
+    return entropies
 
 
 class _LogOdds(torch.autograd.Function):
@@ -66,13 +66,13 @@ class _Entropy(torch.autograd.Function):
         highest, top = logits.max(-1, keepdim=True)
         odds = highest - logits.scatter(-1, top, -torch.inf).logsumexp(-1, keepdim=True)
         log_p = (logits - highest).add_(F.logsigmoid(odds)).clamp_(min=-1e4)  # 0 * log 0 is 0 and never NaN
-        found = -(log_p.exp() * log_p).sum(-1, keepdim=True)
-        ctx.save_for_backward(log_p, found)
-        return found.squeeze(-1)
+        entropies = -(log_p.exp() * log_p).sum(-1, keepdim=True)
+        ctx.save_for_backward(log_p, entropies)
+        return entropies.squeeze(-1)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        log_p, found = ctx.saved_tensors
-        slope: Tensor = -gradient.unsqueeze(-1) * log_p.exp() * (log_p + found)
+        log_p, entropies = ctx.saved_tensors
+        slope: Tensor = -gradient.unsqueeze(-1) * log_p.exp() * (log_p + entropies)
         return slope

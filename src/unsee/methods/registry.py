@@ -69,13 +69,13 @@ def hyper_parameters(name: str) -> list[HyperParameter]:
     """The hyper-parameters of a method, with defaults and meanings; InputError for an unknown method."""
     method = find(name)
     hints = get_type_hints(method, include_extras=True)
-    found = []
+    parameters = []
     for field in fields(method):
         kind, *notes = get_args(hints[field.name])
         meaning = next(note.documentation for note in notes if isinstance(note, Doc))
         choices = get_args(kind) if get_origin(kind) is Literal else ()
-        found.append(HyperParameter(field.name, field.default, meaning, choices))  # type: ignore[arg-type]
-    return found
+        parameters.append(HyperParameter(field.name, field.default, meaning, choices))  # type: ignore[arg-type]
+    return parameters
 
 
 def find(method: str) -> type[Any]:

@@ -66,5 +66,5 @@ class RMU:
         yield Term("retain", self.retain_weight * steering(current.values, frozen.values, mask).mean())
 
     def _states(self, model: Policy | Reference, batch: Batch) -> HiddenStates:
-        found = model.hidden_states(batch, self.depth)
-        return found.at_answers(batch.labels) if self.positions == "answer" else found
+        states = model.hidden_states(batch, self.depth)
+        return states.at_answers(batch.labels) if self.positions == "answer" else states

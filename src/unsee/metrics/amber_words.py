@@ -44,7 +44,7 @@ class Vocabulary:
         Read as in CHAIR, without regard to case ("train tracks" names no train), less what can be told to be a verb or
         an adjective: "to board", "can be seen", "hot".
         """
-        return [word for word, said, before in self._mentions(response) if _is_noun(word, said, before)]
+        return [word for word, form, before in self._mentions(response) if _is_noun(word, form, before)]
 
     def object_of(self, word: str, objects: Collection[str], similar: Similar | None = None) -> str | None:
         """The one of these objects that a word stands for; None if there is none.
@@ -70,15 +70,15 @@ class Vocabulary:
     def _mentions(self, response: str) -> Iterable[tuple[str, str, str]]:
         """Each listed word, how the response puts it, and what stands before."""
         for mention in self._lexicon.mentions(response):
-            said = " ".join(response[mention.start : mention.end].lower().split())
-            word = said if said in self._lexicon.category_of else mention.word
-            yield word, said, response[max(0, mention.start - _NEAR) : mention.start]
+            form = " ".join(response[mention.start : mention.end].lower().split())
+            word = form if form in self._lexicon.category_of else mention.word
+            yield word, form, response[max(0, mention.start - _NEAR) : mention.start]
 
 
-def _is_noun(word: str, said: str, before: str) -> bool:
+def _is_noun(word: str, form: str, before: str) -> bool:
     if word == "can":
-        return said != "can" or bool(_BEFORE_CAN.search(before))
-    return word != "hot" and not (said in _VERBS_TOO and _BEFORE_VERB.search(before))
+        return form != "can" or bool(_BEFORE_CAN.search(before))
+    return word != "hot" and not (form in _VERBS_TOO and _BEFORE_VERB.search(before))
 
 
 def parse_relations(content: Any, where: str = "relations") -> Vocabulary:

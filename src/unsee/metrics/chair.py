@@ -85,10 +85,10 @@ class Lexicon:
 
         A seat is no chair in a caption that also names a toilet.
         """
-        found = list(self._named(caption))
-        if any(mention.word == "toilet" for mention in found):
-            found = [mention for mention in found if mention.word != "seat"]
-        return found
+        matches = list(self._named(caption))
+        if any(mention.word == "toilet" for mention in matches):
+            matches = [mention for mention in matches if mention.word != "seat"]
+        return matches
 
     def categories(self, names: Iterable[str]) -> frozenset[str]:
         """The categories of known names.

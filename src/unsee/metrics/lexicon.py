@@ -121,7 +121,7 @@ def lexicon(lists: Iterable[str | Path] = (COCO,)) -> LexiconExtractor:
     Raises:
         InputError: a list cannot be read or holds no names.
     """
-    return LexiconExtractor(frozenset(name for one in lists for name in word_list(one).category_of))
+    return LexiconExtractor(frozenset(name for source in lists for name in word_list(source).category_of))
 
 
 def word_list(name: str | Path) -> Lexicon:
@@ -148,9 +148,9 @@ def locate(caption: str, phrases: Iterable[str]) -> Extraction:
     places: set[tuple[int, int]] = set()
     dropped = 0
     for phrase in wanted:
-        found = [match.span() for match in _pattern(phrase).finditer(caption)] if phrase else []
-        places.update(found)
-        dropped += not found and bool(phrase)
+        spans = [match.span() for match in _pattern(phrase).finditer(caption)] if phrase else []
+        places.update(spans)
+        dropped += not spans and bool(phrase)
     return Extraction(without_overlaps(caption, places), dropped)
 
 

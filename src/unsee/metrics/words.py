@@ -32,8 +32,8 @@ _ROUGE = regex.compile(
 
 def words(text: str) -> list[str]:
     """The words of a text, lower case: letters and digits of any script, inner apostrophes and hyphens kept."""
-    found: list[str] = _WORD.findall(text.lower())
-    return found
+    tokens: list[str] = _WORD.findall(text.lower())
+    return tokens
 
 
 def runs(text: str) -> list[tuple[int, int]]:

@@ -26,16 +26,16 @@ def few_spans(negative: int, captions: int, scores: Sequence[float], thresholds:
     if negative >= FEW_SPANS and negative >= FEW_SHARE * captions:
         return ""
     short = sorted(score for score in scores if score >= thresholds.negative)[:NEXT]
-    said = (
+    advice = (
         f"Only {negative} {'phrase is' if negative == 1 else 'phrases are'} judged hallucinated, in {captions} captions"
     )
-    said += f" with {len(scores)} phrases: too few to change what a model says."
+    advice += f" with {len(scores)} phrases: too few to change what a model says."
     if short:
         named = ", ".join(f"{score:.4g}" for score in short)
-        said += f" Just above the threshold of {thresholds.negative:.4g} lie {named}: --negative {_above(short[-1])}"
-        said += f" takes {len(short)} more."
+        advice += f" Just above the threshold of {thresholds.negative:.4g} lie {named}: --negative {_above(short[-1])}"
+        advice += f" takes {len(short)} more."
     return (
-        f"{said} `unsee mine calibrate RUN --groups` puts the threshold where the scores fall apart, --share takes a "
+        f"{advice} `unsee mine calibrate RUN --groups` puts the threshold where the scores fall apart, --share takes a "
         "share of them; else mine more pictures."
     )
 

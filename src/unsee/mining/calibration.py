@@ -180,12 +180,12 @@ def shares(scored: Scored, thresholds: Thresholds, labels: Labels | None = None)
     """What thresholds come to: shares of phrases and captions, and how many labels are taken wrongly."""
     scores = np.array(scored.scores())
     means = np.array([fmean(score for _, score in phrases) for _, phrases in scored.captions if phrases])
-    found = {
+    fractions = {
         "positive_share": float((scores > thresholds.positive).mean()),
         "negative_share": float((scores < thresholds.negative).mean()),
         "sentence_share": float((means > thresholds.sentence).mean()),
     }
-    return found | dict(_errors(scored, thresholds, labels)) if labels else found
+    return fractions | dict(_errors(scored, thresholds, labels)) if labels else fractions
 
 
 def _errors(scored: Scored, thresholds: Thresholds, labels: Labels) -> Iterator[tuple[str, float]]:

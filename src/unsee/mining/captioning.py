@@ -63,9 +63,9 @@ class Captioning:
             else:
                 rows.append({"image": source.image, "question": self._mining.prompt})
                 examples.append(example)
-        said = iter(generate(captioner, examples, self._mining.decoding) if examples else [])
+        captions = iter(generate(captioner, examples, self._mining.decoding) if examples else [])
         for row in rows:
-            yield row if "skipped" in row else {**row, **_caption(next(said))}
+            yield row if "skipped" in row else {**row, **_caption(next(captions))}
 
     @cached_property
     def _captioner(self) -> LoadedModel:
@@ -81,6 +81,6 @@ class Captioning:
         return replace(loaded, encoder=encoder)
 
 
-def _caption(said: Said) -> Row:
+def _caption(caption: Said) -> Row:
     """A row says so where its caption was cut."""
-    return {"caption": said.text, **({"truncated": True} if said.truncated else {})}
+    return {"caption": caption.text, **({"truncated": True} if caption.truncated else {})}

@@ -60,10 +60,10 @@ def pictures_in(folder: Path) -> list[Source]:
     """
     if not folder.is_dir():
         raise InputError(f"--images {folder}: no such folder")
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if _why_not(path) == "")
-    if not found:
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if _why_not(path) == "")
+    if not names:
         raise InputError(f"--images {folder}: no picture in it ({', '.join(FORMATS)} are understood)")
-    return [Source(name) for name in found]
+    return [Source(name) for name in names]
 
 
 def passed_over(folder: Path) -> Counter[str]:
@@ -110,11 +110,11 @@ def read_captions(path: Path, images: Path | None = None) -> list[Source]:
 
 def _within(images: Path, name: str) -> str:
     """A picture's path from the folder of pictures; of one that is named in full, by whatever link that folder is."""
-    found = placed(name, images)
+    path = placed(name, images)
     if not Path(name).is_absolute():
-        return Path(os.path.relpath(found, images)).as_posix()
-    found = Path(os.path.realpath(found.parent)) / found.name
-    return Path(os.path.relpath(found, os.path.realpath(images))).as_posix()
+        return Path(os.path.relpath(path, images)).as_posix()
+    path = Path(os.path.realpath(path.parent)) / path.name
+    return Path(os.path.relpath(path, os.path.realpath(images))).as_posix()
 
 
 def _from_jsonl(path: Path) -> list[Source]:
@@ -143,8 +143,8 @@ def _from_lines(path: Path) -> list[Source]:
     rows = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
-            image, found, caption = line.removesuffix("\r").partition(SEPARATOR)
-            if not found:
+            image, separator, caption = line.removesuffix("\r").partition(SEPARATOR)
+            if not separator:
                 raise InputError(f"{path}, line {number}: no {SEPARATOR.strip()} in it; a line is: image ### caption")
             rows.append(Source(image.strip(), caption))
     return rows

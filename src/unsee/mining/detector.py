@@ -69,10 +69,10 @@ class Detector:
         """The probability of the surest box for each phrase of each picture."""
         find = self._by_queries if self.model.config.model_type in QUERIES else self._by_sentence
         for picture, phrases in pictures:
-            found: dict[str, float] = {}
+            probabilities: dict[str, float] = {}
             for asked in self._together(dict.fromkeys(phrases)):
-                found.update(zip(asked, find(picture, asked), strict=True))
-            yield [found[phrase] for phrase in phrases]
+                probabilities.update(zip(asked, find(picture, asked), strict=True))
+            yield [probabilities[phrase] for phrase in phrases]
 
     def _together(self, phrases: Iterable[str]) -> Iterator[list[str]]:
         """Phrases that are asked about at once; in one text they are no more than it has room for."""

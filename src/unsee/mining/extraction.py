@@ -56,12 +56,12 @@ class Extracting:
             for row in rows
             if "skipped" not in row
         ]
-        found = iter(self._extractor.extract(captions))
+        extractions = iter(self._extractor.extract(captions))
         for row in rows:
             if "skipped" in row:
                 yield {"image": row["image"], "skipped": row["skipped"]}
                 continue
-            extraction = next(found)
+            extraction = next(extractions)
             phrases = [asdict(phrase) for phrase in extraction.phrases]
             yield {"image": row["image"], "phrases": phrases, "dropped": extraction.dropped}
 

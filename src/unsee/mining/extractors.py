@@ -112,8 +112,8 @@ class LanguageModelExtractor:
         named: list[list[str]] = [[] for _ in captions]
         for start in range(0, len(questions), self._batch_size):
             asked = questions[start : start + self._batch_size]
-            for (place, _), said in zip(asked, self._ask([piece for _, piece in asked]), strict=True):
-                named[place] += listed(said)
+            for (place, _), answer in zip(asked, self._ask([piece for _, piece in asked]), strict=True):
+                named[place] += listed(answer)
         return [locate(caption, names) for caption, names in zip(captions, named, strict=True)]
 
     def _ask(self, pieces: Sequence[str]) -> list[str]:
@@ -135,10 +135,10 @@ class LanguageModelExtractor:
         )
         with torch.inference_mode():
             tokens = self._model.generate(**inputs, generation_config=config)
-        said = tokens[:, inputs["input_ids"].shape[1] :]
-        texts: list[str] = self._tokenizer.batch_decode(said, skip_special_tokens=True)
+        new_tokens = tokens[:, inputs["input_ids"].shape[1] :]
+        texts: list[str] = self._tokenizer.batch_decode(new_tokens, skip_special_tokens=True)
         stops = set(ends if isinstance(ends, list) else [ends])
-        cut = [stops.isdisjoint(row) for row in said.tolist()]
+        cut = [stops.isdisjoint(row) for row in new_tokens.tolist()]
         return [_whole_names(text) if is_cut else text for text, is_cut in zip(texts, cut, strict=True)]
 
     def _prompt(self, question: str) -> str:
@@ -194,12 +194,12 @@ def listed(said: str) -> list[str]:
     return [name for name in names if name and name.lower() != "none"]
 
 
-def _whole_names(said: str) -> str:
+def _whole_names(answer: str) -> str:
     """An answer that was cut, without its last name, of which half may be missing."""
-    if "\n\n" in said.strip():
-        return said  # the list was at its end before
-    last = max((match.start() for match in _SEPARATOR.finditer(said)), default=0)
-    return said[:last]
+    if "\n\n" in answer.strip():
+        return answer  # the list was at its end before
+    last = max((match.start() for match in _SEPARATOR.finditer(answer)), default=0)
+    return answer[:last]
 
 
 def _pieces(caption: str) -> Iterator[str]:

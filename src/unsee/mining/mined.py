@@ -67,10 +67,12 @@ def read_mined(run: Path, stage: str = "relevance") -> Iterator[tuple[Row, Row, 
     """
     for path in sorted((run / stage).glob("*.jsonl")):
         names = ("captions", "phrases", stage)
-        said, named, scored = (read_typed_rows(run / name / path.name, KINDS[name], Left) for name in names)
-        if not len(said) == len(named) == len(scored):
-            raise InputError(f"{path}: {len(scored)} rows, where captions and phrases are {len(said)} and {len(named)}")
-        for number, rows in enumerate(zip(said, named, scored, strict=True), start=1):
+        captioned, named, scored = (read_typed_rows(run / name / path.name, KINDS[name], Left) for name in names)
+        if not len(captioned) == len(named) == len(scored):
+            raise InputError(
+                f"{path}: {len(scored)} rows, where captions and phrases are {len(captioned)} and {len(named)}"
+            )
+        for number, rows in enumerate(zip(captioned, named, scored, strict=True), start=1):
             if "skipped" not in rows[2]:
                 check_rows(*rows, f"{path}, row {number}")
                 yield rows
@@ -89,10 +91,12 @@ def check_rows(said: Row, named: Row, scored: Row, where: str) -> None:
         ("skipped", "skipped" in said or "skipped" in named, False),
         ("image", {said["image"], named["image"]}, {scored["image"]}),
     ]
-    wrong = next((name for name, one, other in told if one != other), None)
+    wrong = next((name for name, value, other in told if value != other), None)
     if wrong is None and len(named["phrases"]) != len(scored["scores"]):
         wrong = "scores"
-    if wrong is None and any(said["caption"][one["start"] : one["end"]] != one["text"] for one in named["phrases"]):
+    if wrong is None and any(
+        said["caption"][phrase["start"] : phrase["end"]] != phrase["text"] for phrase in named["phrases"]
+    ):
         wrong = "phrases"
     if wrong is not None:
         raise InputError(f"{where}: {wrong} is not what its caption and its phrases say; the files are not as written")

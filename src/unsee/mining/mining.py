@@ -97,33 +97,33 @@ class _Run:
         rows: list[CaptionRow] = []
         seconds = iter(self._relevance2) if second else None
         stages = zip(self._captions, self._phrases, self._relevance, strict=True)
-        for number, (said, named, scored) in enumerate(stages, start=1):
+        for number, (captioned, named, scored) in enumerate(stages, start=1):
             again = next(seconds) if seconds else None
             why = next((row["skipped"] for row in (scored, again) if row and "skipped" in row), None)
             if why is not None:
-                skipped.append({"image": said["image"], "reason": why})
+                skipped.append({"image": captioned["image"], "reason": why})
                 continue
             for row in (scored, again):
                 if row is not None:
-                    check_rows(said, named, row, f"{mining.out}, picture {number}")
-            counts["truncated"] += bool(said.get("truncated"))
+                    check_rows(captioned, named, row, f"{mining.out}, picture {number}")
+            counts["truncated"] += bool(captioned.get("truncated"))
             told = _scored(named["phrases"], scored["scores"], again["scores"] if again else scored["scores"])
             phrases, scores = [phrase for phrase, _, _ in told], [score for _, score, _ in told]
             every += scores
             roles = [thresholds.role(score) for score in scores]
             if others:
                 roles = agreed(roles, [None if score is None else others.role(score) for _, _, score in told])
-            spans, sentence = select(said["caption"], phrases, scores, thresholds, mining.conflict, roles)
+            spans, sentence = select(captioned["caption"], phrases, scores, thresholds, mining.conflict, roles)
             counts.update(
                 phrases=len(named["phrases"]),
-                too_long_phrases=len(named["phrases"]) - sum(None not in one for one in told),
+                too_long_phrases=len(named["phrases"]) - sum(None not in entry for entry in told),
                 dropped_phrases=named["dropped"],
                 sentences=int(sentence.role is not None),
             )
             counts.update(span.role for span in spans)
             if spans or sentence.role:
-                image = mining.images / said["image"]
-                rows.append(CaptionRow(image, said["question"], said["caption"], spans, sentence, first.unit))
+                image = mining.images / captioned["image"]
+                rows.append(CaptionRow(image, captioned["question"], captioned["caption"], spans, sentence, first.unit))
         write_jsonl(mining.out / "skipped.jsonl", skipped)
         write_spans(mining.out / "spans.jsonl", rows)
         passed = self._passed_over + Counter(reason(str(row["reason"])) for row in skipped)
@@ -152,4 +152,4 @@ def _scored(
 ) -> list[tuple[Phrase, float, float | None]]:
     """The phrases that the first scorer reads to their end, with what both say."""
     told = zip(phrases, first, second, strict=True)
-    return [(Phrase(**row), one, other) for row, one, other in told if one is not None]
+    return [(Phrase(**row), score, other) for row, score, other in told if score is not None]

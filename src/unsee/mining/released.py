@@ -67,8 +67,8 @@ def _from_scores(
             continue  # as released: pictures without windows have no scores
         by_phrase = {" ".join(phrase.lower().split()): float(score) for phrase, score in zip(phrases, own, strict=True)}
         places = locate(caption, phrases).phrases
-        found = [by_phrase[" ".join(place.text.lower().split())] for place in places]
-        spans, sentence = select(caption, places, found, thresholds, conflict)
+        place_scores = [by_phrase[" ".join(place.text.lower().split())] for place in places]
+        spans, sentence = select(caption, places, place_scores, thresholds, conflict)
         yield CaptionRow(placed(image, images), question, caption, spans, sentence, thresholds.unit or "cosine_100")
 
 
@@ -100,7 +100,7 @@ def _captions_for(folder: Path, images: Sequence[str]) -> list[str]:
 def read_objects(path: Path) -> list[tuple[str, list[str]]]:
     """Image and phrases of each line of objects.txt; brackets, which mark what people found hallucinated, are left
     out."""
-    found = []
+    rows = []
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if line.strip():
             columns = line.removesuffix("\r").split(SEPARATOR)
@@ -108,8 +108,8 @@ def read_objects(path: Path) -> list[tuple[str, list[str]]]:
                 raise InputError(f"{path}, line {number}: {len(columns)} columns; a line is: image ### rank ### a, b")
             phrases = [phrase.strip() for phrase in SEPARATOR.join(columns[2:]).split(", ")]
             unmarked = [phrase.strip("[]") for phrase in phrases if not phrase.startswith("[")]
-            found.append((columns[0].strip(), [phrase for phrase in unmarked if phrase]))
-    return found
+            rows.append((columns[0].strip(), [phrase for phrase in unmarked if phrase]))
+    return rows
 
 
 def _from_samples(folder: Path, images: Path, thresholds: Thresholds, question: str) -> Iterator[CaptionRow]:
@@ -173,10 +173,10 @@ def _is(value: Any, kind: Any) -> bool:
 
 def captions_of(run: Path) -> Iterator[tuple[str, str, list[tuple[int, int, float]]]]:
     """Image, caption, and start, end and score of each phrase, from a mining; skipped pictures are left out."""
-    for said, named, scored in read_mined(run):
+    for captioned, named, scored in read_mined(run):
         places = [(phrase["start"], phrase["end"]) for phrase in named["phrases"]]
         told = zip(places, scored["scores"], strict=True)
-        yield said["image"], said["caption"], [(*place, score) for place, score in told if score is not None]
+        yield captioned["image"], captioned["caption"], [(*place, score) for place, score in told if score is not None]
 
 
 def write_released(folder: Path, captions: Iterable[tuple[str, str, Sequence[tuple[int, int, float]]]]) -> None:

@@ -100,12 +100,12 @@ class Scoring:
                     yield picture, asked
 
         # Scores come a little later than pictures go, so they find their places by their number.
-        found = {order[number]: scores for number, scores in enumerate(self._scorer.scores(pictures()))}
+        by_place = {order[number]: scores for number, scores in enumerate(self._scorer.scores(pictures()))}
         for place, row in enumerate(rows):
             if place in skipped:
                 yield {"image": row["image"], "skipped": skipped[place]}
             else:
-                scores = iter(found.get(place, []))  # null for what the scorer would not read to its end
+                scores = iter(by_place.get(place, []))  # null for what the scorer would not read to its end
                 yield {
                     "image": row["image"],
                     "scores": [_rounded(next(scores)) if fits(text) else None for text in _texts(row)],

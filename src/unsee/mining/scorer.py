@@ -112,8 +112,8 @@ class DualEncoder:
     @torch.inference_mode()
     def embed(self, phrases: Sequence[str]) -> Tensor:
         """Unit vectors of phrases, on the CPU; shape (phrases, dimensions)."""
-        found = [self._embed(phrases[at : at + self.batch_size]) for at in range(0, len(phrases), self.batch_size)]
-        return torch.cat(found)
+        vectors = [self._embed(phrases[at : at + self.batch_size]) for at in range(0, len(phrases), self.batch_size)]
+        return torch.cat(vectors)
 
     def _embed(self, phrases: Sequence[str]) -> Tensor:
         # SigLIP was trained with texts of one length and reads its padding.
@@ -188,14 +188,14 @@ class DualEncoder:
         Args:
             windows: as `cut` gives them; shape (3, size, size) each.
         """
-        found = []
+        vectors = []
         for at in range(0, len(windows), self.batch_size):
             batch = list(windows[at : at + self.batch_size])
             if self._batch is None:  # memory that is used again: to ask for it anew takes longer than to fill it
                 self._batch = batch[0].new_empty((self.batch_size, *batch[0].shape))
             pixels = torch.stack(batch, out=self._batch[: len(batch)])
-            found.append(_unit_vectors(self.model.get_image_features(pixel_values=pixels)))
-        return torch.cat(found).cpu()
+            vectors.append(_unit_vectors(self.model.get_image_features(pixel_values=pixels)))
+        return torch.cat(vectors).cpu()
 
 
 def check_aggregation(aggregator: str, template: str) -> None:
@@ -254,8 +254,8 @@ def outline(source: str) -> Any:
             with torch.device("meta"):
                 model = AutoModel.from_config(config)
         except (ValueError, KeyError, RuntimeError) as error:
-            said = " ".join(str(error).split())
-            raise InputError(f"{source}: its config.json describes no model that can be built: {said}") from error
+            reason = " ".join(str(error).split())
+            raise InputError(f"{source}: its config.json describes no model that can be built: {reason}") from error
     if not hasattr(model, "logit_scale"):
         raise InputError(f"{source}: {config.model_type!r} is no dual encoder; give a CLIP or SigLIP model")
     _look_and_tokenizer(source)

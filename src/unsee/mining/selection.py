@@ -112,13 +112,13 @@ def select(
         The spans, ordered by place, and what becomes of the caption as a whole.
     """
     decided = [thresholds.role(score) for score in scores] if roles is None else roles
-    said = Counter((role, phrase.text.casefold()) for phrase, role in zip(phrases, decided, strict=True))
+    counts = Counter((role, phrase.text.casefold()) for phrase, role in zip(phrases, decided, strict=True))
     grouped: dict[tuple[int, int], dict[Role, list[_Member]]] = {}
     for phrase, score, role in zip(phrases, scores, decided, strict=True):
         if role is not None:
-            member = _Member(phrase, score, 1 / said[role, phrase.text.casefold()])
+            member = _Member(phrase, score, 1 / counts[role, phrase.text.casefold()])
             grouped.setdefault(around(caption, phrase), {}).setdefault(role, []).append(member)
-    spans = [span for place, found in grouped.items() for span in _spans(place, found, conflict)]
+    spans = [span for place, by_role in grouped.items() for span in _spans(place, by_role, conflict)]
     return tuple(sorted(spans, key=lambda span: (span.start, span.end, span.role))), _sentence(scores, thresholds)
 
 
@@ -142,21 +142,21 @@ class _Member(NamedTuple):
     weight: float  # its share of the phrase, which counts once a caption
 
 
-def _spans(place: tuple[int, int], found: dict[Role, list[_Member]], conflict: Conflict) -> Iterator[Span]:
+def _spans(place: tuple[int, int], by_role: dict[Role, list[_Member]], conflict: Conflict) -> Iterator[Span]:
     """The spans that a sub-sentence leads to."""
-    if len(found) == 1 or conflict == "both":
-        chosen = list(found)
+    if len(by_role) == 1 or conflict == "both":
+        chosen = list(by_role)
     elif conflict == "narrow":
-        for role, members in found.items():
+        for role, members in by_role.items():
             for phrase, score, weight in members:
                 yield Span(phrase.start, phrase.end, role, score, weight, (phrase.text,))
         return
     else:
         chosen = [role for role in ROLES if role == conflict]
     for role in chosen:
-        score = fmean(member.score for member in found[role])
-        texts = tuple(member.phrase.text for member in found[role])
-        yield Span(*place, role, score, sum(member.weight for member in found[role]), texts)
+        score = fmean(member.score for member in by_role[role])
+        texts = tuple(member.phrase.text for member in by_role[role])
+        yield Span(*place, role, score, sum(member.weight for member in by_role[role]), texts)
 
 
 def _sentence(scores: Sequence[float], thresholds: Thresholds) -> Sentence:
@@ -169,7 +169,7 @@ def _sentence(scores: Sequence[float], thresholds: Thresholds) -> Sentence:
 
 def agreed(first: Sequence[Role | None], second: Sequence[Role | None]) -> list[Role | None]:
     """The roles on which two scorers agree; None where they do not."""
-    return [one if one == other else None for one, other in zip(first, second, strict=True)]
+    return [first_role if first_role == other else None for first_role, other in zip(first, second, strict=True)]
 
 
 class _Stored(BaseModel):

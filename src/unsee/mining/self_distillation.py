@@ -178,12 +178,12 @@ def _unfit(row: Row, forget: Sequence[Example]) -> str:
     """Why an answer cannot be a retain row; empty when it can."""
     if row["truncated"]:
         return "cut at max_new_tokens"
-    said = normalise(row["answer"])
-    if not said:
+    answer = normalise(row["answer"])
+    if not answer:
         return "empty"
     # Anywhere, for not all scripts have blanks between words; a row too few does no harm.
     names = {name for example in forget if (name := normalise(example.subject or ""))}
-    return "mentions who is to be forgotten" if any(name in said for name in names) else ""
+    return "mentions who is to be forgotten" if any(name in answer for name in names) else ""
 
 
 class _Maker:
@@ -228,9 +228,9 @@ class _Maker:
                 rows.append({})
                 fit.append(example)
         decoding = Decoding(self._asking.max_new_tokens)
-        said = iter(generate(self._loaded, fit, decoding) if fit else [])
-        return [row if row else _answer(next(said)) for row in rows]
+        answers = iter(generate(self._loaded, fit, decoding) if fit else [])
+        return [row if row else _answer(next(answers)) for row in rows]
 
 
-def _answer(said: Any) -> Row:
-    return {"answer": said.text, "truncated": said.truncated}
+def _answer(answer: Any) -> Row:
+    return {"answer": answer.text, "truncated": answer.truncated}

@@ -90,13 +90,13 @@ class Stage:
 
     def digest(self) -> str:
         """SHA-256 over the content of all shards."""
-        found = hashlib.sha256()
+        hasher = hashlib.sha256()
         for path, _, _ in self.shards():
             try:
-                found.update(hashlib.sha256(path.read_bytes()).digest())
+                hasher.update(hashlib.sha256(path.read_bytes()).digest())
             except OSError as error:
                 raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-        return found.hexdigest()
+        return hasher.hexdigest()
 
     def _claim(self, how: Mapping[str, Any], unfit: Sequence[str]) -> None:
         """InputError unless the folder is empty or was made in the same way."""

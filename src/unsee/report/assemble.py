@@ -152,8 +152,10 @@ def curve(run: Run) -> list[CurvePoint]:
 
 def densities(runs: Mapping[str, Run]) -> dict[str, dict[str, Density]]:
     """What the masks let through, of those runs that have one."""
-    found = {name: run.scores.saliency for name, run in runs.items()}
-    return {name: {part: Density(**shares) for part, shares in parts.items()} for name, parts in found.items() if parts}
+    saliency = {name: run.scores.saliency for name, run in runs.items()}
+    return {
+        name: {part: Density(**shares) for part, shares in parts.items()} for name, parts in saliency.items() if parts
+    }
 
 
 def probe_info(
@@ -189,12 +191,12 @@ def answers(probes: Sequence[Probe], records: Records, judged: Container[str] | 
 
     Which probes are captions with judged phrases is seen from their rows, unless `judged` names them.
     """
-    found = []
+    entries = []
     for probe in probes:
         captions = is_judged(probe.examples) if judged is None else probe.name in judged
         for index, example in enumerate(probe.examples):
             rows = {model: asked[probe.name][index] for model, asked in records.items() if probe.name in asked}
-            found.append(
+            entries.append(
                 Answer(
                     probe=probe.name,
                     subject=example.subject,
@@ -204,7 +206,7 @@ def answers(probes: Sequence[Probe], records: Records, judged: Container[str] | 
                     correct={} if captions else {model: row.correct for model, row in rows.items()},
                 )
             )
-    return found
+    return entries
 
 
 def illustrated(report: Report, probes: Sequence[Probe], album: Album | None = None) -> Report:
@@ -216,22 +218,24 @@ def illustrated(report: Report, probes: Sequence[Probe], album: Album | None = N
         album: which makes the thumbnails, and has made those that the report has already.
     """
     album = album or Album()
-    shown = {id(answer) for answer in [*shown_of(report), *(one for group in dozen(report) for one in group.answers)]}
+    shown = {
+        id(answer) for answer in [*shown_of(report), *(entry for group in dozen(report) for entry in group.answers)]
+    }
     asked = [example for probe in probes for example in probe.examples]
-    found = [
+    entries = [
         answer.model_copy(update={"photo": album(example.image)}) if id(answer) in shown else answer
         for answer, example in zip(report.answers, asked, strict=True)
     ]
     notes = [*report.notes, album.notice] if album.notice else report.notes
-    return report.model_copy(update={"answers": found, "notes": notes})
+    return report.model_copy(update={"answers": entries, "notes": notes})
 
 
 def environment() -> dict[str, str]:
     """Versions and machine, for the foot of the page."""
-    found = {"unsee": __version__, "python": platform.python_version()}
-    found |= {name: version(name) for name in LIBRARIES}
+    versions = {"unsee": __version__, "python": platform.python_version()}
+    versions |= {name: version(name) for name in LIBRARIES}
     device = torch.accelerator.current_accelerator(check_available=True)
-    return {**found, "device": str(device or f"{platform.machine()} CPU")}
+    return {**versions, "device": str(device or f"{platform.machine()} CPU")}
 
 
 def now() -> str:

@@ -62,7 +62,7 @@ def judged_table(checks: Sequence[tuple[Standing, JudgedCheck]]) -> Table:
         Head("at equal length"),
         Head("Words", "mean"),
     ]
-    rows = [Row(one.label, one.colour, _judged_cells(one.model, check)) for one, check in checks]
+    rows = [Row(standing.label, standing.colour, _judged_cells(standing.model, check)) for standing, check in checks]
     return Table("What captions still say", heads, rows)
 
 
@@ -93,18 +93,18 @@ def caption_table(checks: Checks) -> Table:
         Head("Words", "mean"),
     ]
     rows = [
-        Row(one.label, one.colour, _caption_cells(one, check))
-        for one, check in checks
+        Row(standing.label, standing.colour, _caption_cells(standing, check))
+        for standing, check in checks
         if isinstance(check, CaptionCheck)
     ]
     return Table("Hallucinations in captions", heads, rows)
 
 
-def _caption_cells(one: Standing, check: CaptionCheck) -> list[Cell]:
+def _caption_cells(standing: Standing, check: CaptionCheck) -> list[Cell]:
     cut_off = [f"{percent(check.truncated, 1)} cut off"] if check.truncated else []
     return [
         Cell(percent(check.chair_s, 1)),
-        _changed(one, check, check.chair_s_matched, check.base_chair_s_matched),
+        _changed(standing, check, check.chair_s_matched, check.base_chair_s_matched),
         *(Cell(percent(share, 1)) for share in (check.chair_i, check.chair_i_matched, check.recall)),
         Cell(_words(check.mean_words), cut_off),
     ]
@@ -116,32 +116,32 @@ def yes_no_table(checks: Checks) -> Table:
         Head("Yes where no is right", "change against base"),
         *map(Head, ("Neither yes nor no", "Share of yes", "Accuracy", "Precision", "Recall", "F1")),
     ]
-    of_kind = [(one, check) for one, check in checks if isinstance(check, YesNoCheck)]
+    of_kind = [(standing, check) for standing, check in checks if isinstance(check, YesNoCheck)]
     before = of_kind[0][1].false_yes
     rows = [
         Row(
-            one.label,
-            one.colour,
+            standing.label,
+            standing.colour,
             [
-                _changed(one, check, check.false_yes, before),
+                _changed(standing, check, check.false_yes, before),
                 *(Cell(percent(share, 1)) for share in (check.undecided, check.yes_ratio, check.accuracy)),
                 *(Cell(percent(share, 1)) for share in (check.precision, check.recall, check.f1)),
             ],
         )
-        for one, check in of_kind
+        for standing, check in of_kind
     ]
     return Table("Hallucinations in answers by yes or no", heads, rows)
 
 
-def _changed(one: Standing, check: Check, share: float | None, before: float | None) -> Cell:
+def _changed(standing: Standing, check: Check, share: float | None, before: float | None) -> Cell:
     """A share with its change against base."""
     change = check.change
-    if one.model.role == "base" or change.score is None:
+    if standing.model.role == "base" or change.score is None:
         return Cell(percent(share, 1), strong=True)
     note = f"base {percent(before, 1)}: {points(change.score)}"
     if change.low is not None and change.high is not None:
         note += f" ({points(change.low)} to {points(change.high)})"
-    more = check.hallucinates_more and one.model.role == "method"
+    more = check.hallucinates_more and standing.model.role == "method"
     return Cell(percent(share, 1), [note], MORE if more else None, strong=True)
 
 

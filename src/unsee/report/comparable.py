@@ -78,7 +78,7 @@ def _check_same(first: Run, other: Run) -> None:
         if theirs.settings[key] != value:
             raise InputError(f"{pair}: {key} is {value} in one and {theirs.settings[key]} in the other")
     roles = {probe.name: probe.forget for probe in probes_of(other)}
-    if probe := next((one for one in probes_of(first) if one.forget != roles[one.name]), None):
+    if probe := next((candidate for candidate in probes_of(first) if candidate.forget != roles[candidate.name]), None):
         raise InputError(f"{pair}: probe {probe.name} is {role_of(probe)} in the first alone; say it with --keep-probe")
 
 

@@ -57,17 +57,17 @@ def compare(folders: Sequence[Path]) -> Comparison:
     base, probes, gold = models_of(runs[0])[BASE], probes_of(runs[0]), gold_of(runs)
     rows = [Row(name, _cells(model, probes)) for name, model in {BASE: base, **gold}.items()]
     for name, run in named(runs).items():
-        method, found = run.settings.card.name, models_of(run)
-        page = Report(title=name, models={BASE: found[BASE], **gold, method: found[method]}, probes=probes_of(run))
-        rows.append(Row(name, _cells(found[method], probes), _words(verdict(page, method))))
+        method, models = run.settings.card.name, models_of(run)
+        page = Report(title=name, models={BASE: models[BASE], **gold, method: models[method]}, probes=probes_of(run))
+        rows.append(Row(name, _cells(models[method], probes), _words(verdict(page, method))))
     return Comparison(rows, {probe.name: role_of(probe) for probe in probes})
 
 
-def _words(found: Verdict) -> str:
+def _words(outcome: Verdict) -> str:
     """A verdict as the page marks it, in a few words."""
-    states = (found.condition or found.forgetting, found.keeping, found.hallucinating, found.judging)
-    said = [VERDICT_SIGNS[state].words for state in states if state in VERDICT_SIGNS]
-    return "; ".join(said) or "not measured"
+    states = (outcome.condition or outcome.forgetting, outcome.keeping, outcome.hallucinating, outcome.judging)
+    phrases = [VERDICT_SIGNS[state].words for state in states if state in VERDICT_SIGNS]
+    return "; ".join(phrases) or "not measured"
 
 
 def _cells(model: ModelResult, probes: Sequence[ProbeInfo]) -> list[Cell]:
@@ -79,14 +79,14 @@ def _answered(model: ModelResult, probe: ProbeInfo) -> list[Cell]:
     if (check := model.judged.get(probe.name)) is not None:
         tallies = {"judged_hallucinated_said": check.hallucinated, "judged_real_said": check.real}
         return [
-            Cell(probe.name, name, one.said / one.judged if one.judged else None, None, None, one.judged)
-            for name, one in tallies.items()
+            Cell(probe.name, name, tally.said / tally.judged if tally.judged else None, None, None, tally.judged)
+            for name, tally in tallies.items()
         ]
     score = model.scores.get(probe.name)
     if score is None:
         return []
-    found = score.counted(probe.forget)
-    return [Cell(probe.name, "accuracy", found.score, found.low, found.high, found.n)]
+    accuracy = score.counted(probe.forget)
+    return [Cell(probe.name, "accuracy", accuracy.score, accuracy.low, accuracy.high, accuracy.n)]
 
 
 def _hallucinated(model: ModelResult, probe: ProbeInfo) -> list[Cell]:

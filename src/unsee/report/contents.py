@@ -161,10 +161,10 @@ class Report(_Content):
         named_probes = {
             name for model in self.models.values() for name in (*model.scores, *model.hallucination, *model.judged)
         }
-        named_probes |= {answer.probe for answer in self.answers} | {one.probe for one in self.hallucinations}
+        named_probes |= {answer.probe for answer in self.answers} | {entry.probe for entry in self.hallucinations}
         named_probes |= set(self.pair or ())
         named_models = {name for answer in self.answers for name in (*answer.said, *answer.correct)} | set(self.curves)
-        named_models |= set(self.saliency) | {name for one in self.hallucinations for name in one.said}
+        named_models |= set(self.saliency) | {name for entry in self.hallucinations for name in entry.said}
         for what, named, known in (("probe", named_probes, probes), ("model", named_models, set(self.models))):
             if named - known:
                 raise ValueError(f"unknown {what} {sorted(named - known)[0]!r}; the report has {sorted(known)}")

@@ -92,12 +92,12 @@ class HallucinationReport:
 
 def pieces(caption: str, shown: Collection[str], lexicon: Lexicon) -> list[tuple[str, Kind]]:
     """A caption in pieces that together are the caption, with what its objects are."""
-    found: list[tuple[str, Kind]] = []
+    parts: list[tuple[str, Kind]] = []
     at = 0
     for mention in lexicon.mentions(caption):
         if mention.start > at:
-            found.append((caption[at : mention.start], ""))
+            parts.append((caption[at : mention.start], ""))
         kind: Kind = "real" if mention.category in shown else "hallucinated"
-        found.append((caption[mention.start : mention.end], kind))
+        parts.append((caption[mention.start : mention.end], kind))
         at = mention.end
-    return [*found, (caption[at:], "")] if at < len(caption) else found
+    return [*parts, (caption[at:], "")] if at < len(caption) else parts

@@ -36,27 +36,27 @@ def hallucinations(
         lexicon: word lists, as `unsee.evaluation.hallucination.lexicon_of` takes them.
         album: which makes the thumbnails; a fresh one if none is given.
     """
-    found: list[HallucinatedAnswer] = []
+    answers: list[HallucinatedAnswer] = []
     album = album or Album()
     for probe in probes:
         asked = {model: of_model[probe.name] for model, of_model in records.items() if probe.name in of_model}
         for model in [name for name in asked if name not in ("base", "gold") and "base" in asked]:
-            found += _drawn(probe, asked, _newly_hallucinated(model, asked, lexicon), album)
-    return found
+            answers += _drawn(probe, asked, _newly_hallucinated(model, asked, lexicon), album)
+    return answers
 
 
-def _drawn(probe: Probe, asked: Asked, found: Mapping[int, Said], album: Album) -> Iterator[HallucinatedAnswer]:
+def _drawn(probe: Probe, asked: Asked, by_row: Mapping[int, Said], album: Album) -> Iterator[HallucinatedAnswer]:
     """Some of the answers, each as likely as any other."""
-    for index in sorted(Random(SEED).sample(list(found), min(EACH, len(found)))):
+    for index in sorted(Random(SEED).sample(list(by_row), min(EACH, len(by_row)))):
         example, record = probe.examples[index], asked["base"][index]
-        yes_no = is_yes_no([one.expected for one in asked["base"]])
+        yes_no = is_yes_no([entry.expected for entry in asked["base"]])
         yield HallucinatedAnswer(
             probe=probe.name,
             photo=album(example.image),
             question=example.question,
             truth=record.expected if yes_no else ", ".join(record.objects or ()) or "nothing of the lexicon",
-            said=found[index],
-            of=len(found),
+            said=by_row[index],
+            of=len(by_row),
         )
 
 
@@ -65,14 +65,14 @@ def _newly_hallucinated(model: str, asked: Asked, lists: Sequence[str] | None) -
     records = asked[model]
     yes_no = is_yes_no([record.expected for record in records])
     lexicon = None if yes_no else lexicon_of([record.objects or () for record in records], lists)[0]
-    found: dict[int, Said] = {}
+    by_row: dict[int, Said] = {}
     for index, record in enumerate(records):
         if not yes_no and record.objects is None:
             continue
         said = {name: _marked(asked[name][index], lexicon) for name in ("base", "gold", model) if name in asked}
         if _hallucinates(said[model]) and not _hallucinates(said["base"]):
-            found[index] = said
-    return found
+            by_row[index] = said
+    return by_row
 
 
 def _marked(record: Record, lexicon: Lexicon | None) -> list[Marked]:
@@ -84,5 +84,5 @@ def _marked(record: Record, lexicon: Lexicon | None) -> list[Marked]:
     return [Marked(text=text, kind=kind) for text, kind in pieces(said, objects_of(record, lexicon), lexicon)]
 
 
-def _hallucinates(said: Sequence[Marked]) -> bool:
-    return any(piece.kind == "hallucinated" for piece in said)
+def _hallucinates(parts: Sequence[Marked]) -> bool:
+    return any(piece.kind == "hallucinated" for piece in parts)

@@ -39,10 +39,10 @@ class Album:
         """A sentence on the pictures that could not be read; empty without any."""
         if not self.gone:
             return ""
-        one = len(self.gone) == 1
+        lone = len(self.gone) == 1
         return (
-            f"{len(self.gone)} {'picture' if one else 'pictures'} could not be read when this page was drawn; a grey "
-            f"square stands in {'its' if one else 'their'} place."
+            f"{len(self.gone)} {'picture' if lone else 'pictures'} could not be read when this page was drawn; a grey "
+            f"square stands in {'its' if lone else 'their'} place."
         )
 
 

@@ -72,7 +72,7 @@ def judged_by(report: Report, answer: Answer, model: str) -> bool | None:
 
     None where it is not judged: base and gold, what base did not know, and where nobody said what is hoped for.
     """
-    base = next((name for name, one in report.models.items() if one.role == "base"), None)
+    base = next((name for name, result in report.models.items() if result.role == "base"), None)
     if model not in answer.correct or report.models[model].role != "method":
         return None
     if base in answer.correct and not answer.correct[base]:

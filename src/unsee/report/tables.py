@@ -76,12 +76,12 @@ def as_csv(found: Comparison) -> str:
 TABLES: dict[str, Callable[[Comparison], str]] = {"md": markdown, "csv": as_csv, "latex": latex}
 
 
-def _head(found: Comparison, column: tuple[str, str]) -> list[str]:
+def _head(comparison: Comparison, column: tuple[str, str]) -> list[str]:
     """The probe and what is measured, what it is for, and over how many rows."""
     probe, metric = column
-    sizes = sorted({cells[column].n for row in found.rows if column in (cells := cells_of(row))})
+    sizes = sorted({cells[column].n for row in comparison.rows if column in (cells := cells_of(row))})
     name = f"{probe}: {METRICS[metric]}" if metric in METRICS else probe
-    return [name, found.roles[probe], f"n = {' or '.join(map(str, sizes))}"]
+    return [name, comparison.roles[probe], f"n = {' or '.join(map(str, sizes))}"]
 
 
 def _share(cell: Cell | None, form: str, nothing: str) -> str:
@@ -97,7 +97,7 @@ def _line(first: str, texts: list[str], last: str) -> str:
 
 
 def _markdown(text: str) -> str:
-    return _MARKDOWN.sub(lambda found: f"\\{found[0]}", plain(text))
+    return _MARKDOWN.sub(lambda match: f"\\{match[0]}", plain(text))
 
 
 def _latex(text: str) -> str:

@@ -51,9 +51,9 @@ def forgotten(rows: Sequence[Example], source: str) -> str:
     if not names:
         return f"{counted(unnamed, 'row') if rows else 'the rows'} of {isolated(short(Path(source).name, 60))}"
     shown = names if len(names) <= MOST_NAMES else names[: MOST_NAMES - 1]
-    said = [isolated(short(name, 40)) for name in shown]
+    parts = [isolated(short(name, 40)) for name in shown]
     if len(shown) < len(names):
-        said.append(f"{len(names) - len(shown):,} others")
+        parts.append(f"{len(names) - len(shown):,} others")
     if unnamed:
-        said.append(counted(unnamed, "further row"))
-    return listed(said)
+        parts.append(counted(unnamed, "further row"))
+    return listed(parts)

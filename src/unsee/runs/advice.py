@@ -40,10 +40,10 @@ class Probed:
     @property
     def numbers(self) -> str:
         """As in "forget: 100 % to 98 % right, mean probability of the answers 0.981 to 0.954"."""
-        said = f"{self.name}: {100 * self.before:.0f} % to {100 * self.after:.0f} % right"
+        shares = f"{self.name}: {100 * self.before:.0f} % to {100 * self.after:.0f} % right"
         if self.likely_before is None or self.likely_after is None or math.isnan(self.likely_after):
-            return said
-        return f"{said}, mean probability of the answers {self.likely_before:.3f} to {self.likely_after:.3f}"
+            return shares
+        return f"{shares}, mean probability of the answers {self.likely_before:.3f} to {self.likely_after:.3f}"
 
 
 def advise(scores: RunScores, settings: Settings) -> list[str]:
@@ -59,10 +59,10 @@ def advise(scores: RunScores, settings: Settings) -> list[str]:
     gone = bool(lost or scores.condition.get(settings.card.name))
     if gone and held and _unmoved(scores, settings) is None:
         return [_both(held, lost, settings)]
-    said = [_slower(scores, lost, settings)] if lost else []
-    said += [_farther(scores, held, settings)] if held else []
-    said += [_somewhat_farther(scores, partly, settings)] if partly and not (held or gone) else []
-    return [*said, *of_spans(scores.spans, scores.steps, settings.learning_rate)]
+    advice = [_slower(scores, lost, settings)] if lost else []
+    advice += [_farther(scores, held, settings)] if held else []
+    advice += [_somewhat_farther(scores, partly, settings)] if partly and not (held or gone) else []
+    return [*advice, *of_spans(scores.spans, scores.steps, settings.learning_rate)]
 
 
 def _probed(scores: RunScores, settings: Settings, role: str) -> Iterator[Probed]:
@@ -81,26 +81,26 @@ def _probed(scores: RunScores, settings: Settings, role: str) -> Iterator[Probed
 
 def _kept_on(scores: RunScores, settings: Settings) -> tuple[list[Probed], list[Probed]]:
     """What was to go, was known and hardly fell; and what fell, but not far."""
-    known = [one for one in _probed(scores, settings, "forget") if one.before > FORGET_MARGIN]
-    held = [one for one in known if one.before - one.after <= FORGET_MARGIN]
-    return held, [one for one in known if one not in held and one.after > PARTLY * one.before]
+    known = [probe for probe in _probed(scores, settings, "forget") if probe.before > FORGET_MARGIN]
+    held = [probe for probe in known if probe.before - probe.after <= FORGET_MARGIN]
+    return held, [probe for probe in known if probe not in held and probe.after > PARTLY * probe.before]
 
 
 def _lost(scores: RunScores, settings: Settings) -> list[Probed]:
     """What was to stay and is lost, the worst first."""
-    found = _probed(scores, settings, "keep")
-    lost = [one for one in found if keeping(one.after, one.before, one.high) in ("lost some", "collapsed")]
-    return sorted(lost, key=lambda one: one.after - one.before)
+    probes = _probed(scores, settings, "keep")
+    lost = [probe for probe in probes if keeping(probe.after, probe.before, probe.high) in ("lost some", "collapsed")]
+    return sorted(lost, key=lambda probe: probe.after - probe.before)
 
 
 def _unmoved(scores: RunScores, settings: Settings) -> Condition | None:
-    found = scores.condition.get(settings.card.name)
-    return found if found is not None and found.kind == "unmoved" else None
+    condition = scores.condition.get(settings.card.name)
+    return condition if condition is not None and condition.kind == "unmoved" else None
 
 
 def _farther(scores: RunScores, held: Sequence[Probed], settings: Settings) -> str:
     """For a model that hardly moved."""
-    probes = "; ".join(one.numbers for one in held)
+    probes = "; ".join(probe.numbers for probe in held)
     if stopped := scores.stopped:
         return (
             f"Hardly forgot ({probes}): the guard stopped at step {stopped['step']}, before that. Try a smaller step, "
@@ -116,7 +116,7 @@ def _farther(scores: RunScores, held: Sequence[Probed], settings: Settings) -> s
 
 def _somewhat_farther(scores: RunScores, partly: Sequence[Probed], settings: Settings) -> str:
     """For a model that is on its way."""
-    probes = "; ".join(one.numbers for one in partly)
+    probes = "; ".join(probe.numbers for probe in partly)
     return (
         f"A part is still there ({probes}) after {_travelled(scores, settings)}. If a model that never knew it would "
         f"do worse, try --set max_steps={math.ceil(1.5 * scores.steps)}."
@@ -126,14 +126,14 @@ def _somewhat_farther(scores: RunScores, partly: Sequence[Probed], settings: Set
 def _travelled(scores: RunScores, settings: Settings) -> str:
     """How many steps at which rate, how far the weights went and the forget loss with them."""
     steps = scores.steps
-    said = f"{steps} steps at learning_rate {_number(settings.learning_rate)}"
+    summary = f"{steps} steps at learning_rate {_number(settings.learning_rate)}"
     if scores.moved and (length := scores.moved["length"]) is not None:
-        said += f", which moved the weights by {100 * length:.2g} % of their size"
+        summary += f", which moved the weights by {100 * length:.2g} % of their size"
     losses = [loss for point in scores.curve if (loss := point.get("forget")) is not None]
     if len(losses) > 1:
         a_step = (losses[-1] - losses[0]) / (len(losses) - 1)
-        said += f" and the forget loss from {losses[0]:.4g} to {losses[-1]:.4g} ({a_step:+.1g} a step)"
-    return said
+        summary += f" and the forget loss from {losses[0]:.4g} to {losses[-1]:.4g} ({a_step:+.1g} a step)"
+    return summary
 
 
 def _more_rate(settings: Settings) -> list[str]:
@@ -164,7 +164,7 @@ def _wider_mask(scores: RunScores, settings: Settings) -> list[str]:
 
 def _slower(scores: RunScores, lost: Sequence[Probed], settings: Settings) -> str:
     """For a model that went too far."""
-    probes = "; ".join(one.numbers for one in lost)
+    probes = "; ".join(probe.numbers for probe in lost)
     steps = scores.steps
     ways = [_set("learning_rate", settings.learning_rate / SLOWER)]
     if steps > 1:
@@ -175,19 +175,19 @@ def _slower(scores: RunScores, lost: Sequence[Probed], settings: Settings) -> st
 
 def _bounds(settings: Settings) -> list[str]:
     """What would give the objective a floor that it has not."""
-    found = []
+    bounds = []
     if settings.hyper_parameters.get("ceiling") == 0:
-        found.append("--set ceiling=1, which lets go of an answer that is unlikely enough")
+        bounds.append("--set ceiling=1, which lets go of an answer that is unlikely enough")
     if settings.guard is None and settings.retain:
-        found.append("--set guard=1, which stops in time")
+        bounds.append("--set guard=1, which stops in time")
     if settings.card.name in UNBOUNDED and not settings.hyper_parameters.get("ceiling"):
-        found.append(f"--method npo, whose pull fades where that of {settings.card.name} grows")
-    return found
+        bounds.append(f"--method npo, whose pull fades where that of {settings.card.name} grows")
+    return bounds
 
 
 def _both(held: Sequence[Probed], lost: Sequence[Probed], settings: Settings) -> str:
     """For a model that lost the one and not the other: neither a larger nor a smaller step helps."""
-    kept_on, fell = ("; ".join(one.numbers for one in some) for some in (held, lost))
+    kept_on, fell = ("; ".join(probe.numbers for probe in some) for some in (held, lost))
     fell = f" ({fell})" if fell else ""
     ways = ["other --parts", "retain rows that are more like the forget rows", "--set gate=saliency"]
     ways += [f"--method {'gated_npo' if settings.card.name == 'npo' else 'npo'}"]

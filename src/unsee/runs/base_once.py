@@ -65,21 +65,21 @@ def take_over(folder: Path, given: Path | None, probes: Sequence[Probe]) -> None
         given: a run or a folder of records, already checked; None looks at the runs beside this one.
         probes: that would be asked.
     """
-    found: dict[str, str] = {}
+    sources: dict[str, str] = {}
     for probe in _missing(folder, probes):
         source = given if given is not None else _beside(folder, probe)
         if source is not None:
             content = (records_in(source) / f"{probe.name}.jsonl").read_bytes()
             write_bytes(folder / "records" / BASE / f"{probe.name}.jsonl", content)
-            found[probe.name] = taken_over(source).get(probe.name, str(source))  # who asked, not who had it
-    if found:
-        write_json(folder / NOTE, {**taken_over(folder), **found})
+            sources[probe.name] = taken_over(source).get(probe.name, str(source))  # who asked, not who had it
+    if sources:
+        write_json(folder / NOTE, {**taken_over(folder), **sources})
 
 
 def taken_over(folder: Path) -> dict[str, str]:
     """From which run the records of the base are, by probe; empty where a run has measured it by itself."""
-    found: dict[str, str] = read_typed(folder / NOTE, dict[str, str]) if (folder / NOTE).is_file() else {}
-    return found
+    sources: dict[str, str] = read_typed(folder / NOTE, dict[str, str]) if (folder / NOTE).is_file() else {}
+    return sources
 
 
 def notice(found: dict[str, str]) -> str:

@@ -65,8 +65,8 @@ def check_gold_records(settings: Settings, probes: Sequence[Probe]) -> None:
 
 def known_gold(folder: Path, settings: Settings) -> str | None:
     """Where gold comes from: the settings say it, or else what lies in the folder of the run."""
-    found: str | None = settings.gold or read_mark(folder / "records" / GOLD).get("source")
-    return found
+    source: str | None = settings.gold or read_mark(folder / "records" / GOLD).get("source")
+    return source
 
 
 def gold_records(folder: Path, settings: Settings, probes: Sequence[Probe]) -> Records:
@@ -83,15 +83,15 @@ def gold_records(folder: Path, settings: Settings, probes: Sequence[Probe]) -> R
     place, names = folder / "records" / GOLD, [probe.name for probe in probes]
     source = str(known_gold(folder, settings))
     if is_records_folder(Path(source)):
-        found = read_matching(Path(source), probes, GOLD)
+        by_probe = read_matching(Path(source), probes, GOLD)
         mark = {"source": source, "fingerprint": digest_of(Path(source), names)}
-        processes.once(lambda: keep(place, found, mark) if read_mark(place) != mark else None)
+        processes.once(lambda: keep(place, by_probe, mark) if read_mark(place) != mark else None)
     elif not _is_measured(place, source, names):
         _measure(place, settings.model_copy(update={"gold": source}), probes)
-    found = read_matching(place, probes, GOLD)
-    for records in found.values():
+    by_probe = read_matching(place, probes, GOLD)
+    for records in by_probe.values():
         check_numbers(records, f"gold ({source})")
-    return found
+    return by_probe
 
 
 def _is_measured(place: Path, source: str, probes: Sequence[str]) -> bool:

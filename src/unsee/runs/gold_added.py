@@ -33,8 +33,8 @@ def with_gold(run: Run, gold: str) -> Run:
             raise InputError(f"gold: needs the data of the run, and {run.lost[0]}")
         check_gold_model(run.folder, settings, run.benchmark)
         check_gold_records(settings, run.benchmark.probes)
-        found = gold_records(run.folder, settings, run.benchmark.probes)
-        records = {BASE: run.records[BASE], GOLD: found}
+        by_probe = gold_records(run.folder, settings, run.benchmark.probes)
+        records = {BASE: run.records[BASE], GOLD: by_probe}
         # How many pictures were trained on is known, and does not depend on gold: no picture is read for it.
         probes = [
             replace(probe, examples=[replace(row, image=None) for row in probe.examples])
@@ -51,10 +51,14 @@ def with_gold(run: Run, gold: str) -> Run:
         }
         scores = run.scores.model_copy(update=values)
         write_json(run.folder / "scores.json", scores.to_dict())
-    return replace(run, settings=settings, records=_beside(run.records, found), scores=scores)
+    return replace(run, settings=settings, records=_beside(run.records, by_probe), scores=scores)
 
 
 def _beside(of_models: Mapping[str, Any], of_gold: Any) -> dict[str, Any]:
     """What belongs to each model, gold's behind base's and before those of methods."""
     first = {BASE: of_models[BASE]} if BASE in of_models else {}
-    return {**first, GOLD: of_gold, **{name: one for name, one in of_models.items() if name not in (BASE, GOLD)}}
+    return {
+        **first,
+        GOLD: of_gold,
+        **{name: of_model for name, of_model in of_models.items() if name not in (BASE, GOLD)},
+    }

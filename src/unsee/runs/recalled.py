@@ -45,8 +45,8 @@ def recall(
         named = settings.every_probe.get(name)
         rows = _read(named[0], lost) if named else sets.get(name, earlier.get(name, []))
         probes.append(Probe(name, rows, trained_on=name in scores.trained_on, role=scores.roles[name]))
-    found = without(Benchmark(settings.forget, **sets, probes=probes), scores.unreadable)
-    return replace(found, probes=[_as_asked(probe, base[probe.name], lost) for probe in found.probes]), lost
+    benchmark = without(Benchmark(settings.forget, **sets, probes=probes), scores.unreadable)
+    return replace(benchmark, probes=[_as_asked(probe, base[probe.name], lost) for probe in benchmark.probes]), lost
 
 
 def _read(source: str | None, lost: list[str]) -> list[Example]:

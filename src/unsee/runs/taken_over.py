@@ -40,13 +40,13 @@ def read_matching(folder: Path, probes: Sequence[Probe], what: str) -> Records:
     Raises:
         InputError: a probe has no file, or its rows are others than were asked there.
     """
-    found: Records = {}
+    records: Records = {}
     for probe in probes:
         path = folder / f"{probe.name}.jsonl"
         if not path.is_file():
             raise InputError(f"{what}: {folder} has no records of probe {probe.name} ({path.name}); ask it there too")
-        found[probe.name] = matched(read_records(path), probe, f"{what}: {path}")
-    return found
+        records[probe.name] = matched(read_records(path), probe, f"{what}: {path}")
+    return records
 
 
 def matched(records: Sequence[Record], probe: Probe, where: str) -> list[Record]:
@@ -68,7 +68,7 @@ def matched(records: Sequence[Record], probe: Probe, where: str) -> list[Record]
         waiting[_asked(record.question, record.expected, record.subject, record.image if pictures else None)].append(
             record
         )
-    found = []
+    ordered = []
     for place, example in enumerate(probe.examples):
         left = waiting[_asked_of(example, pictures)]
         if not left:
@@ -76,13 +76,13 @@ def matched(records: Sequence[Record], probe: Probe, where: str) -> list[Record]
                 f"{where}: row {place + 1} of probe {probe.name} ({_short(example.question)}) was not asked there, or "
                 "with another picture or answer; give records of the same rows"
             )
-        found.append(replace(left.popleft(), probe=probe.name, index=place))
+        ordered.append(replace(left.popleft(), probe=probe.name, index=place))
     if over := next((left[0] for left in waiting.values() if left), None):
         raise InputError(
             f"{where}: {len(records)} rows where probe {probe.name} has {len(probe)}, such as {_short(over.question)}; "
             "give records of the same rows"
         )
-    return found
+    return ordered
 
 
 def _asked(question: str, expected: str, subject: str | None, image: str | None) -> Any:
@@ -119,5 +119,5 @@ def keep(folder: Path, records: Records, mark: dict[str, Any]) -> None:
 def read_mark(folder: Path) -> dict[str, Any]:
     """Where the records of a folder are from; empty where they are the run's own."""
     path = folder / MARK
-    found: dict[str, Any] = read_typed(path, dict[str, Any]) if path.is_file() else {}
-    return found
+    mark: dict[str, Any] = read_typed(path, dict[str, Any]) if path.is_file() else {}
+    return mark

@@ -49,9 +49,9 @@ def whole_folder(path: Path) -> Iterator[Path]:
     with _writing(path) as temporary:
         temporary.mkdir()
         yield temporary
-        for one in temporary.rglob("*"):
-            if one.is_file():
-                _flush(one)
+        for entry in temporary.rglob("*"):
+            if entry.is_file():
+                _flush(entry)
         if path.is_dir() and any(path.iterdir()):
             raise InputError(f"{path} exists already; give a folder that does not exist yet")
         temporary.rename(path)  # onto an empty folder, or none
@@ -66,9 +66,9 @@ def remove_unfinished(folder: Path) -> None:
 
 def remove_unfinished_of(path: Path) -> None:
     """The same for one file or folder alone."""
-    for one in list(path.parent.glob(".*.tmp")):
-        if one.name.startswith(f".{path.name[:64]}.") and is_unfinished(one) and not _at_work(one):
-            _remove(one)
+    for entry in list(path.parent.glob(".*.tmp")):
+        if entry.name.startswith(f".{path.name[:64]}.") and is_unfinished(entry) and not _at_work(entry):
+            _remove(entry)
 
 
 def is_unfinished(path: Path) -> bool:
@@ -109,9 +109,9 @@ def _remove(path: Path) -> None:
 
 def _at_work(path: Path) -> bool:
     """Whether the writer of something unfinished may still go on with it."""
-    found = _UNFINISHED.fullmatch(path.name)
-    assert found
-    alive = Owner(found[1], int(found[2]), int(found[3])).is_alive()
+    match = _UNFINISHED.fullmatch(path.name)
+    assert match
+    alive = Owner(match[1], int(match[2]), int(match[3])).is_alive()
     if alive is not None:
         return alive
     with suppress(OSError):

@@ -52,8 +52,8 @@ class Holder:
     def read(cls, path: Path) -> Holder | None:
         """As `write` left it; None when there is none, or it cannot be understood."""
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            return cls(Owner(**found.pop("owner")), **found)
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            return cls(Owner(**fields.pop("owner")), **fields)
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
@@ -171,7 +171,7 @@ class _Lock:
 
     def _open(self) -> tuple[bool, Holder | None]:
         folder = self.path.parent
-        made = [one for one in (folder, *folder.parents) if not os.path.lexists(one)]
+        made = [path for path in (folder, *folder.parents) if not os.path.lexists(path)]
         folder.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         alone, holder = _flock(file), Holder.read(self.path)

@@ -135,9 +135,9 @@ def agreed(fact: T) -> T:
     from accelerate.utils import broadcast_object_list
 
     _state()
-    found = [fact]
-    broadcast_object_list(found)
-    return found[0]
+    facts = [fact]
+    broadcast_object_list(facts)
+    return facts[0]
 
 
 def share(items: Sequence[T]) -> list[T]:

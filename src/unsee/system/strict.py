@@ -63,22 +63,22 @@ def _check_size(text: str, where: str) -> None:
     """
     if sum(map(text.count, ",:[{")) <= MAX_MARKS:
         return
-    found = 0
-    for one in _MARK_OR_WORDS.finditer(text):
-        found += one.lastindex is not None
-        if found > MAX_MARKS:
+    marks = 0
+    for match in _MARK_OR_WORDS.finditer(text):
+        marks += match.lastindex is not None
+        if marks > MAX_MARKS:
             raise InputError(
                 f"{where}: more than {MAX_MARKS:,} commas, colons and brackets; split it into several files"
             )
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for place, name in enumerate(names) if name in names[:place])
         raise InputError(f"{_short(twice)} twice in one object; keep one")
-    return found
+    return mapping
 
 
 def _constant(name: str) -> float:
@@ -117,8 +117,8 @@ def parse_yaml(text: str, where: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
-        said = problem if isinstance(error, _Refused) else f"not YAML ({problem})"
-        raise InputError(f"{where}{line}: {said}") from None
+        complaint = problem if isinstance(error, _Refused) else f"not YAML ({problem})"
+        raise InputError(f"{where}{line}: {complaint}") from None
     except (ValueError, RecursionError, LookupError, TypeError) as error:  # 5,000 digits, "!!bool maybe", "!!map [1]"
         raise InputError(f"{where}: not YAML that can be read ({error})") from None
 
@@ -147,7 +147,7 @@ class _Loader(yaml.SafeLoader):
         self._depth -= 1
         if not isinstance(event, yaml.AliasEvent):
             children = [] if isinstance(node, yaml.ScalarNode) else node.value
-            flat = (child for one in children for child in (one if isinstance(one, tuple) else (one,)))
+            flat = (child for entry in children for child in (entry if isinstance(entry, tuple) else (entry,)))
             self._sizes[id(node)] = 1 + sum(self._sizes[id(child)] for child in flat)
         elif id(node) not in self._sizes:
             raise self._refused("an alias of what it stands in", event)

@@ -64,9 +64,9 @@ def typed(value: Any, kind: Any, where: str, strict: bool = False) -> Any:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))[:_SHOWN]
-        found = "" if first["type"] == "missing" else f", not {str(first['input'])[:60]!r}"
+        given = "" if first["type"] == "missing" else f", not {str(first['input'])[:60]!r}"
         name = f"{field}: " if field else ""
-        raise InputError(f"{where}: {name}{first['msg'].lower()}{found}; the file is not as it was written") from None
+        raise InputError(f"{where}: {name}{first['msg'].lower()}{given}; the file is not as it was written") from None
 
 
 @lru_cache(maxsize=64)

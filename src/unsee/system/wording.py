@@ -26,15 +26,15 @@ def visible(value: Any) -> Any:
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     letters, opened = list(_UNPRINTABLE.sub("\ufffd", value)), list[int]()
-    for found in _ISOLATES.finditer(value):
-        if found[0] == _CLOSE and opened:
+    for match in _ISOLATES.finditer(value):
+        if match[0] == _CLOSE and opened:
             opened.pop()
-        elif found[0] == _CLOSE:
-            letters[found.start()] = "\ufffd"
-        elif found[0] == "\n":
+        elif match[0] == _CLOSE:
+            letters[match.start()] = "\ufffd"
+        elif match[0] == "\n":
             _replace(letters, opened)
         else:
-            opened.append(found.start())
+            opened.append(match.start())
     _replace(letters, opened)
     return "".join(letters)
 
@@ -68,8 +68,8 @@ def percent(share: float | None, digits: int = 0) -> str:
 
 def points(change: float) -> str:
     """0.063 -> "+6.3": percentage points."""
-    said = f"{100 * change:+.1f}"
-    return "0" if float(said) == 0 else said.replace("-", "\N{MINUS SIGN}")
+    text = f"{100 * change:+.1f}"
+    return "0" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
 
 
 def listed(names: list[str]) -> str:
@@ -111,5 +111,5 @@ def written(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(written(one) for one in value)
+        return ", ".join(written(item) for item in value)
     return str(value)

@@ -38,8 +38,8 @@ def average_gradients(weights: Sequence[nn.Parameter], failed: bool) -> bool:
     """
     if processes.count() == 1:
         return failed
-    found = [weight.grad is not None for weight in weights]
-    somewhere = torch.tensor([*found, failed], dtype=torch.uint8, device=weights[0].device)
+    present = [weight.grad is not None for weight in weights]
+    somewhere = torch.tensor([*present, failed], dtype=torch.uint8, device=weights[0].device)
     dist.all_reduce(somewhere, op=dist.ReduceOp.MAX)
     *reached, any_failed = map(bool, somewhere.tolist())
     if any_failed:

@@ -53,8 +53,8 @@ def written_whole(folder: Path) -> Iterator[None]:
 
 def latest_checkpoint(folder: Path) -> Path | None:
     """The newest complete checkpoint in a folder, or None. Incomplete and damaged ones are left alone, never used."""
-    found = [path for path in folder.glob("checkpoint-*") if (path / COMPLETE).is_file()]
-    newest_first = sorted(found, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    complete = [path for path in folder.glob("checkpoint-*") if (path / COMPLETE).is_file()]
+    newest_first = sorted(complete, key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     return next((path for path in newest_first if _is_sound(path)), None)
 
 

@@ -108,9 +108,9 @@ class HeldOutGuard(TrainerCallback):
         """Look, and keep or put back."""
         if state.global_step % self.every and state.global_step < state.max_steps:
             return
-        found = self.likelihood()
-        self.history.append({"step": state.global_step, "watched": found})
-        if found >= self.start - self.drop:
+        score = self.likelihood()
+        self.history.append({"step": state.global_step, "watched": score})
+        if score >= self.start - self.drop:
             self._good = (state.global_step, self._moving())
             return
         kept, weights = self._good
@@ -118,7 +118,7 @@ class HeldOutGuard(TrainerCallback):
             for name, weight in self.policy.model.named_parameters():
                 if name in weights:
                     weight.copy_(weights[name])
-        self.stopped = Stopped(state.global_step, kept, self.start, found)
+        self.stopped = Stopped(state.global_step, kept, self.start, score)
         control.should_training_stop = True
         control.should_save = False
 

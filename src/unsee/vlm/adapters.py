@@ -25,16 +25,18 @@ def moving_adapters(model: nn.Module) -> list[LowRank]:
     Raises:
         InputError: when there is none, or one is no plain LoRA.
     """
-    found = [one for one in low_rank_updates(model) or [] if one.first.requires_grad or one.second.requires_grad]
-    if not found:
+    adapters = [
+        update for update in low_rank_updates(model) or [] if update.first.requires_grad or update.second.requires_grad
+    ]
+    if not adapters:
         raise InputError("l1: the model has no plain LoRA adapter that may move; add lora, as in --lora 16")
-    return found
+    return adapters
 
 
 def low_rank_pairs(model: nn.Module) -> list[Pair] | None:
     """The two factors of every adapter that is at work in a model; none or None as `low_rank_updates` has it."""
-    found = low_rank_updates(model)
-    return None if found is None else [(one.first, one.second) for one in found]
+    updates = low_rank_updates(model)
+    return None if updates is None else [(update.first, update.second) for update in updates]
 
 
 def low_rank_updates(model: nn.Module) -> list[LowRank] | None:
@@ -55,10 +57,10 @@ def low_rank_updates(model: nn.Module) -> list[LowRank] | None:
         if isinstance(module, AuxiliaryTrainingWrapper):
             return None
         if isinstance(module, BaseTunerLayer):
-            found = updates_of(module)
-            if found is None:
+            adapters = updates_of(module)
+            if adapters is None:
                 return None
-            updates += found
+            updates += adapters
     return updates or None
 
 

@@ -85,7 +85,7 @@ def _features(model: Any, inputs: dict[str, Tensor]) -> int | None:
     model.eval()
     try:
         signature.bind(**given)
-        found = look(**given)
+        features = look(**given)
     except (LookupError, RuntimeError, TypeError, ValueError) as error:
         if model.device.type == "meta" or is_lack_of_memory(error) or "missing a required argument" in str(error):
             return None
@@ -94,7 +94,7 @@ def _features(model: Any, inputs: dict[str, Tensor]) -> int | None:
         ) from error
     finally:
         model.train(was_training)
-    vectors = getattr(found, "pooler_output", found)
+    vectors = getattr(features, "pooler_output", features)
     parts = list(vectors) if isinstance(vectors, (list, tuple)) else [vectors]
     return sum(int(part.numel() // part.shape[-1]) for part in parts)
 

@@ -115,12 +115,14 @@ class Start:
 
 def _sampled(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     """Entries of every weight that may move, and of what every adapter that may move adds to its layer."""
-    updates = [one for one in low_rank_updates(model) or [] if one.first.requires_grad or one.second.requires_grad]
-    for number, one in enumerate(updates):
-        first, second = one.first.detach().flatten(1), one.second.detach().flatten(1)
+    updates = [
+        update for update in low_rank_updates(model) or [] if update.first.requires_grad or update.second.requires_grad
+    ]
+    for number, update in enumerate(updates):
+        first, second = update.first.detach().flatten(1), update.second.detach().flatten(1)
         some = second[:: -(-len(second) // SIDE)].float() @ first[:, :: -(-first.shape[1] // SIDE)].float()
-        yield f"adapter {number}", (one.scaling * some).flatten().cpu()
-    factors = {id(factor) for one in updates for factor in (one.first, one.second)}
+        yield f"adapter {number}", (update.scaling * some).flatten().cpu()
+    factors = {id(factor) for update in updates for factor in (update.first, update.second)}
     for name, weight in model.named_parameters():
         if weight.requires_grad and id(weight) not in factors:
             yield name, _some(weight)
@@ -130,8 +132,8 @@ def _mean_square(model: nn.Module) -> float:
     """Of the matrices of a model, adapters aside."""
     factors = {id(factor) for pair in low_rank_pairs(model) or [] for factor in pair}
     matrices = (weight for weight in model.parameters() if weight.is_floating_point() and weight.ndim > 1)
-    found = [float(_some(weight).double().square().mean()) for weight in matrices if id(weight) not in factors]
-    return fmean(found) if found else 0.0
+    means = [float(_some(weight).double().square().mean()) for weight in matrices if id(weight) not in factors]
+    return fmean(means) if means else 0.0
 
 
 def _some(weight: Tensor) -> Tensor:

@@ -97,10 +97,12 @@ def read_object(path: Path) -> dict[str, Any]:
     Raises:
         InputError: it cannot be read, or holds something else.
     """
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: holds {type(found).__name__} where a JSON object is expected; fetch the file again")
-    return found
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(
+            f"{path}: holds {type(content).__name__} where a JSON object is expected; fetch the file again"
+        )
+    return content
 
 
 def weight_files(folder: Path, stem: str = "model") -> list[Path]:
@@ -139,15 +141,15 @@ def stored_weights(folder: Path, stem: str = "model") -> dict[str, Stored]:
     files = weight_files(folder, stem)
     if not os.path.isfile(files[0]) and (pickles := sorted(folder.glob(f"*{stem}*.bin"))):
         raise InputError(f"{pickles[0]}: weights as a pickle, which could run any code; save them as .safetensors")
-    found: dict[str, dict[str, Stored]] = {}
+    headers: dict[str, dict[str, Stored]] = {}
     for path in files:
         if not os.path.isfile(path):
             raise InputError(f"{path}: no such file of weights; the checkpoint is not complete, fetch it again")
-        found[path.name] = _header(path)
+        headers[path.name] = _header(path)
     for name, path in _places(folder, stem).items():
-        if name not in found[path.name]:
+        if name not in headers[path.name]:
             raise InputError(f"{path}: holds no weight {name}, though the index says so; fetch the checkpoint again")
-    return {name: tensor for header in found.values() for name, tensor in header.items()}
+    return {name: tensor for header in headers.values() for name, tensor in header.items()}
 
 
 def _header(path: Path) -> dict[str, Stored]:

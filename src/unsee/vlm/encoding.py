@@ -141,14 +141,14 @@ class Encoder:
         # Each processor has its own way to fail on a picture (too narrow, no channels): to its owner it is a bad row.
         except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
             size = "" if picture is None else f" of {picture.width} x {picture.height} pixels"
-            said = " ".join(str(error).split())[:200]
-            raise InputError(f"{type(self.processor).__name__} refuses it{size} ({said})") from error
-        found = {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
+            reason = " ".join(str(error).split())[:200]
+            raise InputError(f"{type(self.processor).__name__} refuses it{size} ({reason})") from error
+        tensors = {name: value for name, value in encoded.items() if isinstance(value, Tensor)}
         if self._start.behind:  # what the tokenizer adds behind a text would stand between prompt and answer
-            length = found["input_ids"].shape[-1]
-            own = [name for name, value in found.items() if name in _TEXT or _is_per_token(name, value, length)]
-            found |= {name: found[name][:, : -self._start.behind] for name in own}
-        return found
+            length = tensors["input_ids"].shape[-1]
+            own = [name for name, value in tensors.items() if name in _TEXT or _is_per_token(name, value, length)]
+            tensors |= {name: tensors[name][:, : -self._start.behind] for name in own}
+        return tensors
 
     def _count_picture(self, picture: Image.Image) -> int:
         """Tokens of a prompt with a picture, beyond those of the same prompt with its placeholder alone."""
@@ -297,11 +297,11 @@ class Encoder:
             return joined
         # Labels are right-aligned, (batch, width), while spans are counted from each answer's own start.
         width = joined.labels.shape[1]
-        found = [
+        label_spans = [
             [(first + width - len(row.answer_ids), last + width - len(row.answer_ids)) for first, last in spans]
             for row, spans in zip(rows, map(self.span_places, examples), strict=True)
         ]
-        return replace(joined, spans=join_spans(examples, found))
+        return replace(joined, spans=join_spans(examples, label_spans))
 
     def span_places(self, example: Example) -> list[tuple[int, int]]:
         """Which tokens of the answer each span of an example is in: the first, and the one behind the last.
@@ -346,8 +346,8 @@ class Encoder:
             text, shift, skip = whole, answer, len(prompt_ids)
         else:
             text, shift, skip = whole[len(prompt) :], answer - len(prompt), 0
-        found = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, **WHOLE)["offset_mapping"]
-        return [(first - shift, last - shift) for first, last in found[skip : skip + count]]
+        offsets = self.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True, **WHOLE)["offset_mapping"]
+        return [(first - shift, last - shift) for first, last in offsets[skip : skip + count]]
 
 
 _TEXT = ("input_ids", "attention_mask")

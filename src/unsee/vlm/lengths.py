@@ -90,10 +90,10 @@ class PictureTokens:
             InputError: when the picture cannot be opened, or has a shape that no row can show.
         """
         width, height = self._size(source)
-        found = self._of_shape(width, height)
-        if isinstance(found, str):
-            raise InputError(f"{'image bytes' if isinstance(source, bytes) else source}: {found}")
-        return found
+        outcome = self._of_shape(width, height)
+        if isinstance(outcome, str):
+            raise InputError(f"{'image bytes' if isinstance(source, bytes) else source}: {outcome}")
+        return outcome
 
     def _look(self, width: int, height: int) -> int | str:
         try:

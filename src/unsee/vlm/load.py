@@ -107,18 +107,20 @@ def load(
         raise InputError(f"dtype {dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
     if device is None:
         device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
-    found = _find(str(source))
-    stated = read_object(found.base_folder / "config.json")
-    rounded = check_rounded(stated, found.base, quantize)
-    config = configuration(found.base_folder, found.base, trust_remote_code)  # what it is, before what it weighs
-    if found.is_adapter:
-        find_weights(found.name, found.folder, WEIGHTS)
-        check_stored(found.folder)
-    find_weights(found.base, found.base_folder, "model")
-    weights = stored_weights(found.base_folder)
-    check_sizes(stated, found.base_folder / "config.json", weights)
-    if (rounded or quantize) and lora is None and parts and not found.is_adapter:
-        how = f"quantize={quantize}" if quantize else f"{found.base} comes rounded"
+    checkpoint = _find(str(source))
+    stated = read_object(checkpoint.base_folder / "config.json")
+    rounded = check_rounded(stated, checkpoint.base, quantize)
+    config = configuration(
+        checkpoint.base_folder, checkpoint.base, trust_remote_code
+    )  # what it is, before what it weighs
+    if checkpoint.is_adapter:
+        find_weights(checkpoint.name, checkpoint.folder, WEIGHTS)
+        check_stored(checkpoint.folder)
+    find_weights(checkpoint.base, checkpoint.base_folder, "model")
+    weights = stored_weights(checkpoint.base_folder)
+    check_sizes(stated, checkpoint.base_folder / "config.json", weights)
+    if (rounded or quantize) and lora is None and parts and not checkpoint.is_adapter:
+        how = f"quantize={quantize}" if quantize else f"{checkpoint.base} comes rounded"
         raise InputError(f"{how}: rounded weights cannot be trained; add lora, as in --lora 16")
     options: dict[str, Any] = {"dtype": DTYPES[dtype], "trust_remote_code": trust_remote_code}
     if rounded or quantize is not None:
@@ -126,27 +128,27 @@ def load(
     if quantize is not None:
         options["quantization_config"] = quantization(quantize, DTYPES[dtype])
     if not rounded:
-        check_fits(bare(config, found.base, trust_remote_code), weights, found.base)
-    with _enough_memory(found.base, dtype, device):
-        base, unread = _base(found, weights, **options)
-        model = _adapted(base, found, parts, lora)
+        check_fits(bare(config, checkpoint.base, trust_remote_code), weights, checkpoint.base)
+    with _enough_memory(checkpoint.base, dtype, device):
+        base, unread = _base(checkpoint, weights, **options)
+        model = _adapted(base, checkpoint, parts, lora)
         freeze_other_parts(model, parts)
         if "device_map" not in options:
             model.to(device)
-    processor = _processor(found, trust_remote_code)
-    encoder = _encoder(model, processor, found.name)
+    processor = _processor(checkpoint, trust_remote_code)
+    encoder = _encoder(model, processor, checkpoint.name)
     for notice in encoder.notices:
         _tell(notice)
-    return LoadedModel(model, processor, encoder, found.name, parts, unread)
+    return LoadedModel(model, processor, encoder, checkpoint.name, parts, unread)
 
 
-def _adapted(model: nn.Module, found: _Source, parts: tuple[Part, ...], lora: LoraOptions | None) -> nn.Module:
+def _adapted(model: nn.Module, checkpoint: _Source, parts: tuple[Part, ...], lora: LoraOptions | None) -> nn.Module:
     """The base under the adapter that it comes with, under a fresh one, under both as one, or as it is."""
-    if found.is_adapter:
-        model = with_adapter(model, found.folder, found.name, trains=bool(parts))
+    if checkpoint.is_adapter:
+        model = with_adapter(model, checkpoint.folder, checkpoint.name, trains=bool(parts))
     if lora is None or not parts:
         return model
-    return extend_lora(model, parts, lora, found.name) if found.is_adapter else add_lora(model, parts, lora)
+    return extend_lora(model, parts, lora, checkpoint.name) if checkpoint.is_adapter else add_lora(model, parts, lora)
 
 
 def outline(source: str | Path, *, trust_remote_code: bool = False) -> LoadedModel:
@@ -159,16 +161,16 @@ def outline(source: str | Path, *, trust_remote_code: bool = False) -> LoadedMod
     Raises:
         InputError: as for `load`, but for what the weights alone can tell.
     """
-    found = _find(str(source))
-    config = configuration(found.base_folder, found.base, trust_remote_code)
-    model = bare(config, found.base, trust_remote_code)
+    checkpoint = _find(str(source))
+    config = configuration(checkpoint.base_folder, checkpoint.base, trust_remote_code)
+    model = bare(config, checkpoint.base, trust_remote_code)
     part_of_parameters(model)
-    processor = _processor(found, trust_remote_code)
-    path = found.base_folder / "generation_config.json"
+    processor = _processor(checkpoint, trust_remote_code)
+    path = checkpoint.base_folder / "generation_config.json"
     if os.path.isfile(path):  # a checkpoint need not have one
         with reading(str(path)):
-            model.generation_config = GenerationConfig.from_pretrained(found.base_folder)
-    return LoadedModel(model, processor, _encoder(model, processor, found.name), found.name)
+            model.generation_config = GenerationConfig.from_pretrained(checkpoint.base_folder)
+    return LoadedModel(model, processor, _encoder(model, processor, checkpoint.name), checkpoint.name)
 
 
 def from_pretrained(factory: Any, source: str, what: str, **options: Any) -> Any:
@@ -210,19 +212,19 @@ def _find(source: str) -> _Source:
     return _Source(source, base, folder, base_folder)
 
 
-def _base(found: _Source, weights: dict[str, Stored], **options: Any) -> tuple[Any, dict[str, Path]]:
+def _base(checkpoint: _Source, weights: dict[str, Stored], **options: Any) -> tuple[Any, dict[str, Path]]:
     """The base model with its weights, all of them there and finite; and the tensors that it has no place for."""
     factory: Any = AutoModelForImageTextToText
     options |= {"use_safetensors": True, "output_loading_info": True}
-    with reading(f"{found.base}: cannot load its weights"), _of_the_sizes_stated(found.base):
-        model, info = factory.from_pretrained(found.base_folder, **options)
-    model.name_or_path = model.config._name_or_path = _place(found.base)
+    with reading(f"{checkpoint.base}: cannot load its weights"), _of_the_sizes_stated(checkpoint.base):
+        model, info = factory.from_pretrained(checkpoint.base_folder, **options)
+    model.name_or_path = model.config._name_or_path = _place(checkpoint.base)
     in_one_precision(model)
     let_words_pass(model)
-    _check_weights(model, found.base, sorted(info["missing_keys"]))
-    settle(model.generation_config, f"{found.base}: its generation_config.json")
+    _check_weights(model, checkpoint.base, sorted(info["missing_keys"]))
+    settle(model.generation_config, f"{checkpoint.base}: its generation_config.json")
     part_of_parameters(model)  # refuses a model without an image encoder, before anything is done with it
-    return model, unread_weights(model, found.base_folder, weights, info["unexpected_keys"])
+    return model, unread_weights(model, checkpoint.base_folder, weights, info["unexpected_keys"])
 
 
 def _place(base: str) -> str:
@@ -259,10 +261,10 @@ def _has_processor(folder: Path) -> bool:
     return any(os.path.isfile(folder / name) for name in _PROCESSOR_FILES)
 
 
-def _processor(found: _Source, trust_remote_code: bool) -> Any:
+def _processor(checkpoint: _Source, trust_remote_code: bool) -> Any:
     """The processor saved beside an adapter, else the base model's."""
-    beside = _has_processor(found.folder)
-    origin, name = (found.folder, found.name) if beside else (found.base_folder, found.base)
+    beside = _has_processor(checkpoint.folder)
+    origin, name = (checkpoint.folder, checkpoint.name) if beside else (checkpoint.base_folder, checkpoint.base)
     if not _has_processor(origin):
         raise InputError(f"{name}: has no processor; add {' or '.join(_PROCESSOR_FILES)} of the model it stems from")
     with reading(f"{name}: cannot load its processor (or its tokenizer or image processor)"):

@@ -73,7 +73,7 @@ def find_base(base: str, folder: Path) -> Path:
 def _check_kind(config: dict[str, Any], path: Path) -> None:
     from peft import PEFT_TYPE_TO_CONFIG_MAPPING
 
-    known, kind = [str(one.value) for one in PEFT_TYPE_TO_CONFIG_MAPPING], config.get("peft_type")
+    known, kind = [str(member.value) for member in PEFT_TYPE_TO_CONFIG_MAPPING], config.get("peft_type")
     if kind not in known:
         hint = did_you_mean(str(kind), known)
         raise InputError(f"{path}: peft_type {kind!r} is unknown to PEFT{hint}; LORA is what unsee unlearn writes")
@@ -170,7 +170,7 @@ def extend_lora(model: nn.Module, parts: tuple[Part, ...], lora: LoraOptions, so
     earlier = {name: LowRank(first, second, scaling) for name, (first, second, scaling) in earlier.items()}
     bare = {f"{name}.{layer.parameter_name}" for name, layer in _layers(model) if hasattr(layer, "parameter_name")}
     layers = {name for name, layer in _layers(model) if not hasattr(layer, "parameter_name")}
-    rank = lora.rank + max(one.first.shape[0] for one in earlier.values())
+    rank = lora.rank + max(update.first.shape[0] for update in earlier.values())
     adapted = _adapted(model.unload(), parts, lora, rank, layers, bare)  # type: ignore[operator]
     with torch.no_grad():
         for name, layer in _layers(adapted):

@@ -37,11 +37,11 @@ def part_of_parameters(model: nn.Module) -> dict[str, Part]:
     vision = _ids([encoder]) - projector
     embeddings = [base.get_input_embeddings(), base.get_output_embeddings()]  # type: ignore[operator]
     language = _ids([decoder, *(module for module in embeddings if module is not None)])
-    found: dict[str, Part] = {}
+    parts: dict[str, Part] = {}
     for name, parameter in model.named_parameters():
         key = id(parameter)
-        found[name] = "vision" if key in vision else "language" if key in language else "projector"
-    return found
+        parts[name] = "vision" if key in vision else "language" if key in language else "projector"
+    return parts
 
 
 def _ids(modules: Iterable[nn.Module]) -> set[int]:

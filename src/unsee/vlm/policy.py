@@ -114,9 +114,9 @@ class Policy:
                 at least. The last one counts as the model's own head sees it, normalised.
         """
         extra: dict[str, Any] = {"logits_to_keep": 1} if self._cuts_logits else {}
-        found = self._forward(batch, **extra, output_hidden_states=True)
-        layers = len(found.hidden_states) - 1  # the first are the embeddings
-        values = found.hidden_states[max(1, round(depth * layers))].float()
+        output = self._forward(batch, **extra, output_hidden_states=True)
+        layers = len(output.hidden_states) - 1  # the first are the embeddings
+        values = output.hidden_states[max(1, round(depth * layers))].float()
         return HiddenStates(values, batch.inputs["attention_mask"].bool())
 
     @property

@@ -81,9 +81,9 @@ class Scorer:
         several = any(len(set(texts)) > 1 for texts in answers)
         if several and self.shares is None:
             self._try(examples, pairs)
-        found = self._shared(examples, pairs) if several and self.shares else {}
-        found = found or self._one_by_one(examples, pairs)
-        return [[found[row, text] for text in texts] for row, texts in enumerate(answers)]
+        scores = self._shared(examples, pairs) if several and self.shares else {}
+        scores = scores or self._one_by_one(examples, pairs)
+        return [[scores[row, text] for text in texts] for row, texts in enumerate(answers)]
 
     def _try(self, examples: Sequence[Example], pairs: Sequence[tuple[int, str]]) -> None:
         """Score two answers to one example both ways, to see whether this model's past can be shared."""
@@ -99,15 +99,15 @@ class Scorer:
     def _one_by_one(
         self, examples: Sequence[Example], pairs: Sequence[tuple[int, str]]
     ) -> dict[tuple[int, str], AnswerScore]:
-        found: dict[tuple[int, str], AnswerScore] = {}
+        scored: dict[tuple[int, str], AnswerScore] = {}
         policy, size = Policy(self.model), max(1, len(examples))
         for start in range(0, len(pairs), size):
             chosen = pairs[start : start + size]
             rows = [replace(examples[row], answer=text) for row, text in chosen]
             log_probs, tokens = answer_scores(policy, self.encoder.batch(rows).to(self.device))
             scores = zip(chosen, log_probs.tolist(), tokens.tolist(), strict=True)
-            found |= {pair: AnswerScore(log_prob, count) for pair, log_prob, count in scores}
-        return found
+            scored |= {pair: AnswerScore(log_prob, count) for pair, log_prob, count in scores}
+        return scored
 
     def _shared(
         self, examples: Sequence[Example], pairs: Sequence[tuple[int, str]]
@@ -117,12 +117,12 @@ class Scorer:
         prompt = self._read(examples)
         if prompt is None:
             return {}
-        found: dict[tuple[int, str], AnswerScore] = {}
+        scored: dict[tuple[int, str], AnswerScore] = {}
         for places in _groups([row for row, _ in pairs], ids, TOKENS_AT_ONCE // prompt.mask.shape[1]):
             sums = self._continue(prompt, [pairs[place][0] for place in places], [ids[place] for place in places])
             scores = zip(places, sums.tolist(), strict=True)
-            found |= {pairs[place]: AnswerScore(log_prob, len(ids[place])) for place, log_prob in scores}
-        return found
+            scored |= {pairs[place]: AnswerScore(log_prob, len(ids[place])) for place, log_prob in scores}
+        return scored
 
     def _read(self, examples: Sequence[Example]) -> _Prompt | None:
         """Pass images and questions through the model; None when what it keeps of them cannot be shared."""
@@ -153,7 +153,7 @@ class Scorer:
         # (answers, longest), padded on the right: an answer has to begin right behind its prompt. -1 is no token of any
         # vocabulary, so it marks the padding even where the pad token is the end of turn, which is scored.
         words = torch.tensor([[*ids, *[-1] * (longest - len(ids))] for ids in answers], device=self.device)
-        said = words >= 0
+        is_word = words >= 0
         words = words.clamp(min=0)
         total = _log_probs(prompt.logits[index], words[:, 0])  # (answers,); the prompt predicts the first token
         if longest == 1:
@@ -164,13 +164,13 @@ class Scorer:
             inputs["position_ids"] = positions.expand(3, -1, -1)
         # Tokens 0 to n - 2 go in and predict 1 to n - 1; the mask covers past and new: (answers, prompt + longest - 1).
         logits = self.model(
-            input_ids=words[:, :-1].masked_fill(~said[:, :-1], self.encoder.pad_token_id),
-            attention_mask=torch.cat([prompt.mask[index], said[:, :-1].to(prompt.mask.dtype)], dim=-1),
+            input_ids=words[:, :-1].masked_fill(~is_word[:, :-1], self.encoder.pad_token_id),
+            attention_mask=torch.cat([prompt.mask[index], is_word[:, :-1].to(prompt.mask.dtype)], dim=-1),
             past_key_values=_branch(prompt.past, index, len(prompt.mask)),
             use_cache=True,
             **inputs,
         ).logits.float()
-        return total + _log_probs(logits, words[:, 1:]).masked_fill(~said[:, 1:], 0.0).sum(-1)
+        return total + _log_probs(logits, words[:, 1:]).masked_fill(~is_word[:, 1:], 0.0).sum(-1)
 
 
 def _is_shareable(layer: Any) -> bool:
@@ -254,8 +254,8 @@ def _log_probs(logits: Tensor, words: Tensor) -> Tensor:
     return logits.gather(-1, words.unsqueeze(-1)).squeeze(-1) - logits.logsumexp(-1)
 
 
-def _agree(one: AnswerScore, other: AnswerScore, exact: bool) -> bool:
+def _agree(score: AnswerScore, other: AnswerScore, exact: bool) -> bool:
     """Whether two ways of scoring differ by rounding alone; a broken model that says NaN says it both ways."""
     # Nats per token. 1e-4 is far above float32's rounding and far below a wrong position; half precision needs more.
-    difference = abs(one.log_prob - other.log_prob) / one.tokens
+    difference = abs(score.log_prob - other.log_prob) / score.tokens
     return not difference > (1e-4 if exact else 0.1)

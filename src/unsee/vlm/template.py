@@ -90,10 +90,10 @@ class ChatTemplate:
         Raises:
             InputError: when rows of this kind cannot be written.
         """
-        found = self._frames[has_image]
-        if isinstance(found, InputError):
-            raise InputError(str(found))
-        return found
+        outcome = self._frames[has_image]
+        if isinstance(outcome, InputError):
+            raise InputError(str(outcome))
+        return outcome
 
     def prompt(self, question: str, has_image: bool) -> str:
         """Everything before the answer, the placeholder of a picture not yet replaced by its tokens.
@@ -121,9 +121,9 @@ class ChatTemplate:
         try:
             return str(self._processor.apply_chat_template(turns, add_generation_prompt=generation, tokenize=False))
         except _FAILURES as error:
-            said = " ".join(str(error).split())[:200] or type(error).__name__
+            reason = " ".join(str(error).split())[:200] or type(error).__name__
             raise InputError(
-                f"chat template: it refuses one question and its answer ({said}); use a template that takes a user's "
+                f"chat template: it refuses one question and its answer ({reason}); use a template that takes a user's "
                 "turn, of an image part and a text part, and an assistant's"
             ) from error
 
@@ -134,14 +134,14 @@ class ChatTemplate:
             return error
 
     def _try(self, has_image: bool) -> Frame:
-        found = {self._round(question, answer, has_image) for question, answer in _STAND_INS}
-        if len(found) > 1:
-            one, other = sorted(found)[:2]
+        pairs = {self._round(question, answer, has_image) for question, answer in _STAND_INS}
+        if len(pairs) > 1:
+            first, other = sorted(pairs)[:2]
             raise InputError(
-                f"chat template: what it writes round an answer depends on the answer ({_shown(one)} or "
+                f"chat template: what it writes round an answer depends on the answer ({_shown(first)} or "
                 f"{_shown(other)}); use the model's own chat_template.jinja"
             )
-        return self._mended(*found.pop())
+        return self._mended(*pairs.pop())
 
     def _round(self, question: str, answer: str, has_image: bool) -> tuple[str, str]:
         """What stands between the generation prompt and an answer, and what stands behind it."""

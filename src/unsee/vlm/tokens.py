@@ -99,9 +99,9 @@ class Tokens:
         Raises:
             InputError: when the model does not know one of them.
         """
-        found: list[int] = self.tokenizer(text, add_special_tokens=special, **WHOLE)["input_ids"]
-        self.check_known(found)
-        return found
+        tokens: list[int] = self.tokenizer(text, add_special_tokens=special, **WHOLE)["input_ids"]
+        self.check_known(tokens)
+        return tokens
 
     def check_known(self, ids: Iterable[int]) -> None:
         """InputError for a token that the model has no vector for."""
@@ -125,9 +125,9 @@ class Tokens:
         `<image>`, `</s>`, `<|im_end|>`: a question or an answer means the same to every model, so what is no word to
         one of them is refused for all.
         """
-        found = self.special.search(text) or _CONTROL.search(text)
-        if found:
-            return found.group()
+        match = self.special.search(text) or _CONTROL.search(text)
+        if match:
+            return match.group()
         control = next((token for token in self.ids(text) if token in self._control_ids), None)
         return None if control is None else self.tokenizer.decode([control])
 

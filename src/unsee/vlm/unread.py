@@ -30,7 +30,7 @@ def unread_weights(
     passed_over = [re.compile(pattern) for pattern in getattr(model, "_keys_to_ignore_on_load_unexpected", None) or ()]
     computed = re.compile(r"inv_freq$|position_ids$")
     names = {_nearest(name, stored) for name in unexpected}
-    names |= {name for name in stored if any(one.search(name) for one in passed_over)}
+    names |= {name for name in stored if any(regex.search(name) for regex in passed_over)}
     places: dict[str, Path] = {}
     for path in weight_files(folder):
         with safe_open(path, framework="pt") as file:
@@ -46,5 +46,7 @@ def _nearest(name: str, stored: Mapping[str, Stored]) -> str:
     return max(stored, key=lambda other: _common_ending(other.split("."), words))
 
 
-def _common_ending(one: list[str], other: list[str]) -> int:
-    return next((n for n, pair in enumerate(zip(one[::-1], other[::-1], strict=False)) if pair[0] != pair[1]), len(one))
+def _common_ending(words: list[str], other: list[str]) -> int:
+    return next(
+        (n for n, pair in enumerate(zip(words[::-1], other[::-1], strict=False)) if pair[0] != pair[1]), len(words)
+    )

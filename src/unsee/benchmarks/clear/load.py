@@ -135,15 +135,15 @@ class _Clear:
         """Real faces, asked for their names, or real scenes with a question of their own."""
         own_question = config == "real_world"
         columns = ("image", "answer", "options", *(("question",) if own_question else ()))
-        found = []
+        examples = []
         for number, row in enumerate(self._rows(config, columns)):
             answer, options = text(row, "answer"), texts(row, "options")
             question = text(row, "question") if own_question else self._draw(NAME_QUESTIONS, f"{number}/{answer}")
             wrong = wrong_among(options, answer)
             values = {"perturbed_answers": wrong, "choices": choices_among(answer, options, self.seed)}
             subject = None if own_question else answer
-            found.append(self._example(row, question, answer, subject=subject, id=f"{config}/{number}", **values))
-        return found
+            examples.append(self._example(row, question, answer, subject=subject, id=f"{config}/{number}", **values))
+        return examples
 
     def _caption(self, row: Row, columns: Sequence[str]) -> Example:
         answer = text(row, "caption")

@@ -187,7 +187,7 @@ def _forget_quality(rows: Rows, gold: Rows, variant: TruthRatio) -> ForgetQualit
 
 def _means(row: Mapping[str, Any], kind: str) -> Floats:
     log_probs, tokens = row.get(f"{kind}_log_probs") or (), row.get(f"{kind}_tokens") or ()
-    return _floats([_mean(*one) for one in zip(log_probs, tokens, strict=True)])
+    return _floats([_mean(*pair) for pair in zip(log_probs, tokens, strict=True)])
 
 
 def _mean(log_prob: float | None, tokens: int) -> float:

@@ -85,7 +85,7 @@ class _Profile:
 def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = None) -> list[_Profile]:
     """The profiles of a set, or those with wanted IDs; of several images of one person the seed draws one."""
     image = "images" if config == "Test_Set" else "image"
-    found = []
+    profiles = []
     for row in progress(source.rows(config, ("ID", "biography", image, *TASK_COLUMNS)), f"reading {config}"):
         number = text(row, "ID")
         if wanted is not None and number not in wanted:
@@ -97,8 +97,8 @@ def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = 
             shown = Random(f"test image/{seed}/{number}").choice(shown)
         if shown is None:
             raise row.fail(image, "null; this row needs a picture")
-        found.append(_Profile(row, number, _name_of(row, number), shown))
-    return found
+        profiles.append(_Profile(row, number, _name_of(row, number), shown))
+    return profiles
 
 
 def _name_of(row: Row, number: str) -> str:
@@ -180,7 +180,7 @@ def _training_rows(
     if training is not None:
         opened = _open_training(training, configs)
         forgotten, retained = (
-            [row for found in opened.rows(config, columns) for row in _training_questions(found, names)]
+            [row for record in opened.rows(config, columns) for row in _training_questions(record, names)]
             for config in configs
         )
         return forgotten, retained
@@ -196,7 +196,7 @@ def _training_rows(
     missing = [number for number in [*split, *others] if number not in by_person]
     if missing:
         raise InputError(f"{source}: ft_Data has no row with ID {missing[0]!r}, which {configs[0]} or its rest has")
-    return [row for one in split for row in by_person[one]], [row for one in others for row in by_person[one]]
+    return [row for key in split for row in by_person[key]], [row for key in others for row in by_person[key]]
 
 
 def _open_training(training: str | Path, configs: Sequence[str]) -> Source:
@@ -216,12 +216,12 @@ def _open_training(training: str | Path, configs: Sequence[str]) -> Source:
 def _training_questions(row: Row, names: Mapping[str, str]) -> Iterator[Example]:
     number = text(row, "ID")
     questions = parse_json(text(row, "metadata"), f"{row.where}, metadata", one_line=True)
-    if not isinstance(questions, list) or not all(isinstance(one, Mapping) for one in questions):
+    if not isinstance(questions, list) or not all(isinstance(entry, Mapping) for entry in questions):
         raise row.fail("metadata", "must hold a list of objects with Question and Answer")
     if row.values.get("image") is None:
         raise row.fail("image", "null; this row needs a picture")
-    for place, one in enumerate(questions):
-        asked = {"image": row.values["image"], "question": one.get("Question"), "answer": one.get("Answer")}
+    for place, entry in enumerate(questions):
+        asked = {"image": row.values["image"], "question": entry.get("Question"), "answer": entry.get("Answer")}
         known = {"subject": names.get(number, f"person {number}"), "id": f"{number}/metadata[{place}]"}
         yield Row({**asked, **known}, f"{row.where}, metadata[{place}]", row.folder).example()
 
@@ -232,15 +232,15 @@ def _by_name(rows: Sequence[Example], names: Mapping[str, str]) -> list[Example]
     A question that only says "he" or "she" needs the picture as well.
     """
     known = set(names.values())
-    found = {}
+    by_question = {}
     for row in rows:
         name = row.subject or ""
         question = _SOMEBODY.sub(lambda _: name, row.question)  # noqa: B023  (called at once)
         if name not in known or name not in question or normalise(name) in normalise(row.answer):
             continue
         if not _SEEN.search(question):
-            found[question] = Example(question, row.answer, subject=name, id=f"{row.id}/by name")
-    return list(found.values())
+            by_question[question] = Example(question, row.answer, subject=name, id=f"{row.id}/by name")
+    return list(by_question.values())
 
 
 def _without_evaluation(rows: Sequence[Example], asked: Sequence[Example]) -> list[Example]:

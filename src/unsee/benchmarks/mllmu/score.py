@@ -40,12 +40,12 @@ def score_mllmu(records: Records) -> dict[str, dict[str, float | int]]:
         for generation `rouge1_f1`, `rouge_l_f1` and `bleu` (smoothed, over the whole probe).
         NaN where records lack what a number needs.
     """
-    found = {}
+    scores = {}
     for probe, rows in records.items():
         match = _PROBE.fullmatch(probe)
         if match:
-            found[probe] = {"n": len(rows), **_SCORES[match["task"]](rows)}
-    return found
+            scores[probe] = {"n": len(rows), **_SCORES[match["task"]](rows)}
+    return scores
 
 
 def _classification(rows: Rows) -> dict[str, float]:
@@ -53,13 +53,13 @@ def _classification(rows: Rows) -> dict[str, float]:
     for row in rows:
         choices = list(row.get("choices") or ())
         right = choices.index(row["expected"]) if row["expected"] in choices else None
-        said = row.get("chosen")
-        if right is None or said is None:
+        chosen = row.get("chosen")
+        if right is None or chosen is None:
             letters.append(math.nan)
             tolerant.append(math.nan)
         else:
-            letters.append(float(strict_choice(said, len(choices)) == right))
-            tolerant.append(float(tolerant_choice(said, choices) == right))
+            letters.append(float(strict_choice(chosen, len(choices)) == right))
+            tolerant.append(float(tolerant_choice(chosen, choices) == right))
         log_probs = row.get("choice_log_probs") or ()
         means = [log_prob / tokens for log_prob, tokens in zip(log_probs, row.get("choice_tokens") or (), strict=True)]
         likelihood.append(float(most_likely_choice(means) == right) if means and right is not None else math.nan)
@@ -77,8 +77,8 @@ def _generation(rows: Rows) -> dict[str, float]:
     scores = [rouge(row["said"], row["expected"]) for row in rows]
     texts, references = [row["said"] for row in rows], [[row["expected"]] for row in rows]
     return {
-        "rouge1_f1": _mean([one.rouge1_f1 for one in scores]),
-        "rouge_l_f1": _mean([one.rouge_l_f1 for one in scores]),
+        "rouge1_f1": _mean([score.rouge1_f1 for score in scores]),
+        "rouge_l_f1": _mean([score.rouge_l_f1 for score in scores]),
         "bleu": bleu(texts, references, smooth=True) if rows else math.nan,
     }
 

@@ -130,11 +130,11 @@ def _log_probs(losses: Mapping[str, Any], rows: list[str], where: str) -> Floats
 
 
 def _numbers(column: Mapping[str, Any], rows: list[str], where: str, within: tuple[float, float], what: str) -> Floats:
-    found = np.array([_number(column, row, where) for row in rows], dtype=np.float64)
-    for row, value in zip(rows, found, strict=True):
+    values = np.array([_number(column, row, where) for row in rows], dtype=np.float64)
+    for row, value in zip(rows, values, strict=True):
         if value < within[0] or value > within[1]:  # NaN stays, and reaches whatever is made of it
             raise InputError(f"{where}: row {row!r} is {value:g}, not {what}")
-    return found
+    return values
 
 
 def _number(column: Mapping[str, Any], row: str, where: str) -> float:

@@ -60,16 +60,16 @@ def curve(
     parts = [*_value_ticks(values, y_of, box)]
     for step, anchor in ((0, "start"), (last, "end")):
         parts.append(element("text", f"step {step}", x=x_of(step), y=box.bottom + 18, class_=f"tick {anchor}"))
-    said = []
+    descriptions = []
     for name, line in lines.items():
         thin = _thinned(line)
         parts += _line(thin, x_of, y_of, f"curve l{names.index(name) % 6}", box)
-        said.append(
+        descriptions.append(
             f"{short(name, 40)}: {_number(line[0][1])} at first, {_number(line[-1][1])} at last"
             if line
             else f"{short(name, 40)}: empty"
         )
-    return drawing(ident, size, title, "; ".join(said), parts)
+    return drawing(ident, size, title, "; ".join(descriptions), parts)
 
 
 def _value_ticks(values: tuple[float, float], y_of: Callable[[float], float], box: Box) -> Iterator[Markup]:

@@ -54,8 +54,8 @@ def histogram(groups: Mapping[str, Sequence[float]], thresholds: Thresholds) -> 
     edges = np.linspace(low, high if high > low else low + 1, _BARS + 1)
     counts = {name: np.histogram(scores, edges)[0] for name, scores in groups.items()}
     parts = [*_bars(counts), *_axis(edges), *_limits(limits, edges), *_key(groups)]
-    said = f"{len(everything)} phrases from {low:.3g} to {high:.3g}"
-    return drawing("scores", (_WIDTH, _HEIGHT), "Scores of object phrases", said, parts)
+    description = f"{len(everything)} phrases from {low:.3g} to {high:.3g}"
+    return drawing("scores", (_WIDTH, _HEIGHT), "Scores of object phrases", description, parts)
 
 
 def _x(value: float, edges: np.ndarray) -> float:
@@ -63,10 +63,10 @@ def _x(value: float, edges: np.ndarray) -> float:
 
 
 def _bars(counts: Mapping[str, np.ndarray]) -> Iterator[Markup]:
-    tallest = max(1, *(int(found.max()) for found in counts.values()))
+    tallest = max(1, *(int(tallies.max()) for tallies in counts.values()))
     width = (_WIDTH - 2 * _LEFT) / _BARS
-    for name, found in counts.items():
-        for place, count in enumerate(found):
+    for name, tallies in counts.items():
+        for place, count in enumerate(tallies):
             height = (_BOTTOM - _TOP - _LABELS) * int(count) / tallest
             if count:
                 yield element(

@@ -113,9 +113,9 @@ def _crosses(line: Line, box: Box) -> bool:
     return any(box.left < x < box.right and box.top < y < box.bottom for x, y in samples)
 
 
-def _meet(one: Line, other: Line) -> bool:
+def _meet(line: Line, other: Line) -> bool:
     """Whether two lines cross each other."""
-    (a, b), (c, d) = one, other
+    (a, b), (c, d) = line, other
     return _side(a, b, c) * _side(a, b, d) < 0 and _side(c, d, a) * _side(c, d, b) < 0
 
 

@@ -90,8 +90,8 @@ def scatter(
             parts.append(part)
             busy.append(covered)
     parts += _points(points, frame, busy)
-    said = "; ".join(f"{_short(p.label)}: {p.x:.2f} across, {p.y:.2f} up" for p in points)
-    return drawing(ident, size, f"{_short(y_label, 80)}, against {_short(x_label, 80)}", said, parts)
+    description = "; ".join(f"{_short(p.label)}: {p.x:.2f} across, {p.y:.2f} up" for p in points)
+    return drawing(ident, size, f"{_short(y_label, 80)}, against {_short(x_label, 80)}", description, parts)
 
 
 def _axes(frame: _Frame, x_label: str, y_label: str) -> Iterator[Markup]:

@@ -20,7 +20,7 @@ _ALL: Final[list[Section[Any, Any]]] = [
 
 def _about(source: type) -> tuple[Section[Any, Any], ...]:
     """The sections of the page about such a thing, in their order."""
-    return tuple(sorted((one for one in _ALL if one.about is source), key=lambda section: section.place))
+    return tuple(sorted((section for section in _ALL if section.about is source), key=lambda section: section.place))
 
 
 UNLEARNING: Final[tuple[Section[Report, Any], ...]] = _about(Report)

@@ -80,7 +80,7 @@ def prepare(report: Report) -> Hallucination:
 
 
 def _judged_probe(models: Sequence[Standing], probe: ProbeInfo) -> JudgedProbe:
-    checks = [(one, check) for one in models if (check := one.model.judged.get(probe.name))]
+    checks = [(standing, check) for standing in models if (check := standing.model.judged.get(probe.name))]
     if not checks:
         return JudgedProbe(probe.title, probe.trained_on, "", None, "")
     first = checks[0][1]
@@ -106,7 +106,7 @@ def _sentences(number: int) -> str:
 
 
 def _checked_probe(report: Report, models: Sequence[Standing], probe: ProbeInfo) -> CheckedProbe:
-    checks = [(one, check) for one in models if (check := one.model.hallucination.get(probe.name))]
+    checks = [(standing, check) for standing in models if (check := standing.model.hallucination.get(probe.name))]
     first = checks[0][1]
     examples = [example for example in report.hallucinations if example.probe == probe.name]
     if isinstance(first, CaptionCheck):

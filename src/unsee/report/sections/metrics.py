@@ -61,7 +61,7 @@ def prepare(report: Report) -> Metrics | None:
 
 def _rows(models: list[Standing], probe: ProbeInfo) -> list[Row]:
     """The metrics that are shown on a page, in their order; behind them those that nobody here knows any more."""
-    means = [score.metrics if (score := one.model.scores.get(probe.name)) else {} for one in models]
+    means = [score.metrics if (score := standing.model.scores.get(probe.name)) else {} for standing in models]
     measured = {name for of_model in means for name, mean in of_model.items() if mean.score is not None}
     known = metrics()
     names = [name for name, metric in known.items() if name in measured and "page" in metric.shown]

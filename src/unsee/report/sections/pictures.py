@@ -46,7 +46,7 @@ def prepare(report: HallucinationReport) -> list[Group]:
                 Shown(
                     picture.photo,
                     ", ".join(picture.objects),
-                    [Told(one.label, one.pieces, ", ".join(one.missing)) for one in picture.said],
+                    [Told(caption.label, caption.pieces, ", ".join(caption.missing)) for caption in picture.said],
                 )
                 for picture in group.shown
             ],

@@ -21,22 +21,22 @@ def judging(report: Report, model: ModelResult) -> tuple[Judging, str]:
     probes = [probe for probe in report.probes if base and probe.name in model.judged and probe.name in base.judged]
     if base is None or not probes:
         return "not judged", ""
-    probe = min(probes, key=lambda one: (one.trained_on, not one.forget))
-    found, before = model.judged[probe.name], base.judged[probe.name]
+    probe = min(probes, key=lambda candidate: (candidate.trained_on, not candidate.forget))
+    after, before = model.judged[probe.name], base.judged[probe.name]
     pictures = "the pictures that it was trained on" if probe.trained_on else probe.title
     sentence = (
-        f"By the scorer's labels, on {pictures}: of {counted(found.hallucinated.judged, 'phrase')} judged hallucinated "
-        f"{_change(found.hallucinated, before.hallucinated, 'said')}; of {found.real.judged:,} judged real "
-        f"{_change(found.real, before.real, 'named')}; captions went from {_words(before)} to {_words(found)} words. "
-        f"{_cut(found)}Newly hallucinated objects are not seen."
+        f"By the scorer's labels, on {pictures}: of {counted(after.hallucinated.judged, 'phrase')} judged hallucinated "
+        f"{_change(after.hallucinated, before.hallucinated, 'said')}; of {after.real.judged:,} judged real "
+        f"{_change(after.real, before.real, 'named')}; captions went from {_words(before)} to {_words(after)} words. "
+        f"{_cut(after)}Newly hallucinated objects are not seen."
     )
-    return _outcome(found, before), sentence
+    return _outcome(after, before), sentence
 
 
-def _change(found: Tally, before: Tally, verb: str) -> str:
+def _change(after: Tally, before: Tally, verb: str) -> str:
     """ "31 were said and 12 are now (at equal length 25 and 12)"."""
-    matched = f"{found.base_said_matched:,} and {found.said_matched:,}"
-    return f"{before.said:,} were {verb} and {found.said:,} are now (at equal length {matched})"
+    matched = f"{after.base_said_matched:,} and {after.said_matched:,}"
+    return f"{before.said:,} were {verb} and {after.said:,} are now (at equal length {matched})"
 
 
 def _cut(check: JudgedCheck) -> str:
@@ -59,19 +59,19 @@ def _words(check: JudgedCheck) -> str:
     return "\N{EN DASH}" if check.mean_words is None else f"{check.mean_words:.1f}"
 
 
-def _outcome(found: JudgedCheck, before: JudgedCheck) -> Judging:
+def _outcome(after: JudgedCheck, before: JudgedCheck) -> Judging:
     """What the numbers come to, at equal length.
 
     Phrases were judged in what the base said, so whatever says anything else says fewer of them, the real ones as well:
     less is less only where more is left of the real ones than of the hallucinated.
     """
-    if found.real.said + found.real.unknown < SILENT * before.real.said:
+    if after.real.said + after.real.unknown < SILENT * before.real.said:
         return "hardly names"
     if not before.hallucinated.said:
         return "not judged"
-    hallucinated, real = _left(found.hallucinated), _left(found.real)
+    hallucinated, real = _left(after.hallucinated), _left(after.real)
     if hallucinated >= 1:
-        return "says as much" if found.hallucinated.said >= before.hallucinated.said else "says less by brevity"
+        return "says as much" if after.hallucinated.said >= before.hallucinated.said else "says less by brevity"
     return "says less" if hallucinated < real else "says less of both"
 
 

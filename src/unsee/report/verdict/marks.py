@@ -69,14 +69,14 @@ def mark(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
 
 def _mark_of_forgetting(report: Report, probe: ProbeInfo, model: ModelResult) -> Mark | None:
     gold = report.of_role("gold")
-    found = gap(model.scores.get(probe.name), gold.scores.get(probe.name)) if gold else None
-    if found is None:
+    distance = gap(model.scores.get(probe.name), gold.scores.get(probe.name)) if gold else None
+    if distance is None:
         return None
-    if found.size == "none":
+    if distance.size == "none":
         return Mark("≈", "good", "like gold")
-    clear = found.size == "clear"
-    words = f"{'' if clear else 'slightly '}{'above' if found.above else 'below'} gold"
-    if found.above:
+    clear = distance.size == "clear"
+    words = f"{'' if clear else 'slightly '}{'above' if distance.above else 'below'} gold"
+    if distance.above:
         return Mark("▲" if clear else "△", "bad" if clear else "warn", words)
     return Mark("▼" if clear else "▽", "warn", words)
 

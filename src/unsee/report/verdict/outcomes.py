@@ -64,66 +64,66 @@ def forgetting_of(report: Report, model: ModelResult, probe: ProbeInfo, *, named
         named: whether the sentence has to say which.
     """
     base, gold = report.of_role("base"), report.of_role("gold")
-    found = model.scores.get(probe.name)
+    after = model.scores.get(probe.name)
     before = base.scores.get(probe.name) if base else None
     target = gold.scores.get(probe.name) if gold else None
     on = f", {probe.title}" if named else ""
     if before is not None and before.score is None and before.left_out:
         return Outcome(probe, "little to forget", f"There was little to forget: base knew none of it{on}.")
-    distance = gap(found, target)
+    distance = gap(after, target)
     if distance is not None:
         return _against_gold(probe, distance, before, on)
-    if gold is None and found and before and found.score is not None and before.score is not None:
-        return _without_gold(probe, found, before)
+    if gold is None and after and before and after.score is not None and before.score is not None:
+        return _without_gold(probe, after, before)
     return Outcome(probe, "not measured", f"Forgetting not measured{f' on {probe.title}' if named else ''}.")
 
 
-def _against_gold(probe: ProbeInfo, found: Gap, before: Score | None, on: str) -> Outcome:
+def _against_gold(probe: ProbeInfo, distance: Gap, before: Score | None, on: str) -> Outcome:
     known = before.score if before is not None else None
-    little = known is not None and known - found.target <= FORGET_MARGIN + 1e-9
-    if little and not (found.size == "clear" and found.above):
-        numbers = f"base {percent(known)}, gold {percent(found.target)} right{on}"
-        said = f"There was little to forget: {numbers}, so forgetting cannot be judged."
-        return Outcome(probe, "little to forget", said, numbers)
-    numbers = f"({percent(found.score)} right, gold {percent(found.target)}{on})"
-    state, sentence = _states(found, numbers)
-    return Outcome(probe, state, sentence + ("" if found.sure else WIDE), numbers, sure=found.sure)
+    little = known is not None and known - distance.target <= FORGET_MARGIN + 1e-9
+    if little and not (distance.size == "clear" and distance.above):
+        numbers = f"base {percent(known)}, gold {percent(distance.target)} right{on}"
+        text = f"There was little to forget: {numbers}, so forgetting cannot be judged."
+        return Outcome(probe, "little to forget", text, numbers)
+    numbers = f"({percent(distance.score)} right, gold {percent(distance.target)}{on})"
+    state, sentence = _states(distance, numbers)
+    return Outcome(probe, state, sentence + ("" if distance.sure else WIDE), numbers, sure=distance.sure)
 
 
-def _states(found: Gap, numbers: str) -> tuple[Forgetting, str]:
-    if found.size == "none":
+def _states(distance: Gap, numbers: str) -> tuple[Forgetting, str]:
+    if distance.size == "none":
         return "like gold", f"Forgot like gold {numbers}."
-    slight = found.size == "slight"
+    slight = distance.size == "slight"
     slightly = "slightly " if slight else ""
-    if found.above:
+    if distance.above:
         state: Forgetting = "slightly less than gold" if slight else "less than gold"
         return state, f"Still knows {slightly}more than gold {numbers}."
     state = "slightly more than gold" if slight else "more than gold"
     return state, f"Forgot {slightly}more than gold {numbers}{'' if slight else ', which is a miss too'}."
 
 
-def _without_gold(probe: ProbeInfo, found: Score, before: Score) -> Outcome:
-    numbers = f"from {percent(before.score)} to {percent(found.score)}"
-    change = found.against(before, forget=True)
+def _without_gold(probe: ProbeInfo, after: Score, before: Score) -> Outcome:
+    numbers = f"from {percent(before.score)} to {percent(after.score)}"
+    change = after.against(before, forget=True)
     fall = -(change.score or 0.0)
     if before.score is not None and before.score <= FORGET_MARGIN:
-        said = f"There was little to forget: base had {percent(before.score)} of {probe.title} right."
-        return Outcome(probe, "little to forget", said, numbers)
+        sentence = f"There was little to forget: base had {percent(before.score)} of {probe.title} right."
+        return Outcome(probe, "little to forget", sentence, numbers)
     if fall > FORGET_MARGIN + 1e-9:
         sure = change.high is None or change.high < 0
-        said = f"Right answers on {probe.title} fell {numbers}.{'' if sure else WIDE}"
-        return Outcome(probe, "fell", said, numbers, fall, sure)
+        sentence = f"Right answers on {probe.title} fell {numbers}.{'' if sure else WIDE}"
+        return Outcome(probe, "fell", sentence, numbers, fall, sure)
     return Outcome(probe, "hardly fell", f"Hardly forgot: right answers on {probe.title} went {numbers}.", fall=fall)
 
 
 def keeping_of(report: Report, model: ModelResult, probe: ProbeInfo) -> Outcome:
     """What became of a probe that is to stay, against the base on the same rows."""
     base = report.of_role("base")
-    found, before = model.scores.get(probe.name), base.scores.get(probe.name) if base else None
-    now, then = (one.counted(forget=False).score if one else None for one in (found, before))
-    if found is None or before is None or now is None or then is None:
+    after, before = model.scores.get(probe.name), base.scores.get(probe.name) if base else None
+    now, then = (score.counted(forget=False).score if score else None for score in (after, before))
+    if after is None or before is None or now is None or then is None:
         return Outcome(probe, "not measured", f"Not measured: {probe.title}.", f"not measured, {probe.title}")
-    change = found.against(before, forget=False)
+    change = after.against(before, forget=False)
     state = keeping(now, then, change.high)
     numbers = f"{percent(then)} to {percent(now)}, {probe.title}"
     if state == "not shown" and change.low is not None and change.high is not None:

@@ -62,11 +62,11 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        said = (
+        sentences = (
             *(self.condition_sentence, self.judging_sentence, self.forgetting_sentence, self.keeping_sentence),
             *(self.after_sentence, self.hallucinating_sentence, self.unknown_sentence),
         )
-        return " ".join(filter(None, said))
+        return " ".join(filter(None, sentences))
 
 
 def verdict(report: Report, model: str) -> Verdict:
@@ -75,13 +75,13 @@ def verdict(report: Report, model: str) -> Verdict:
     Probes that are held out with pictures of their own speak first; where there are none, those whose pictures were
     trained on, then those whose rows were. What failed on the others is said beside.
     """
-    found = report.models[model]
-    forgetting, forgetting_sentence, sure_to_go = _forgetting(report, found)
-    keeping, keeping_sentence, sure_to_stay = _keeping(report, found)
-    hallucinated, of_labels = hallucinating(report, found), judging(report, found)
+    result = report.models[model]
+    forgetting, forgetting_sentence, sure_to_go = _forgetting(report, result)
+    keeping, keeping_sentence, sure_to_stay = _keeping(report, result)
+    hallucinated, of_labels = hallucinating(report, result), judging(report, result)
     if of_labels[1] and forgetting == "not measured":
         forgetting_sentence = ""  # nothing was to be forgotten but what captions hallucinate
-    if found.collapsed:
+    if result.collapsed:
         forgetting, forgetting_sentence = "no longer answers", ""
     return Verdict(
         model,
@@ -91,9 +91,9 @@ def verdict(report: Report, model: str) -> Verdict:
         keeping_sentence,
         *hallucinated,
         *of_labels,
-        condition=found.condition.kind if found.condition else "",
-        condition_sentence=found.condition.sentence if found.condition else "",
-        after_sentence=again(report, found),
+        condition=result.condition.kind if result.condition else "",
+        condition_sentence=result.condition.sentence if result.condition else "",
+        after_sentence=again(report, result),
         unknown_sentence=unknown(report),
         sure=sure_to_go and sure_to_stay,
     )
@@ -121,9 +121,9 @@ def unknown(report: Report) -> str:
     names = [probe.title for probe in report.answered if probe.forget is None]
     if not names:
         return ""
-    one = len(names) == 1
+    alone = len(names) == 1
     return (
-        f"What {listed(names)} {'is' if one else 'are'} for is not known, so {'it is' if one else 'they are'} not "
+        f"What {listed(names)} {'is' if alone else 'are'} for is not known, so {'it is' if alone else 'they are'} not "
         "judged: give --forget-probe or --keep-probe instead of --probe."
     )
 
@@ -131,53 +131,59 @@ def unknown(report: Report) -> str:
 def _forgetting(report: Report, model: ModelResult) -> tuple[Forgetting, str, bool]:
     """The worst of all probes; a sentence on each that failed, or on the worst; whether that is sure."""
     probes = judged(report, forget=True)
-    found = [forgetting_of(report, model, probe, named=len(probes) > 1) for probe in probes]
-    found = _worst_first(found, FORGETTING_WORST_LAST)
-    if not found or all(one.state == "not measured" for one in found):
+    outcomes = [forgetting_of(report, model, probe, named=len(probes) > 1) for probe in probes]
+    outcomes = _worst_first(outcomes, FORGETTING_WORST_LAST)
+    if not outcomes or all(outcome.state == "not measured" for outcome in outcomes):
         return "not measured", "Forgetting not measured.", True
-    said = [one for one in found if one.failed] or found[:1]
-    if said[0].state != "little to forget":
-        said += [one for one in found if one.state == "little to forget"]
+    reported = [outcome for outcome in outcomes if outcome.failed] or outcomes[:1]
+    if reported[0].state != "little to forget":
+        reported += [outcome for outcome in outcomes if outcome.state == "little to forget"]
     beside = _beside(report, model, forget=True)
-    return found[0].state, " ".join([*(one.sentence for one in said), *beside]), said[0].sure  # type: ignore[return-value]
+    return outcomes[0].state, " ".join([*(outcome.sentence for outcome in reported), *beside]), reported[0].sure  # type: ignore[return-value]
 
 
 def _keeping(report: Report, model: ModelResult) -> tuple[Keeping, str, bool]:
     """The worst of all probes; a sentence with the numbers of each that failed; whether that is sure."""
-    found = [keeping_of(report, model, probe) for probe in judged(report, forget=False)]
-    found = _worst_first(found, KEEPING_WORST_LAST)
+    outcomes = [keeping_of(report, model, probe) for probe in judged(report, forget=False)]
+    outcomes = _worst_first(outcomes, KEEPING_WORST_LAST)
     beside = _beside(report, model, forget=False)
-    if not found or all(one.state == "not measured" for one in found):
+    if not outcomes or all(outcome.state == "not measured" for outcome in outcomes):
         return "not measured", " ".join(["What else it knows was not measured.", *beside]), True
-    failed, state = [one for one in found if one.failed], found[0].state
+    failed, state = [outcome for outcome in outcomes if outcome.failed], outcomes[0].state
     if state in _KEEPING_WORDS:
-        sentence, sure = f"{_KEEPING_WORDS[state]} ({'; '.join(one.numbers for one in failed)}).", True
+        sentence, sure = f"{_KEEPING_WORDS[state]} ({'; '.join(outcome.numbers for outcome in failed)}).", True
     else:
-        worst = max((one for one in found if one.state == "kept"), key=lambda one: one.fall)
-        sure = all(one.sure for one in found)
-        sentence = f"Kept the rest (largest change: {'; '.join(one.numbers for one in [worst, *failed])})."
+        worst = max((outcome for outcome in outcomes if outcome.state == "kept"), key=lambda outcome: outcome.fall)
+        sure = all(outcome.sure for outcome in outcomes)
+        sentence = f"Kept the rest (largest change: {'; '.join(outcome.numbers for outcome in [worst, *failed])})."
         sentence += "" if sure else WIDE
     return state, " ".join([sentence, *beside]), sure  # type: ignore[return-value]
 
 
-def _worst_first(found: Sequence[Outcome], worst_last: Sequence[str]) -> list[Outcome]:
-    return sorted(found, key=lambda one: (worst_last.index(one.state), one.fall, not one.sure), reverse=True)
+def _worst_first(outcomes: Sequence[Outcome], worst_last: Sequence[str]) -> list[Outcome]:
+    return sorted(
+        outcomes, key=lambda outcome: (worst_last.index(outcome.state), outcome.fall, not outcome.sure), reverse=True
+    )
 
 
 def _beside(report: Report, model: ModelResult, *, forget: bool) -> list[str]:
     """Sentences on what failed on probes that are held out less well than those that were judged."""
     chosen = {probe.name for probe in judged(report, forget=forget)}
-    said = []
+    sentences = []
     for probe in report.answered:
         if probe.forget is forget and not probe.after and probe.name not in chosen:
-            one = forgetting_of(report, model, probe, named=True) if forget else keeping_of(report, model, probe)
-            if one.failed and one.state != "not measured":
-                said.append(f"Not counted, {_SAID_BESIDE[probe.held_out]}: {_lower(one, forget)}.")
-    return said
+            outcome = forgetting_of(report, model, probe, named=True) if forget else keeping_of(report, model, probe)
+            if outcome.failed and outcome.state != "not measured":
+                sentences.append(f"Not counted, {_SAID_BESIDE[probe.held_out]}: {_lower(outcome, forget)}.")
+    return sentences
 
 
-def _lower(one: Outcome, forget: bool) -> str:
+def _lower(outcome: Outcome, forget: bool) -> str:
     """A sentence of an outcome within another."""
     if not forget:
-        return f"{_KEEPING_WORDS[one.state].lower()} ({one.numbers})"
-    return one.sentence.removesuffix(WIDE).removesuffix(".").replace(one.sentence[0], one.sentence[0].lower(), 1)
+        return f"{_KEEPING_WORDS[outcome.state].lower()} ({outcome.numbers})"
+    return (
+        outcome.sentence.removesuffix(WIDE)
+        .removesuffix(".")
+        .replace(outcome.sentence[0], outcome.sentence[0].lower(), 1)
+    )

@@ -84,8 +84,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     values = parse_yaml(read_text(path), str(path))
     settings = values.get("settings", values) if isinstance(values, dict) else values
     if not isinstance(settings, dict):
-        found = {type(None): "nothing", str: "words alone", list: "a list"}.get(type(settings), "a single value")
-        raise InputError(f"{path}: holds {found} where keys and values are expected, as in model: FOLDER")
+        kind = {type(None): "nothing", str: "words alone", list: "a list"}.get(type(settings), "a single value")
+        raise InputError(f"{path}: holds {kind} where keys and values are expected, as in model: FOLDER")
     return _beside({str(key): value for key, value in settings.items() if value is not None}, path.parent)
 
 

@@ -40,7 +40,7 @@ class ClearLayout:
     def people(self) -> list[Person]:
         """Private people in CLEAR's order: whoever is forgotten stands at the end, the smallest set last."""
         forgotten = self.world.forget_people(0.10)
-        return [one for one in self.world.private_people if one not in forgotten] + list(reversed(forgotten))
+        return [person for person in self.world.private_people if person not in forgotten] + list(reversed(forgotten))
 
     def photos(self, person: Person) -> int:
         """How many photographs of a person there are."""
@@ -56,12 +56,12 @@ class ClearLayout:
             return len(asked), (_scene(row) for row in asked)
         if name == "retain_perturbed":
             people = self.people[: -self._forgotten("10")]
-            count = sum(min(RETAIN_PHOTOS, self.photos(one)) for one in people)
+            count = sum(min(RETAIN_PHOTOS, self.photos(person)) for person in people)
             return count, self._captions(people, self._perturbed, RETAIN_PHOTOS)
         base, _, kind = name.partition("_")
         base, _, union = base.partition("+")
         people = self._people(base)
-        count = sum(self.photos(one) for one in people)
+        count = sum(self.photos(person) for person in people)
         if kind == "perturbed":
             return count, self._captions(people, self._perturbed)
         if not union:
@@ -108,7 +108,7 @@ class ClearLayout:
                 yield {"image": None, "caption": None, "question": asked.question, "answer": asked.answer}
 
     def _real_faces(self) -> Rows:
-        names = tuple(one.name for one in self.world.celebrities)
+        names = tuple(celebrity.name for celebrity in self.world.celebrities)
         for person in self.world.celebrities:
             for number in range(self.world.held_out_photos):
                 rng = Random(f"real faces/{self.world.seed}/{person.name}/{number}")
@@ -119,7 +119,7 @@ class ClearLayout:
 
     @cached_property
     def _names(self) -> tuple[str, ...]:
-        return tuple(one.name for one in self.world.private_people)
+        return tuple(person.name for person in self.world.private_people)
 
 
 def _scene(row: Example) -> dict[str, Any]:

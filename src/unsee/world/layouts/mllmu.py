@@ -38,12 +38,14 @@ class MllmuLayout:
         """How many rows a configuration has, and the rows."""
         people = self.people(name)
         if name == "ft_Data":
-            return len(people), ({**self._shown(one), "metadata": self._metadata(one)} for one in people)
+            return len(people), ({**self._shown(person), "metadata": self._metadata(person)} for person in people)
         if name == "Test_Set":
-            return len(people), ({**self._tested(one), **self._profile(one)} for one in people)
+            return len(people), ({**self._tested(person), **self._profile(person)} for person in people)
         if name == "Full_Set":
-            return len(people), ({**self._shown(one), "Directory": "people", **self._profile(one)} for one in people)
-        return len(people), ({**self._shown(one), **self._profile(one)} for one in people)
+            return len(people), (
+                {**self._shown(person), "Directory": "people", **self._profile(person)} for person in people
+            )
+        return len(people), ({**self._shown(person), **self._profile(person)} for person in people)
 
     def people(self, config: str) -> Sequence[Person]:
         """Who is in a configuration, in the order of their IDs; smaller forget sets are part of larger ones."""
@@ -54,7 +56,7 @@ class MllmuLayout:
             return self.world.private_people
         percent = int(share) if kind == "forget" else 100 - int(share)
         chosen = self._order[: max(1, round(percent * self.world.people / 100))]
-        return [one for one in self.world.private_people if (one in chosen) == (kind == "forget")]
+        return [person for person in self.world.private_people if (person in chosen) == (kind == "forget")]
 
     @cached_property
     def _order(self) -> Sequence[Person]:
@@ -81,8 +83,8 @@ class MllmuLayout:
                 "Image_Textual_Questions": [self._choice(person, fact, "photo") for fact in FACTS],
                 "Pure_Text_Questions": [self._choice(person, fact, "text") for fact in FACTS],
             },
-            "Generation_Task": [self._sentence(person, *one) for one in self._drawn(person, "generation")],
-            "Mask_Task": [self._blank(person, *one) for one in self._drawn(person, "cloze")],
+            "Generation_Task": [self._sentence(person, *pair) for pair in self._drawn(person, "generation")],
+            "Mask_Task": [self._blank(person, *pair) for pair in self._drawn(person, "cloze")],
         }
 
     def _drawn(self, person: Person, task: str) -> list[tuple[str, str]]:

@@ -98,9 +98,9 @@ class CaptionWorld:
         there = rng.sample(scene.objects, min(len(scene.objects), CHECKED // 2))
         absent = rng.sample([name for name in OBJECTS if name not in scene.objects], CHECKED - len(there))
         names = rng.sample([*there, *absent], CHECKED)
-        said = ", ".join(f"{with_article(name)} {'yes' if name in there else 'no'}" for name in names)
+        answer = ", ".join(f"{with_article(name)} {'yes' if name in there else 'no'}" for name in names)
         question = CHECKLIST.format(", ".join(map(with_article, names)))
-        return Example(question, f"{said}.", picture, subject=f"scene {number}")
+        return Example(question, f"{answer}.", picture, subject=f"scene {number}")
 
     def questions(self, scene: Scene, picture: bytes, number: int, pairs: int = 1) -> Iterator[Example]:
         """So many questions that are answered by yes, and as many that are answered by no."""

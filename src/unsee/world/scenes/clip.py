@@ -55,17 +55,17 @@ class Crops(Dataset[list[tuple[Image.Image, str]]]):
 
     def __getitem__(self, number: int) -> list[tuple[Image.Image, str]]:
         rng = Random(f"{self.seed}/{number}")
-        found: dict[tuple[str, ...], tuple[Image.Image, str]] = {}
+        crops: dict[tuple[str, ...], tuple[Image.Image, str]] = {}
         for attempt in count():
             scene, picture = rng.choice(self.scenes)
             left, top = rng.randint(0, picture.width - WINDOW), rng.randint(0, picture.height - WINDOW)
             names = objects_in(scene, left, top)
-            if names and (names not in found):
+            if names and (names not in crops):
                 window = picture.crop((left, top, left + WINDOW, top + WINDOW))
-                found[names] = window, rng.choice(TEMPLATES).format(_listed(names, rng))
-            if len(found) == self.size or attempt > 20 * self.size:
+                crops[names] = window, rng.choice(TEMPLATES).format(_listed(names, rng))
+            if len(crops) == self.size or attempt > 20 * self.size:
                 break
-        return list(found.values())
+        return list(crops.values())
 
 
 def objects_in(scene: Scene, left: int, top: int) -> tuple[str, ...]:
@@ -117,8 +117,8 @@ class _Distinct(nn.Module):
 
 def _tensors(processor: Any, batch: list[tuple[Image.Image, str]]) -> dict[str, Tensor]:
     windows, texts = zip(*batch, strict=True)
-    found = processor(images=list(windows), text=list(texts), return_tensors="pt", padding=True)
-    return {name: found[name] for name in ("input_ids", "attention_mask", "pixel_values")}
+    encoded = processor(images=list(windows), text=list(texts), return_tensors="pt", padding=True)
+    return {name: encoded[name] for name in ("input_ids", "attention_mask", "pixel_values")}
 
 
 def _processor() -> Any:
