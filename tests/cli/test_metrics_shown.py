@@ -65,7 +65,8 @@ def test_a_plug_in_that_does_not_fit_is_refused_before_anything_is_done(
 ) -> None:
     offer(monkeypatch, tmp_path, "their_metrics:length", "length = 3")
     data = {"evaluate": "--data", "unlearn": "--forget"}[command]
-    to = {"evaluate": ["--records", tmp_path / "out"], "unlearn": ["--out", tmp_path / "out"]}[command]
+    alone = ["--out", tmp_path / "out", "--set", "retain_weight=0"]
+    to = {"evaluate": ["--records", tmp_path / "out"], "unlearn": alone}[command]
     outcome = call(command, "--model", stranger / "llava", data, stranger / "forget.jsonl", *to)
     assert (outcome.code, outcome.out, (tmp_path / "out").exists()) == (2, "", False)
     (line,) = outcome.err.splitlines()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 import regex
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from unsee.metrics.words import between_words, count_words, rouge_tokens, runs, without_half_word, words
@@ -20,6 +20,7 @@ from unsee.metrics.words import between_words, count_words, rouge_tokens, runs, 
         ("한국어 문장", ["한국어", "문장"]),  # Korean has blanks between words
         ("我喜欢猫。", ["我", "喜", "欢", "猫"]),
         ("猫とdog", ["猫", "と", "dog"]),
+        ("ㄇㄠ", ["ㄇ", "ㄠ"]),
         ("ดีมาก", ["ดี", "ม", "า", "ก"]),
         ("", []),
     ],
@@ -39,6 +40,7 @@ def test_lengths_are_runs_of_non_space_as_ever_and_characters_where_there_are_no
 
 
 @given(st.text(st.characters(max_codepoint=0x5FF)))
+@example("0\u02ea")  # a tone mark of Bopomofo, which is no letter
 def test_lengths_of_scripts_with_blanks_are_what_split_counts(text: str) -> None:
     assert [text[start:end] for start, end in runs(text)] == text.split()
 

@@ -19,7 +19,8 @@ from typing import Any
 import regex
 
 # One character of a script without blanks between words, with its marks (SA: Thai, Lao, Khmer, Burmese and their kin).
-_TOGETHER = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{lb=SA}]"
+# Of Bopomofo its letters alone: the script also owns two tone marks that stand between letters of others.
+_TOGETHER = r"[\p{Han}\p{Hiragana}\p{Katakana}\u3105-\u312f\u31a0-\u31bf\p{lb=SA}]"
 ALONE = rf"{_TOGETHER}\p{{M}}*"
 _LETTER = rf"(?:(?!{_TOGETHER})[\p{{L}}\p{{N}}]\p{{M}}*)"
 _WORD = regex.compile(rf"{ALONE}|{_LETTER}+(?:['\u2019-]{_LETTER}+)*")
