@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from unsee.cli import options
 from unsee.cli.output import AsJson, console, places, print_json, table
 from unsee.errors import InputError
 from unsee.system import limits
@@ -49,10 +50,8 @@ def retain(
         int, typer.Option(min=1, max=limits.TOKENS, help="Longer answers are left out.")
     ] = limits.NEW_TOKENS,
     batch_size: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Rows per forward pass.")] = 16,
-    dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
-    ] = False,
+    dtype: options.DType = "float32",
+    trust_remote_code: options.TrustRemoteCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Make retain rows from what the model says about other pictures and to plain questions (self-distillation)."""

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from unsee.cli import options
 from unsee.cli.output import AsJson, console, print_json, printable, table
 
 if TYPE_CHECKING:
@@ -31,9 +32,7 @@ def doctor(
         str | None,
         typer.Option(help="Rows to look at, the first one in full; FOLDER#SPLIT names a split.", show_default=False),
     ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
-    ] = False,
+    trust_remote_code: options.TrustRemoteCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Check this machine, and what a model would make of your data.

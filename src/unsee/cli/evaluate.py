@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from unsee.cli import options
 from unsee.cli.output import (
     AsJson,
     amount,
@@ -75,13 +76,11 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
+    dtype: options.DType = "float32",
     quantize: Annotated[
         str | None, typer.Option(help="Round the weights as they are loaded: 4bit.", show_default=False)
     ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
-    ] = False,
+    trust_remote_code: options.TrustRemoteCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask a model every question of a file and score its answers.

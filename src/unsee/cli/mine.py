@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unsee.cli import mined
+from unsee.cli import mined, options
 from unsee.cli.output import AsJson, console, places, print_json, printable, table
 from unsee.errors import InputError
 from unsee.system import limits
@@ -112,10 +112,8 @@ def mine_command(
     windows: Annotated[int, typer.Option(min=1, max=limits.ROWS, help="Windows per forward pass.")] = 128,
     shard_size: Annotated[int, typer.Option(min=1, max=limits.STEPS, help="Captions per file.")] = 64,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first pictures.", show_default="all")] = None,
-    dtype: Annotated[str, typer.Option(help="Of the weights: float32, bfloat16 or float16.")] = "float32",
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
-    ] = False,
+    dtype: options.DType = "float32",
+    trust_remote_code: options.TrustRemoteCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Find what a model hallucinates in its captions, without labels; the result is a file to unlearn from."""

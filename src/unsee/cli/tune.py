@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee.cli import options
 from unsee.cli.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.cli.unlearn import merged_settings
 
@@ -21,42 +22,23 @@ unsee unlearn runs/tuned/best.yaml --forget-probe new_photos=held_out.jsonl     
 
 
 def tune(
-    settings_file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="RUN.YAML", help="Settings in a YAML file. Flags win over it, --set over both.", show_default=False
-        ),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Folder or hub id of the model to change.", show_default=False)
-    ] = None,
-    forget: Annotated[str | None, typer.Option(help="Rows to be forgotten.", show_default=False)] = None,
-    retain: Annotated[str | None, typer.Option(help="Rows to be kept.", show_default=False)] = None,
-    preserve: Annotated[
-        str | None, typer.Option(help="Further rows that a saliency mask protects.", show_default=False)
-    ] = None,
-    method: Annotated[
-        str | None, typer.Option(help="One of those that `unsee methods` lists, or FILE.py:CLASS.", show_default="npo")
-    ] = None,
+    settings_file: options.SettingsFile = None,
+    model: options.Model = None,
+    forget: options.Forget = None,
+    retain: options.Retain = None,
+    preserve: options.Preserve = None,
+    method: options.Method = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the search; an unfinished one goes on.", show_default=False)
     ] = None,
-    parts: Annotated[str | None, typer.Option(help="Where weights may move.", show_default="everywhere")] = None,
-    lora: Annotated[
-        int | None,
-        typer.Option(metavar="RANK", help="Train low-rank adapters instead of the weights.", show_default=False),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="As for unsee unlearn.", show_default=False),
-    ] = None,
+    parts: options.Parts = None,
+    lora: options.Lora = None,
+    assignments: options.Assignments = None,
     budget: Annotated[int, typer.Option(help="Configurations to be tried, 1 to 9; the middle ones first.")] = 9,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="Begin none after so many.", show_default="no limit")
     ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
-    ] = False,
+    trust_remote_code: options.TrustRemoteCode = False,
     as_json: AsJson = False,
 ) -> None:
     """Find a learning rate and a number of steps on a part of your rows that is held out.

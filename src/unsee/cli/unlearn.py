@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from unsee.cli import options
 from unsee.cli.output import AsJson, console, places, print_json, printable, show_metrics, show_scores, table
 from unsee.cli.report import draw
 from unsee.errors import InputError
@@ -29,26 +30,11 @@ REQUIRED = {"model": "--model", "forget": "--forget", "out": "--out"}
 
 
 def unlearn(
-    settings_file: Annotated[
-        Path | None,
-        typer.Argument(
-            metavar="RUN.YAML", help="Settings in a YAML file. Flags win over it, --set over both.", show_default=False
-        ),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="Folder or hub id of the model to change.", show_default=False)
-    ] = None,
-    forget: Annotated[
-        str | None,
-        typer.Option(help="Rows to be forgotten: a .jsonl or .parquet file, a folder, a hub id.", show_default=False),
-    ] = None,
-    retain: Annotated[
-        str | None, typer.Option(help="Rows to be kept, for methods that train on them.", show_default=False)
-    ] = None,
-    preserve: Annotated[
-        str | None,
-        typer.Option(help="Further rows that a saliency mask protects; never trained on.", show_default=False),
-    ] = None,
+    settings_file: options.SettingsFile = None,
+    model: options.Model = None,
+    forget: options.Forget = None,
+    retain: options.Retain = None,
+    preserve: options.Preserve = None,
     probe: Annotated[
         list[str] | None,
         typer.Option(
@@ -88,33 +74,14 @@ def unlearn(
             show_default=False,
         ),
     ] = None,
-    method: Annotated[
-        str | None, typer.Option(help="One of those that `unsee methods` lists, or FILE.py:CLASS.", show_default="npo")
-    ] = None,
+    method: options.Method = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run: model, records, report.", show_default=False)
     ] = None,
-    parts: Annotated[
-        str | None,
-        typer.Option(help="Where weights may move.", show_default="vision,projector,language; for efuf projector"),
-    ] = None,
-    lora: Annotated[
-        int | None,
-        typer.Option(metavar="RANK", help="Train low-rank adapters instead of the weights.", show_default=False),
-    ] = None,
-    assignments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Any other setting that `unsee settings` lists (learning_rate, max_steps, dtype, ...) or a "
-            "hyper-parameter of the method; may be repeated.",
-            show_default=False,
-        ),
-    ] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.")
-    ] = False,
+    parts: options.Parts = None,
+    lora: options.Lora = None,
+    assignments: options.Assignments = None,
+    trust_remote_code: options.TrustRemoteCode = False,
     base_records: Annotated[
         Path | None,
         typer.Option(
