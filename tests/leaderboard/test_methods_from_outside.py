@@ -12,7 +12,7 @@ import pytest
 
 from tests.commandline import call, succeed
 from unsee.errors import InputError
-from unsee.leaderboard import cells
+from unsee.leaderboard import cells, work
 from unsee.leaderboard.board import plan
 from unsee.leaderboard.grids import BUDGET, STEP_CHOICES, rows
 from unsee.methods.registry import code_of
@@ -91,7 +91,7 @@ def test_a_worker_refuses_a_file_that_has_changed_meanwhile(place: str, tmp_path
     job = cells.job(cell, tmp_path, tmp_path, tmp_path, tmp_path)
     Path(place.rpartition(":")[0]).write_text("# nothing left\n")
     with pytest.raises(InputError, match=r"the code of .*hinge.py:Hinge has changed since the bench was started"):
-        cells.run_cell(**json.loads(json.dumps(job.arguments)))
+        work.run_cell(**json.loads(json.dumps(job.arguments)))
     assert not cell.folder.exists()
 
 
