@@ -1,6 +1,6 @@
 """What mining costs: windows against each window's own preprocessing, and every stage as the pictures become more.
 
-    python performance/mining.py --out mining-benchmark [--quick] [--markdown docs/mining.md]
+    python performance/mining.py --out mining-benchmark [--quick] [--markdown mining.md]
 
 Windows: pictures of 640 x 480 pixels, and an encoder of the size of CLIP ViT-B/32 with random weights. Beside the wall
 clock stands the time of the processor alone, which other programs on the machine do not lengthen as much.

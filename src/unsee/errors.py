@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable
+from typing import Any
 
 LONGEST = 380  # characters of a message: a line or so of a wide terminal, several of a narrow one
 
@@ -44,7 +45,14 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f" (did you mean {nearest[0]!r}?)" if nearest else ""
 
 
-def one_of(what: str, value: str, known: Collection[str]) -> None:
-    """InputError unless the value is known, with all that are and the nearest of them."""
+def one_of(what: str, value: str, known: Collection[str]) -> Any:
+    """The value, if it is known; else InputError with all that are and the nearest of them."""
     if value not in known:
         raise InputError(f"{what} is {value!r}; it is one of {', '.join(known)}{did_you_mean(value, known)}")
+    return value
+
+
+def quoted(value: object) -> str:
+    """A value in a message, cut to 40 characters."""
+    text = repr(value)
+    return "missing" if value is None else text if len(text) <= 40 else text[:37] + "..."

@@ -89,3 +89,9 @@ class Odd:
 def test_tries_that_cannot_be_counted_are_refused_with_their_row(attack: Odd, message: str) -> None:
     with pytest.raises(InputError, match=message):
         tries_of(attack, ROWS)
+
+
+def test_what_is_no_sequence_of_tries_is_refused_with_its_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Odd, "tries", lambda self, example: None)
+    with pytest.raises(InputError, match="attack odd, row 1: gives None; give at least one Example"):
+        tries_of(Odd([1, 1]), ROWS)

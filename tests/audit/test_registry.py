@@ -36,6 +36,7 @@ def test_every_built_in_attack_is_found_by_its_name() -> None:
         ('"unpublished"', '" "', "source: ClassVar"),
         ("tries(self, example)", "tries(self)", "def tries.self, example."),
         ("    def tries", "    def __init__(self, much): pass\n\n    def tries", "a default for each of its fields"),
+        ("    def tries", "    def __init__(self): 1 / 0\n\n    def tries", "cannot be made: ZeroDivisionError"),
         ('"twice"', '"wording"', "has the name 'wording' of a built-in attack; give it one of its own"),
     ],
 )

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from tests import tiny
 from tests.evaluation.test_measure import record
+from unsee.data import Example
 from unsee.errors import InputError
 from unsee.evaluation import measures, registry
+from unsee.evaluation.measure import summary
 from unsee.evaluation.metric import Metric, wrong_field
 from unsee.evaluation.records import Record
 from unsee.evaluation.registry import measured, metrics
@@ -92,6 +95,15 @@ def test_a_metric_of_an_installed_package_is_measured(monkeypatch: pytest.Monkey
     offer(monkeypatch, tmp_path, "their_metrics:length")
     assert list(metrics())[-1] == "length"
     assert measured(ROWS)["length"].score == pytest.approx((0 + 1 + 2 + 3) / 4)
+
+
+def test_no_metric_of_a_package_stands_for_what_is_measured_anyway(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    offer(monkeypatch, tmp_path, "their_metrics:length", PLUGIN.replace('"length"', '"exact_match"'))
+    found = summary(tiny.llava(), [Example("Who?", "Ada"), Example("Where?", "Riga")], max_new_tokens=2)
+    assert found["exact_match"] == 0.0
+    assert found["metrics"]["exact_match"]["score"] > 0.0
 
 
 MINE = "from unsee.evaluation.metric import Metric\nlength = Metric({})"

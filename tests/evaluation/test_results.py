@@ -72,6 +72,12 @@ def test_metrics_that_are_none_are_named(tmp_path: Path, metrics: Any) -> None:
         read_scores(stored(tmp_path, models=models))
 
 
+def test_a_number_of_another_name_is_no_metric_and_is_named(tmp_path: Path) -> None:
+    models = {**OLD["models"], "npo": {"faces": {"score": 1.0, "lwo": 0.5}}}
+    with pytest.raises(InputError, match=r"scores\.json: models\.npo\.faces\.lwo"):
+        read_scores(stored(tmp_path, models=models))
+
+
 def test_the_mean_answer_probability_is_one_of_the_metrics() -> None:
     assert Score(score=1.0).mean_answer_probability is None
     assert Score(score=1.0, metrics={"mean_answer_probability": Interval(score=0.9)}).mean_answer_probability == 0.9

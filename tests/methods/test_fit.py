@@ -77,6 +77,7 @@ def test_a_method_from_a_file_is_built_and_described_as_any_other(tmp_path: Path
         ('"unpublished"', '" "', "paper: ClassVar[str]"),
         ("= Needs()", "= None", "needs: ClassVar[Needs] = Needs(...)"),
         ("def terms", "def term", "def terms(self, batch, policy, reference)"),
+        ("    def terms", "    terms = dict\n\n    def others", "def terms(self, batch, policy, reference)"),
         ("(self, batch, policy, reference)", "(self, batch)", "def terms(self, batch, policy, reference)"),
         ('    """Ascent, as strong as one likes."""\n', "", "a docstring that says what it does"),
         ('Annotated[Positive, Doc("of the ascent")]', "Positive", "strength: has no meaning"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import unsee
 from tests.repository import house
 
 ROOT = Path(__file__).parents[2]
+ENTRY_POINTS = {f"unsee.{group}" for group in ("methods", "metrics", "attacks", "benchmarks")}
 STANDING_IN = {"methods": "npo", "audit": "wording", "benchmarks": "tofu", "sections": "rates", "metrics": "pope"}
 
 
@@ -88,3 +90,31 @@ def test_a_source_archive_holds_the_papers_at_the_door() -> None:
     included = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     assert {path.name for path in ROOT.glob("*.md")} | {"CITATION.cff", "LICENSE"} <= set(included)
     assert [name for name in included if not (ROOT / name).exists()] == []
+
+
+def test_every_python_path_in_docstrings_comments_and_pages_exists() -> None:
+    pages = [path for path in (ROOT / "docs").glob("*.md") if path.name != "defects.md"]
+    files = [*(ROOT / "src").rglob("*.py"), *(ROOT / "experiments").glob("*.py"), *pages, ROOT / "README.md"]
+    gone = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in files
+        for name in re.findall(r"`(unsee(?:\.\w+)+)`", path.read_text("utf-8"))
+        if name not in ENTRY_POINTS and not _exists(name)
+    }
+    assert gone == set()
+
+
+def _exists(name: str) -> bool:
+    """Whether a dotted name leads to a module, or to something in one."""
+    parts = name.split(".")
+    known = house.modules(ROOT / "src")
+    module = next(length for length in range(len(parts), 0, -1) if length == 1 or ".".join(parts[:length]) in known)
+    held: Any = import_module(".".join(parts[:module]))
+    for part in parts[module:]:
+        fields = {*getattr(held, "__dataclass_fields__", ()), *getattr(held, "model_fields", ())}
+        if part in fields:
+            return True
+        if not hasattr(held, part):
+            return False
+        held = getattr(held, part)
+    return True

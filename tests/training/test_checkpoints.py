@@ -1,14 +1,16 @@
-"""Checkpoints that a disk did not take are taken away, with one line; whole ones are found."""
+"""Checkpoints that a disk did not take are taken away, with one line; the newest whole one is found."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 
 from unsee.errors import InputError
-from unsee.training.checkpoints import latest_checkpoint, written_whole
+from unsee.training.checkpoints import COMPLETE, latest_checkpoint, written_whole
 
 
 def half_written(folder: Path, error: Exception) -> None:
@@ -47,3 +49,14 @@ def test_without_a_whole_checkpoint_there_is_none_to_go_on_from(tmp_path: Path) 
     (tmp_path / "checkpoint-3").mkdir()
     (tmp_path / "checkpoint-3" / "trainer_state.json").write_text("{}")
     assert latest_checkpoint(tmp_path) is None
+
+
+def test_the_newest_whole_checkpoint_is_found(tmp_path: Path) -> None:
+    for step in (9, 10, 11):
+        folder = tmp_path / f"checkpoint-{step}"
+        folder.mkdir()
+        (folder / "trainer_state.json").write_text("{}")
+        save_file({"weight": torch.zeros(1)}, folder / "model.safetensors")
+    for step in (9, 10):  # the last one was killed while it was written
+        (tmp_path / f"checkpoint-{step}" / COMPLETE).touch()
+    assert latest_checkpoint(tmp_path) == tmp_path / "checkpoint-10"

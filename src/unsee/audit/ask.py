@@ -52,8 +52,8 @@ def tries_of(attack: Attack, examples: Sequence[Example]) -> list[Probe]:
 
 
 def _tries(attack: Attack, example: Example, where: str) -> list[Example]:
-    tries = list(attack.tries(example))
-    if not tries or not all(isinstance(asked, Example) for asked in tries):
+    tries = attack.tries(example)
+    if not isinstance(tries, Sequence) or not tries or not all(isinstance(asked, Example) for asked in tries):
         raise InputError(f"{where}: gives {tries!r:.60}; give at least one Example")
     if other := next((asked.answer for asked in tries if asked.answer != example.answer), None):
         raise InputError(f"{where}: a try expects {other!r:.60}, not {example.answer!r:.60}; leave the answer as it is")

@@ -5,7 +5,6 @@ An attack of this package is one file beside this one and one line in `BUILT_IN`
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator, Sequence
 from importlib import import_module
@@ -13,7 +12,7 @@ from typing import Any
 
 from unsee.audit.attack import Attack
 from unsee.errors import InputError, one_of
-from unsee.system.plugins import entry_points_of, load_from_file, names_a_file
+from unsee.system.plugins import entry_points_of, load_from_file, names_a_file, takes
 
 GROUP = "unsee.attacks"  # of entry points
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")  # a key of `--json`
@@ -71,7 +70,10 @@ def _fitting(loaded: Any, place: str) -> Attack:
         raise InputError(f"attack: {place} is no attack: {'; '.join(missing)}")
     if ATTACKS.get(loaded.name, loaded) is not loaded:
         raise InputError(f"attack: {place} has the name {loaded.name!r} of a built-in attack; give it one of its own")
-    attack: Attack = loaded()
+    try:
+        attack: Attack = loaded()
+    except Exception as error:
+        raise InputError(f"attack: {place} cannot be made: {type(error).__name__}: {error}") from error
     return attack
 
 
@@ -85,16 +87,7 @@ def _missing(attack: Any) -> Iterator[str]:
         yield 'name: ClassVar[str] = "a_short_name" (small letters, digits and _)'
     if not isinstance(source, str) or not source.strip():
         yield 'source: ClassVar[str] = "paper and section, or unpublished"'
-    if not _takes(getattr(attack, "tries", None), "self", "example"):
+    if not takes(getattr(attack, "tries", None), "self", "example"):
         yield "def tries(self, example), which gives a sequence of examples"
-    if not _takes(attack):
+    if not takes(attack):
         yield "a default for each of its fields"
-
-
-def _takes(called: Any, *arguments: str) -> bool:
-    """Whether something can be called with so many arguments, and no more."""
-    try:
-        inspect.signature(called).bind(*arguments)
-    except (TypeError, ValueError):
-        return False
-    return True

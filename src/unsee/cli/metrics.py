@@ -16,10 +16,10 @@ import typer
 
 from unsee.cli.metrics_amber import amber_scores
 from unsee.cli.metrics_pope import pope_scores
-from unsee.cli.metrics_rows import one_of, quoted, string
+from unsee.cli.metrics_rows import string
 from unsee.cli.metrics_text import text_scores
 from unsee.cli.output import AsJson, console, print_json, table
-from unsee.errors import InputError
+from unsee.errors import InputError, one_of, quoted
 from unsee.metrics.chair import Chair, Lexicon, chair, match_lengths, parse_synonyms
 from unsee.metrics.official_words import official_singular
 from unsee.metrics.pope import PARSERS

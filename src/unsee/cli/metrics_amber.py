@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsee.cli.metrics_rows import quoted
-from unsee.errors import InputError
+from unsee.errors import InputError, quoted
 from unsee.metrics.amber import DIMENSIONS, Dimension, amber, amber_score, dimension, discriminative
 from unsee.metrics.amber_words import Vocabulary, parse_relations, plain
 from unsee.metrics.pope import YesNo, tolerant_answer

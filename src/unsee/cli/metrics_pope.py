@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unsee.cli.metrics_rows import one_of, quoted, string
-from unsee.errors import InputError
+from unsee.cli.metrics_rows import string
+from unsee.errors import InputError, one_of, quoted
 from unsee.metrics.pope import PARSERS, YesNo, pope
 from unsee.system.files import numbered_jsonl
 

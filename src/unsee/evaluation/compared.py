@@ -33,8 +33,8 @@ def compared(
     Args:
         benchmark: what was trained on and asked.
         records: by model and probe; "base" is the model before.
-        moved: how far the weights of a model went in training, as `unsee.vlm.change.moved` has it; None or no entry
-            where that is not known.
+        moved: how far the weights of a model went in training, as `unsee.vlm.change.Start.moved` has it; None or no
+            entry where that is not known.
         seed: of the bootstraps.
         lexicon: word lists, for the check of captions.
         earlier: what an earlier request removed, whose probes are among those of the benchmark.

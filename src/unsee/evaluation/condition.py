@@ -32,7 +32,7 @@ def condition(
         records: of the model.
         base: of the model before, on the same probes.
         roles: what each probe is for.
-        moved: as `unsee.vlm.change.moved` has it.
+        moved: as `unsee.vlm.change.Start.moved` has it.
     """
     if moved is not None and (length := moved["length"]) is not None and length < STILL:
         return Condition(kind="unmoved", sentence=_unmoved(moved))

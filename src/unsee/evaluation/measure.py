@@ -201,11 +201,11 @@ def summary(
     check_numbers(rows, "the model")
     scored = score(rows, seed=seed)
     return {
+        **{name: mean.score for name, mean in scored.metrics.items()},  # first: no metric of a stranger hides the rest
         "n": len(rows),
         "truncated": scored.truncated,
         "exact_match": scored.accuracy.score,
         "exact_match_low": scored.accuracy.low,
         "exact_match_high": scored.accuracy.high,
-        **{name: mean.score for name, mean in scored.metrics.items()},
         "metrics": {name: mean.to_dict() for name, mean in scored.metrics.items()},
     }

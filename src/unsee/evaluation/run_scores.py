@@ -28,7 +28,7 @@ def _with_metrics(numbers: Any) -> Any:
     """The numbers of a probe as a file holds them: its flat means are metrics without an interval."""
     if not isinstance(numbers, Mapping):
         return numbers
-    own = {key: value for key, value in numbers.items() if key in Score.model_fields}
+    own = {key: value for key, value in numbers.items() if key in Score.model_fields or key not in FLAT_MEANS}
     means = {name: {"score": value} for name, value in numbers.items() if name not in own}
     metrics = own.get("metrics", {})
     return {**own, "metrics": {**means, **metrics}} if means and isinstance(metrics, Mapping) else own

@@ -237,15 +237,15 @@ class _Search:
             with progress.stage(f"{number} of {len(wanted)}, {configuration.label}"):
                 yield self.try_out(configuration)
 
-    def knows(self, one: Configuration) -> bool:
+    def knows(self, configuration: Configuration) -> bool:
         """Whether a configuration was tried before."""
-        return self._file(one).is_file()
+        return self._file(configuration).is_file()
 
-    def try_out(self, one: Configuration) -> dict[str, Any]:
+    def try_out(self, configuration: Configuration) -> dict[str, Any]:
         """Shares of right answers after a training, or `failed` with why."""
-        if not self.knows(one):
-            write_json(self._file(one), self._outcome(one))
-        outcome: dict[str, Any] = read_typed(self._file(one), dict[str, Any])
+        if not self.knows(configuration):
+            write_json(self._file(configuration), self._outcome(configuration))
+        outcome: dict[str, Any] = read_typed(self._file(configuration), dict[str, Any])
         return outcome
 
     def _file(self, configuration: Configuration) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -16,6 +15,7 @@ from typing_extensions import Doc
 
 from unsee.errors import InputError
 from unsee.methods.method import Needs
+from unsee.system.plugins import takes
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")  # it becomes the name of a folder and of a row
 TAKEN = ("base", "gold", "refusing_prompt")  # names that runs and leaderboards have for other models
@@ -50,19 +50,11 @@ def _missing(method: Any) -> Iterator[str]:
         yield 'paper: ClassVar[str] = "who published it, or unpublished"'
     if not isinstance(getattr(method, "needs", None), Needs):
         yield "needs: ClassVar[Needs] = Needs(...)"
-    if not _takes_a_batch(getattr(method, "terms", None)):
+    if not takes(getattr(method, "terms", None), "self", *ARGUMENTS):
         yield f"def terms(self, {', '.join(ARGUMENTS)}), which yields each Term"
     if (method.__doc__ or "").startswith(f"{method.__name__}("):  # what a dataclass writes for itself
         yield "a docstring that says what it does"
     yield from _missing_of_fields(method)
-
-
-def _takes_a_batch(terms: Any) -> bool:
-    try:
-        inspect.signature(terms).bind("self", *ARGUMENTS)
-    except TypeError:
-        return False
-    return True
 
 
 def _missing_of_fields(method: Any) -> Iterator[str]:

@@ -91,14 +91,14 @@ def find(method: str) -> type[Any]:
         return _fitting(load_from_file(method, "method"), method)
     if method in METHODS:
         return METHODS[method]
-    plugins = entry_points_of(GROUP)
-    if method not in plugins:
-        known = [*METHODS, *plugins]
+    offered = plugins()
+    if method not in offered:
+        known = [*METHODS, *offered]
         raise InputError(f"method: {method!r} is unknown{did_you_mean(method, known)}; there are {', '.join(known)}")
-    loaded = _fitting(plugins[method].load(), plugins[method].places[0])
+    loaded = _fitting(offered[method].load(), offered[method].places[0])
     if loaded.name != method:
         raise InputError(
-            f"method: the entry point {method} of {plugins[method].places[0]} leads to a class with the name "
+            f"method: the entry point {method} of {offered[method].places[0]} leads to a class with the name "
             f"{loaded.name!r}; give both the same name"
         )
     return loaded

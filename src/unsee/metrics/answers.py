@@ -1,6 +1,6 @@
 """One answer at a time: was it right, how likely was it, how much of it was said.
 
-Pure functions of what was expected and what was said; see `interval` for means with intervals.
+Pure functions of what was expected and what was said; see `bootstrap` for means with intervals.
 """
 
 from __future__ import annotations

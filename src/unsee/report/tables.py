@@ -27,25 +27,25 @@ _LATEX = {
 }
 
 
-def markdown(found: Comparison) -> str:
+def markdown(comparison: Comparison) -> str:
     """A table with a row for each model; shares in percent, with their 95 % intervals."""
-    shown = columns(found)
-    heads = [_markdown(", ".join(_head(found, column))) for column in shown]
+    shown = columns(comparison)
+    heads = [_markdown(", ".join(_head(comparison, column))) for column in shown]
     lines = [
         f"| model | {' | '.join(heads)} | verdict |",
         f"|---|{'---:|' * len(heads)}---|",
     ]
-    for row in found.rows:
+    for row in comparison.rows:
         cells = cells_of(row)
         texts = [_share(cells.get(column), "{} ({}\N{EN DASH}{})", "\N{EN DASH}") for column in shown]
         lines.append(f"| {_markdown(row.name)} | {' | '.join(texts)} | {_markdown(row.verdict)} |")
     return "\n".join(lines) + "\n"
 
 
-def latex(found: Comparison) -> str:
+def latex(comparison: Comparison) -> str:
     """A `tabular` for `\\usepackage{booktabs}`; shares in percent, with their 95 % intervals."""
-    shown = columns(found)
-    heads = [[_latex(text) for text in _head(found, column)] for column in shown]
+    shown = columns(comparison)
+    heads = [[_latex(text) for text in _head(comparison, column)] for column in shown]
     lines = [
         r"% \usepackage{booktabs}; shares in percent, with 95 % intervals",
         rf"\begin{{tabular}}{{l{'r' * len(shown)}l}}",
@@ -54,22 +54,22 @@ def latex(found: Comparison) -> str:
         *(_line("", [head[part] for head in heads], "") for part in (1, 2)),
         r"\midrule",
     ]
-    for row in found.rows:
+    for row in comparison.rows:
         cells = cells_of(row)
         texts = [_share(cells.get(column), "{} ({}--{})", "--") for column in shown]
         lines.append(_line(_latex(row.name), texts, _latex(row.verdict)))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def as_csv(found: Comparison) -> str:
+def as_csv(comparison: Comparison) -> str:
     """One line for each model, probe and metric; shares from 0 to 1, nothing where there is no number."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(CSV_COLUMNS)
-    for row in found.rows:
+    for row in comparison.rows:
         for cell in row.cells:
             numbers = (cell.score, cell.low, cell.high, cell.n)
-            writer.writerow((row.name, cell.probe, cell.metric, *numbers, found.roles[cell.probe], row.verdict))
+            writer.writerow((row.name, cell.probe, cell.metric, *numbers, comparison.roles[cell.probe], row.verdict))
     return file.getvalue()
 
 

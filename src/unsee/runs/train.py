@@ -72,7 +72,7 @@ def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel
 
 
 def _facts(trainer: UnlearnTrainer, loaded: LoadedModel, start: Start) -> dict[str, Any]:
-    """Losses by step, what might move and what did; see `unsee.evaluation.results.Facts`."""
+    """Losses by step, what might move and what did; see `unsee.evaluation.run_scores.Facts`."""
     return {
         "curve": [
             {"step": entry["step"], **{k[: -len("_loss")]: v for k, v in entry.items() if k.endswith("_loss")}}

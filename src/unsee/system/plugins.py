@@ -7,6 +7,7 @@ for a place that stands in somebody else's run.
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
 import sys
 import traceback
@@ -181,3 +182,12 @@ def _entry_points(group: str, _path: tuple[str, ...]) -> dict[str, Plugin]:
 def _place_of(entry: EntryPoint) -> str:
     package = f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else "an unknown package"
     return f"{package} ({entry.value})"
+
+
+def takes(called: Any, *arguments: str) -> bool:
+    """Whether something can be called with so many arguments, and no more."""
+    try:
+        inspect.signature(called).bind(*arguments)
+    except (TypeError, ValueError):  # nothing to be called, or nothing that tells how
+        return False
+    return True

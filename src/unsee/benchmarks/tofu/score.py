@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from unsee.errors import InputError
+from unsee.errors import InputError, quoted
 from unsee.metrics.answers import ROUNDING, rouge
 from unsee.metrics.forget_quality import KolmogorovSmirnov, ks_two_sample
 from unsee.metrics.task_scores import Floats, TaskLog, TaskScores, harmonic_mean
@@ -140,7 +140,7 @@ def _numbers(column: Mapping[str, Any], rows: list[str], where: str, within: tup
 def _number(column: Mapping[str, Any], row: str, where: str) -> float:
     value = column.get(row)
     if not isinstance(value, int | float) or isinstance(value, bool):
-        raise InputError(f"{where}: row {row!r} is {_shown(value)}, not a number")
+        raise InputError(f"{where}: row {row!r} is {quoted(value)}, not a number")
     return float(value)
 
 
@@ -149,7 +149,7 @@ def _perturbed(column: Mapping[str, Any], rows: list[str], where: str) -> list[F
     for row in rows:
         losses = column.get(row)
         if not isinstance(losses, list) or not losses:
-            raise InputError(f"{where}: row {row!r} is {_shown(losses)}, not a list of losses of wrong answers")
+            raise InputError(f"{where}: row {row!r} is {quoted(losses)}, not a list of losses of wrong answers")
         indexed = {str(index): loss for index, loss in enumerate(losses)}
         perturbed.append(_log_probs(indexed, list(indexed), f"{where}: row {row!r}"))
     return perturbed
@@ -168,14 +168,9 @@ def _rouge_l_recall(task: Mapping[str, Any], rows: list[str], where: str) -> Flo
                 recalls.append(rouge(said, expected).rouge_l_recall)
             case other:
                 raise InputError(
-                    f"{where}: generated_text: row {row!r} is {_shown(other)}, not [prompt, said, expected]"
+                    f"{where}: generated_text: row {row!r} is {quoted(other)}, not [prompt, said, expected]"
                 )
     return np.array(recalls, dtype=np.float64)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return "missing" if value is None else text if len(text) <= 40 else text[:37] + "..."
 
 
 def _mean(values: Floats) -> float:

@@ -84,11 +84,9 @@ def _judged_probe(models: Sequence[Standing], probe: ProbeInfo) -> JudgedProbe:
     if not checks:
         return JudgedProbe(probe.title, probe.trained_on, "", None, "")
     first = checks[0][1]
-    hallucinated, were = (
-        counted(first.hallucinated.judged, "phrase"),
-        "was" if first.hallucinated.judged == 1 else "were",
-    )
-    judged = f"of {counted(first.captions, 'caption')}, {hallucinated} {were} judged hallucinated"
+    hallucinated = first.hallucinated.judged
+    were = "was" if hallucinated == 1 else "were"
+    judged = f"of {counted(first.captions, 'caption')}, {counted(hallucinated, 'phrase')} {were} judged hallucinated"
     return JudgedProbe(
         probe.title,
         probe.trained_on,
