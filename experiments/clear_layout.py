@@ -107,7 +107,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--methods", type=int, default=5, help="how many of the leaderboard's best")
     parser.add_argument("--times", type=int, nargs="+", default=[1, 5], help="multiples of the leaderboard's steps")
-    parser.add_argument("--probe-rows", type=int, help="measure at most so many rows a probe")
+    parser.add_argument("--probe-rows", type=int, help="measure at most so many rows per probe")
     parser.add_argument("--leaderboard", type=Path, default=Path(__file__).parents[1] / "docs" / "leaderboard")
     parser.add_argument("--markdown", type=Path, help="where the page goes; CSV files go into a folder beside it")
     options = parser.parse_args()
@@ -281,7 +281,7 @@ def as_csv(lines: Sequence[Sequence[Any]]) -> str:
 
 
 def probe_lines(found: Sequence[Found]) -> list[Sequence[Any]]:
-    """One line a model and probe."""
+    """One line per model and probe."""
     lines: list[Sequence[Any]] = [
         ("row", "configuration", "probe", "right", "low", "high", "n", "rouge_l_recall", "probability", "truth_ratio")
     ]
@@ -294,7 +294,7 @@ def probe_lines(found: Sequence[Found]) -> list[Sequence[Any]]:
 
 
 def clear_lines(found: Sequence[Found]) -> list[Sequence[Any]]:
-    """One line a model with CLEAR's aggregates."""
+    """One line per model with CLEAR's aggregates."""
     names = [f"{split}{suffix}" for suffix in ("", "_without_rouge") for split in SPLITS]
     lines: list[Sequence[Any]] = [
         ("row", *names, "ks_statistic", "log_p", "js", "js_clear_v4", "distance", *(f"seconds_{s}" for s in STAGES))

@@ -82,7 +82,7 @@ def summary(folder: Path, seed: int) -> dict[str, Any]:
 
 
 def seed_table(out: Path, summaries: list[dict[str, Any]]) -> list[str]:
-    """One line a model and seed; the cut is against base, at equal length."""
+    """One line per model and seed; the cut is against base, at equal length."""
     lines = ["## The demo, by seed", ""]
     lines += [
         "| model | seed | CHAIR_S | CHAIR_I | CHAIR_S matched | CHAIR_I matched | recall | words | POPE F1 | cut S "
@@ -270,7 +270,7 @@ def tables(found: Mapping[int, dict[str, dict[str, Any]]]) -> list[str]:
     for title, group in groups().items():
         shares = any(one.share is not None for one in group)
         heads = ["variant", "CHAIR_S", "CHAIR_S matched", "CHAIR_I matched", "recall", "words", "POPE F1"]
-        heads += ["labels precision", "labels recall"] if shares else ["watched, nats a token"]
+        heads += ["labels precision", "labels recall"] if shares else ["watched, nats per token"]
         lines += [
             f"## {title}",
             "",

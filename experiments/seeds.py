@@ -51,7 +51,7 @@ def summary(folder: Path, seed: int, people: int) -> dict[str, Any]:
 
 
 def score_table(summaries: list[dict[str, Any]]) -> list[str]:
-    """One line a model and seed with every probe's share of right answers over everything that was asked."""
+    """One line per model and seed with every probe's share of right answers over everything that was asked."""
     lines = ["## Right answers, by seed", "", "Over all questions, without the knowledge gate.", ""]
     lines += ["| model | seed | " + " | ".join(PROBES) + " |", "|---" * (len(PROBES) + 2) + "|"]
     for model in MODELS:

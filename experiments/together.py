@@ -449,7 +449,7 @@ def fill(text: str) -> str:
 
 
 def table(found: Mapping[int, Mapping[str, Any]], columns: Mapping[str, tuple[str, int]]) -> list[str]:
-    """One line a model and seed; columns say a heading, and how many decimals, by figure."""
+    """One line per model and seed; columns say a heading, and how many decimals, by figure."""
     lines = ["| model | seed | " + " | ".join(head for head, _ in columns.values()) + " |"]
     lines.append("|---" * (len(columns) + 2) + "|")
     for model, label in MODELS.items():
@@ -469,7 +469,7 @@ def label_table(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
 
 
 def effect_table(found: Mapping[int, Mapping[str, Any]]) -> list[str]:
-    """One line a model: what it does of what the methods do alone, and what it costs."""
+    """One line per model: what it does of what the methods do alone, and what it costs."""
     lines = ["| model | people | hallucinations | cost |", "|---" * 4 + "|"]
     for model in (*SINGLE, *PAIRS, *TOGETHER):
         shares = [percent(effects(found, model, alone)) for alone in SINGLE]

@@ -1,4 +1,4 @@
-"""A 7B LLaVA-1.5-shaped model with random weights on one GPU: tokens a second, peak memory, time to build masks.
+"""A 7B LLaVA-1.5-shaped model with random weights on one GPU: tokens per second, peak memory, time to build masks.
 
     python performance/gpu.py [--json] [--tiny]
 
@@ -191,7 +191,7 @@ def _seconds(size: Size, work: Callable[[], Any]) -> float:
 
 def _row(name: str, size: Size, seconds: float, tokens: float) -> dict[str, Any]:
     peak = torch.cuda.max_memory_allocated() / 2**30 if size.device == "cuda" else "-"
-    return {"what": name, "seconds": seconds, "tokens a second": tokens, "peak GiB": peak}
+    return {"what": name, "seconds": seconds, "tokens per second": tokens, "peak GiB": peak}
 
 
 if __name__ == "__main__":

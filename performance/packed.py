@@ -35,7 +35,7 @@ WEIGHTS = {"positive": 1.0, "negative": -METHOD.negative_weight, "sentence": MET
 
 
 def main() -> None:
-    """Compare at 1 to 8 phrases a caption."""
+    """Compare at 1 to 8 phrases per caption."""
     options = measuring.arguments(__doc__, rows=4, repeats=5, image_tokens=64, words=60, phrase=5)
     # Narrower, what does not depend on the number of tokens costs more than in models of billions of weights.
     loaded = measuring.llava(options.image_tokens, width=512, layers=4)

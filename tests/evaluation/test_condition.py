@@ -79,7 +79,7 @@ def test_right_answers_that_became_hopeless_are_collapse() -> None:
 
     found = condition(after(unlikely), BASE, ROLES)
     assert found is not None
-    assert found.sentence.startswith("Right answers to what should stay went from -0.5 to -4.0 nats a token.")
+    assert found.sentence.startswith("Right answers to what should stay went from -0.5 to -4.0 nats per token.")
     assert condition(after(unlikely, "her"), BASE, ROLES) is None
     gone = condition(after(lambda row: replace(row, log_prob=nan), "others"), BASE, ROLES)
     assert gone is not None

@@ -29,7 +29,7 @@ def test_cross_entropy_is_the_mean_over_answer_tokens(
 def test_gradient_ascent_is_the_negative_cross_entropy() -> None:
     log_probs = worked.token_log_probs(worked.FORGET, worked.FORGET_ANSWER)
     assert gradient_ascent(log_probs, worked.ANSWER).tolist() == pytest.approx([-worked.CE_FORGET], abs=1e-9)
-    # A loss of 2 nats a token becomes -2, and its gradient points the other way.
+    # A loss of 2 nats per token becomes -2, and its gradient points the other way.
     two = torch.tensor([[-2.0, -2.0]], requires_grad=True)
     loss = gradient_ascent(two, torch.ones(1, 2))
     loss.sum().backward()
@@ -71,7 +71,7 @@ def test_a_ceiling_lets_go_of_what_is_unlikely_enough() -> None:
     log_probs = torch.tensor([[-0.5, -0.3], [-3.0, -2.0]], dtype=torch.float64, requires_grad=True)
     mask = torch.ones(2, 2, dtype=torch.bool)
     loss = gradient_ascent(log_probs, mask, ceiling=1.0)
-    # means 0.4 and 2.5 nats a token; the second is above the ceiling of 1
+    # means 0.4 and 2.5 nats per token; the second is above the ceiling of 1
     assert torch.allclose(loss, torch.tensor([-0.4, -1.0], dtype=torch.float64))
     loss.sum().backward()
     assert log_probs.grad is not None

@@ -15,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from unsee.system.files import finite
+
 if TYPE_CHECKING:
     from unsee.evaluation.metric import Metric
 
@@ -33,7 +35,7 @@ def console() -> Console:
 
 def print_json(value: Any) -> None:
     """One JSON object on stdout; NaN and infinities become null, letters beyond ASCII escapes."""
-    typer.echo(json.dumps(_finite(value), indent=2, allow_nan=False))
+    typer.echo(json.dumps(finite(value), indent=2, allow_nan=False))
 
 
 def table(*columns: str, numbers: int = 0) -> Table:
@@ -142,11 +144,3 @@ def places(console: Console, **where: object) -> None:
     widest = max(map(len, where))
     for name, place in where.items():
         console.print(f"{name:<{widest}}  {printable(place)}", soft_wrap=True)
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

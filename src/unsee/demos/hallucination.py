@@ -41,7 +41,7 @@ from unsee.world.scenes.captions import CAPTION_PROMPT, CaptionWorld
 from unsee.world.scenes.scenes import OBJECTS, draw_scene
 
 CAPTION_TOKENS = 48  # the longest caption of the world has fewer
-BATCH = 120  # captions or questions a forward pass
+BATCH = 120  # captions or questions per forward pass
 GRID = Grid(patch=8)  # windows of 32 pixels: a quarter of a picture
 STEPS, FORGET_BATCH = 200, 16
 ORACLE, PROJECTOR = "efuf_oracle", "efuf_projector"  # in the report alone: perfect labels, and the paper's part

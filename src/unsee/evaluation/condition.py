@@ -86,4 +86,4 @@ def _unlikely(now: Sequence[Record], before: Sequence[Record]) -> str:
         return "The likelihood of what should stay is no longer a number."
     if old - new <= FELL_APART:
         return ""
-    return f"Right answers to what should stay went from {old:.1f} to {new:.1f} nats a token."
+    return f"Right answers to what should stay went from {old:.1f} to {new:.1f} nats per token."

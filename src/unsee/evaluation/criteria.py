@@ -22,6 +22,7 @@ from unsee.evaluation.records import Record
 FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
 KEEP_MARGIN = 0.05  # a fall of this much below base counts as kept
 EQUIVALENCE_MARGIN = 0.05  # differences from gold that a leaderboard takes for none
+HALLUCINATION_MARGIN = 0.10  # a rise that may be larger than this is not shown to be none
 COLLAPSED = 0.5  # below this share of base's score, knowledge is destroyed rather than dented
 
 Kept = Literal["kept", "not shown", "lost some", "collapsed"]

@@ -38,7 +38,7 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
     Args:
         loaded: the model; it is put into evaluation mode and back.
         probe: what to ask.
-        batch_size: examples a forward pass.
+        batch_size: examples per forward pass.
         max_new_tokens: answers are cut there; None leaves room for what the probe expects, see `room_for`.
 
     Returns:
@@ -183,10 +183,10 @@ def summary(
     Args:
         loaded: the model.
         examples: what to ask.
-        batch_size: examples a forward pass.
+        batch_size: examples per forward pass.
         max_new_tokens: answers are cut there; None leaves room for the expected answers, see `room_for`.
         seed: of the bootstrap.
-        records: a file for the records, one JSON object a line; overwritten.
+        records: a file for the records, one JSON object per line; overwritten.
 
     Returns:
         n, truncated (the share of answers that were cut), exact_match with its interval, the mean of every metric that

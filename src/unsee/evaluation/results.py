@@ -6,19 +6,14 @@ NaN.
 
 from __future__ import annotations
 
-import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from unsee.metrics import bootstrap
+from unsee.system.files import finite
 
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-Number = Annotated[float | None, BeforeValidator(_finite)]
+Number = Annotated[float | None, BeforeValidator(finite)]
 
 # What the same things are called in the files of earlier versions.
 _MORE = AliasChoices("hallucinates_more", "invents_more")

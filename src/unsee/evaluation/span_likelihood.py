@@ -32,7 +32,7 @@ def span_likelihood(
     Args:
         loaded: the model; it is put into evaluation mode and back.
         examples: with spans.
-        batch_size: examples a forward pass.
+        batch_size: examples per forward pass.
     """
     model, was_training = loaded.model, loaded.model.training
     model.eval()
@@ -60,7 +60,7 @@ def span_likelihood(
 def moved_spans(
     captions: int, before: tuple[int, dict[str, SpanLikelihood]], after: tuple[int, dict[str, SpanLikelihood]]
 ) -> dict[str, Any]:
-    """What `scores.json` holds of spans: counts, and the likelihoods before and after, nats a token."""
+    """What `scores.json` holds of spans: counts, and the likelihoods before and after, nats per token."""
     tokens, roles = before
     return {
         "captions": captions,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # Opening and closing brackets and quotes, and sentence punctuation: what may surround an answer without meaning.
 _SURROUNDING = frozenset({"Ps", "Pe", "Pi", "Pf", "Po"})
-ROUNDING = 1e-3  # nats a token by which rounding in low precision may take a log-probability above 0
+ROUNDING = 1e-3  # nats per token by which rounding in low precision may take a log-probability above 0
 _PLAIN = {
     **dict.fromkeys("\u2018\u2019\u201b\u02bc\u2032", "'"),
     **dict.fromkeys("\u201c\u201d\u201e\u201f", '"'),

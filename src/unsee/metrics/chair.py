@@ -172,7 +172,7 @@ class Chair:
     hallucinated_captions: int
     mentions: int
     hallucinated_mentions: int
-    unique_words: int  # each name counted once a caption; "man" and "woman" are two
+    unique_words: int  # each name counted once per caption; "man" and "woman" are two
     hallucinated_unique_words: int
     objects: int  # categories in the pictures
     named_objects: int  # of these, named in their caption

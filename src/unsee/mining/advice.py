@@ -11,7 +11,7 @@ from unsee.mining.selection import Thresholds
 FEW_SPANS = 20  # negative spans; fewer are a handful, whatever the number of captions
 FEW_SHARE = 0.1  # of the captions
 NEXT = 5  # scores just short of the threshold that are named
-HARDLY = 0.1  # nats a token by which hallucinated phrases became less likely: a tenth
+HARDLY = 0.1  # nats per token by which hallucinated phrases became less likely: a tenth
 
 
 def few_spans(negative: int, captions: int, scores: Sequence[float], thresholds: Thresholds) -> str:
@@ -63,7 +63,7 @@ def of_spans(spans: Mapping[str, Any] | None, steps: int, learning_rate: float) 
     if fall > HARDLY:
         few = _are_few(lowered, spans)
         return [f"Few spans were to be lowered: {_counted(lowered, spans)}. {_MORE}"] if few else []
-    moved = f"{lowered['before']:.3f} to {lowered['after']:.3f} nats a token"
+    moved = f"{lowered['before']:.3f} to {lowered['after']:.3f} nats per token"
     return [
         f"Hallucinated phrases hardly became less likely ({moved}) in {steps} steps at learning_rate "
         f"{learning_rate:g}: they are {_counted(lowered, spans)}. {_why(lowered, spans)}"

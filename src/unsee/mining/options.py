@@ -45,9 +45,9 @@ class Mining:
         thresholds: what scores mean; the published ones for 100 * cosine when not given.
         second_thresholds: the same for the second scorer.
         conflict: policy for sub-sentences with a real and a hallucinated object.
-        batch_size: captions a forward pass.
-        windows: windows a forward pass.
-        shard_size: rows a file.
+        batch_size: captions per forward pass.
+        windows: windows per forward pass.
+        shard_size: rows per file.
         limit: mine only the first pictures.
         dtype: of the weights of the model and the scorers.
         trust_remote_code: run code that comes with the model.

@@ -27,7 +27,7 @@ from unsee.vlm.stored import read_tensors, write_tensors
 
 TEMPLATE = "A photo containing {}."
 _TOKENS = ("input_ids", "attention_mask")
-_CHUNK = 512  # phrases a file of embeddings
+_CHUNK = 512  # phrases per file of embeddings
 
 Picture = tuple[Image.Image, Sequence[str]]  # a picture and the phrases asked about it
 
@@ -223,7 +223,7 @@ def dual_encoder(
         grid: of windows; that of the paper when not given.
         aggregator: "max" or "patch_top4".
         template: the text for a phrase.
-        batch_size: windows a forward pass.
+        batch_size: windows per forward pass.
         dtype: of the weights.
         device: defaults to the accelerator when there is one.
 

@@ -4,8 +4,8 @@ A phrase above the positive threshold is taken for real, one below the negative 
 lies between is left alone. The span of a phrase is its sub-sentence: from behind the punctuation before it to in front
 of the punctuation after it. Captions whose phrases score well on the average are kept as they are (the sentence loss).
 
-A phrase counts once a caption, however often it is said: each of its occurrences has an equal share, so that a caption
-that loops weighs no more than another.
+A phrase counts once per caption, however often it is said: each of its occurrences has an equal share, so that a
+caption that loops weighs no more than another.
 
 A sub-sentence may hold a real and a hallucinated object ("a cat and a unicorn"). The paper then raises and lowers the
 same tokens; what happens here is said by the conflict policy:
@@ -139,7 +139,7 @@ class _Member(NamedTuple):
 
     phrase: Phrase
     score: float
-    weight: float  # its share of the phrase, which counts once a caption
+    weight: float  # its share of the phrase, which counts once per caption
 
 
 def _spans(place: tuple[int, int], by_role: dict[Role, list[_Member]], conflict: Conflict) -> Iterator[Span]:

@@ -32,7 +32,7 @@ class Stage:
     Attributes:
         folder: of the stage.
         rows: how many it has in all.
-        shard_size: rows a shard.
+        shard_size: rows per shard.
         kind: of its rows, as a type that pydantic understands.
         left_out: likewise of those rows that say why they were `skipped`.
     """

@@ -1,4 +1,4 @@
-"""Weighted spans: what mining hands to training, one caption a line.
+"""Weighted spans: what mining hands to training, one caption per line.
 
 The file is JSON Lines, and `unsee.data.load_examples` reads it. A row is one caption with the places in it that are
 to become likelier or less likely:

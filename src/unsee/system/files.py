@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -115,16 +115,15 @@ def _decode(content: bytes, where: str) -> str:
 
 
 def _encode(value: Any, indent: int | None = None) -> bytes:
-    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
+    text = json.dumps(finite(value), ensure_ascii=False, allow_nan=False, indent=indent)
     # A lone surrogate has no UTF-8; backslashreplace turns it into the very escape that JSON wants.
     return text.translate(_LINE_BREAKS).encode("utf-8", errors="backslashreplace")
 
 
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value
+def finite(value: Any) -> Any:
+    """A value as JSON can hold it, which has no NaN and no infinity: those are None."""
+    if isinstance(value, Mapping):
+        return {key: finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

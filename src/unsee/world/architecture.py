@@ -16,7 +16,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-IMAGE_SIZE, PATCH_SIZE = 64, 16  # pixels; 16 image tokens a picture
+IMAGE_SIZE, PATCH_SIZE = 64, 16  # pixels; 16 image tokens per picture
 VISION_WIDTH, VISION_LAYERS = 128, 3
 LANGUAGE_WIDTH, LANGUAGE_LAYERS = 128, 4
 # About width ** -0.5. With the usual 0.02 of wide models, layers as narrow as these start out nearly mute and take

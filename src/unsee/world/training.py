@@ -31,7 +31,7 @@ def schedule(folder: Path, steps: int, batch: int, rate: float, warm_up: int, se
     Args:
         folder: that the trainer may use.
         steps: optimizer steps.
-        batch: rows a step.
+        batch: rows per step.
         rate: the highest learning rate.
         warm_up: steps until then.
         seed: of the order of rows.

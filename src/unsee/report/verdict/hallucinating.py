@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from unsee.evaluation.criteria import HALLUCINATION_MARGIN
 from unsee.evaluation.results import CaptionCheck, Check
 from unsee.report.contents import ModelResult, ProbeInfo, Report
 from unsee.system.wording import percent
 
-MARGIN = 0.10  # where the interval reaches further up than this, nothing is said about "no more"
 SILENT = 0.5  # below this share of the base's recall, or with more answers undecided, a model says too little to judge
 
 Hallucinating = Literal["hallucinates more", "hallucinates no more", "unclear", "not checked"]
@@ -38,7 +38,7 @@ def _on_probe(probe: ProbeInfo, check: Check, base: Check) -> tuple[Hallucinatin
         return "hallucinates more", f"Hallucinates more than before {numbers}."
     if too_little := _says_too_little(check, base):
         return "unclear", f"Whether it hallucinates more is unclear: {too_little} ({probe.title})."
-    if check.change.high is None or check.change.high > MARGIN:
+    if check.change.high is None or check.change.high > HALLUCINATION_MARGIN:
         return "unclear", f"Whether it hallucinates more is unclear from so few answers {numbers}."
     return "hallucinates no more", f"Hallucinates no more than before {numbers}."
 

@@ -122,7 +122,7 @@ class Settings(BaseModel):
         f"make {LEAST_STEPS} steps",
     )
     max_steps: Count | None = Field(None, description="optimizer steps; overrides epochs")
-    batch_size: Rows = Field(8, description="forget rows (and as many retain rows) a forward pass")
+    batch_size: Rows = Field(8, description="forget rows (and as many retain rows) per forward pass")
     gradient_accumulation: Count = Field(1, description="forward passes per optimizer step")
     scheduler: Literal["constant", "linear", "cosine"] = Field("constant", description="of the learning rate")
     warmup_steps: Annotated[int, Field(ge=0, le=limits.STEPS)] = Field(

@@ -19,7 +19,7 @@ from unsee.world.people.people import FACTS, Person
 from unsee.world.people.wordings import THIS_PERSON, held_out_questions, training_questions
 from unsee.world.world import World
 
-WORDINGS = 3  # of each fact in `ft_Data`; 15 questions a person, as in the original
+WORDINGS = 3  # of each fact in `ft_Data`; 15 questions per person, as in the original
 PER_TASK = 2  # fill-ins, and questions to be answered in a sentence, a modality
 KINDS = {"Image_Textual": "photo", "Pure_Text": "text"}
 
