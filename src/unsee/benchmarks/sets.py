@@ -51,6 +51,12 @@ def without_questions(rows: Sequence[Example], asked: Sequence[Example]) -> list
     return [row for row in rows if row.image is not None or normalise(row.question) not in taken]
 
 
+def all_but(rows: Sequence[Example], some: Sequence[Example]) -> list[Example]:
+    """The rows that are none of some, in their order."""
+    taken = set(some)
+    return [row for row in rows if row not in taken]
+
+
 def assembled(training: Benchmark, probes: Mapping[str, Sequence[Example]], probe_rows: int | None) -> Benchmark:
     """A benchmark whose rows about one picture hold it once, and whose probes say whether they were trained on.
 
@@ -60,15 +66,15 @@ def assembled(training: Benchmark, probes: Mapping[str, Sequence[Example]], prob
         probe_rows: at most so many per probe; None keeps all.
     """
     pool = _shared_pictures()
-    forget, retain, preserve = (
-        [pool(row) for row in rows] for rows in (training.forget, training.retain, training.preserve)
+    forget, retain, preserve, learned = (
+        [pool(row) for row in rows] for rows in (training.forget, training.retain, training.preserve, training.learned)
     )
     asked = {name: [pool(row) for row in spread(rows, probe_rows)] for name, rows in probes.items()}
     marked = [
         Probe(name, rows, trained_on=repeats(rows, (forget, retain)), role=_role(name, training.request))
         for name, rows in asked.items()
     ]
-    return replace(training, forget=forget, retain=retain, preserve=preserve, probes=marked)
+    return replace(training, forget=forget, retain=retain, preserve=preserve, learned=learned, probes=marked)
 
 
 def _role(probe: str, request: str) -> Role:

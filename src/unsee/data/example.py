@@ -79,3 +79,14 @@ class Benchmark:
     probes: Sequence[Probe] = ()
     chance: dict[str, float] = field(default_factory=dict)  # fact -> accuracy of the best guess without knowledge
     request: str = "visual"  # "visual", "textual" or "both"
+    learned: Sequence[Example] = ()  # what base and gold know beside all that, and no run is shown, as probes ask it
+
+    @property
+    def gold_rows(self) -> list[Example]:
+        """What gold learns: everything but what is to be forgotten."""
+        return [*self.retain, *self.preserve, *self.learned]
+
+    @property
+    def base_rows(self) -> list[Example]:
+        """What the base learns: everything."""
+        return [*self.forget, *self.gold_rows]

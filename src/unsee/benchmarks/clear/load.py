@@ -18,6 +18,7 @@ from typing import Any
 
 from unsee.benchmarks.clear.columns import retain_of
 from unsee.benchmarks.sets import (
+    all_but,
     alternate,
     assembled,
     choices_among,
@@ -87,14 +88,16 @@ def load_clear(source: Source, selection: Selection) -> Benchmark:
         "real_world": clear.real("real_world"),
     }
     if request == "visual":
-        forget, kept = photos, photos_retained
-        preserve = without_questions([*facts, *facts_retained], [*rows["forget_qa"], *rows["retain_qa"]])
+        forget, kept, others = photos, photos_retained, [*facts, *facts_retained]
+        preserve = without_questions(others, [*rows["forget_qa"], *rows["retain_qa"]])
     else:
         forget, kept = ([] if request == "textual" else photos) + facts, photos_retained + facts_retained
         captions = {row.caption.answer for row in asked_photos}
-        preserve = [row for row in photos if row.answer not in captions] if request == "textual" else []
+        others = photos if request == "textual" else []
+        preserve = [row for row in others if row.answer not in captions]
     name = f"CLEAR {split}, {request} request"
-    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, selection.probe_rows)
+    training = Benchmark(name, forget, kept, preserve, request=request, learned=all_but(others, preserve))
+    return assembled(training, rows, selection.probe_rows)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from unsee.benchmarks.mllmu.columns import LETTERS, TASK_COLUMNS, retain_of
-from unsee.benchmarks.sets import assembled, without_questions, wrong_among
+from unsee.benchmarks.sets import all_but, assembled, without_questions, wrong_among
 from unsee.benchmarks.source import Folder, Source, open_source, text
 from unsee.benchmarks.spec import Selection
 from unsee.data.example import Benchmark, Example
@@ -66,10 +66,11 @@ def load_mllmu(source: Source, selection: Selection) -> Benchmark:
     facts, facts_retained = _by_name(photos, names), _by_name(photos_retained, names)
     forget = {"visual": photos, "textual": facts, "both": photos + facts}[request]
     kept = photos_retained if request == "visual" else photos_retained + facts_retained
-    preserve = {"visual": facts + facts_retained, "textual": photos, "both": []}[request]
-    preserve = _without_evaluation(preserve, everything)
+    others = {"visual": facts + facts_retained, "textual": photos, "both": []}[request]
+    preserve = _without_evaluation(others, everything)
     name = f"MLLMU-Bench {split}, {request} request"
-    return assembled(Benchmark(name, forget, kept, preserve, request=request), rows, selection.probe_rows)
+    training = Benchmark(name, forget, kept, preserve, request=request, learned=all_but(others, preserve))
+    return assembled(training, rows, selection.probe_rows)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
@@ -65,6 +66,8 @@ def as_gate(value: Any) -> Any:
     """A word alone is the kind."""
     return {"kind": value} if isinstance(value, str) else value
 
+
+Groups = Mapping[str, tuple[type[BaseModel], Any]]  # by setting: its keys, and what a single value is short for
 
 GROUPS: dict[str, tuple[type[BaseModel], Any]] = {
     "lora": (Lora, as_lora),

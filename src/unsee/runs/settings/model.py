@@ -41,7 +41,7 @@ LEAST_STEPS = 50  # or so many optimizer steps, where that is more: of twenty ro
 SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
 PROBES = ("forget_probes", "keep_probes", "probes")  # settings that name sources by the name of their probe
 SOURCES = ("model", "forget", "retain", "preserve", "gold", "after")  # settings that name a path or a hub id
-_PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
+PROBE_NAME = re.compile(r"[\w-][\w.-]{0,63}")  # it becomes the name of a file
 
 
 def _rate(value: float) -> str:
@@ -227,7 +227,7 @@ class Settings(BaseModel):
         names = [(key, name) for key in PROBES for name in getattr(self, key)]
         taken: dict[str, str] = {}
         for key, name in names:
-            if not _PROBE_NAME.fullmatch(name):
+            if not PROBE_NAME.fullmatch(name):
                 raise InputError(f"{key}: {name!r} cannot name a file; use letters, digits, _, - and .")
             if name in taken:
                 raise InputError(f"{key}: {name!r} is among {taken[name]} too; give each probe a name of its own")

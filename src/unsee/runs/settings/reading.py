@@ -8,12 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from unsee.errors import InputError, did_you_mean
 from unsee.methods import METHODS, MethodCard, find
 from unsee.methods.registry import in_full
-from unsee.runs.settings.groups import GROUPS
+from unsee.runs.settings.groups import GROUPS, Groups
 from unsee.runs.settings.model import DEFAULT_METHOD, PROBES, SOURCES, Settings
 from unsee.runs.settings.sources import absolute, as_lists, word_list
 from unsee.system.files import read_text
@@ -35,20 +35,26 @@ def parse(values: Mapping[str, Any], where: str = "settings", card: MethodCard |
     for key in values:
         if key not in Settings.model_fields:
             raise InputError(f"{where}: unknown key {key!r}{_hint(key, values)}")
-    _no_booleans(values, where)
+    no_booleans(values, where, Settings)
     try:
         return Settings.model_validate(dict(values)).resolved(card)
     except ValidationError as error:
-        raise InputError(f"{where}: {_complaint(error)}") from None
+        raise InputError(f"{where}: {complaint(error, Settings, GROUPS)}") from None
 
 
-def _no_booleans(values: Mapping[str, Any], where: str) -> None:
-    """InputError for true and false where something else belongs; pydantic would take them for 1 and 0."""
+def no_booleans(values: Mapping[str, Any], where: str, of: type[BaseModel]) -> None:
+    """InputError for true and false where something else belongs; pydantic would take them for 1 and 0.
+
+    Args:
+        values: known to be keys of the settings.
+        where: what an error message calls them.
+        of: the settings.
+    """
     for key, value in values.items():
         inner = value.items() if isinstance(value, Mapping) else ()
         named = [(key, value), *((f"{key}.{name}", held) for name, held in inner)]
         for name, held in named:
-            if isinstance(held, bool) and Settings.model_fields[key].annotation is not bool:
+            if isinstance(held, bool) and of.model_fields[key].annotation is not bool:
                 raise InputError(f"{where}: {name}={str(held).lower()}: true and false belong elsewhere; give a value")
 
 
@@ -59,14 +65,20 @@ def _hint(key: str, values: Mapping[str, Any]) -> str:
     return did_you_mean(key, Settings.model_fields)
 
 
-def _complaint(error: ValidationError) -> str:
-    """What is wrong with the first value that is, in one line."""
+def complaint(error: ValidationError, of: type[BaseModel], groups: Groups) -> str:
+    """What is wrong with the first value that is, in one line.
+
+    Args:
+        error: that the settings raised.
+        of: the settings.
+        groups: those of them that have keys of their own.
+    """
     first = error.errors()[0]
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "missing":
-        return f"{key} is missing ({Settings.model_fields[key].description})"
+        return f"{key} is missing ({of.model_fields[key].description})"
     if first["type"] == "extra_forbidden":  # some settings have keys of their own
-        model, _ = GROUPS[str(first["loc"][0])]
+        model, _ = groups[str(first["loc"][0])]
         return f"unknown key {key!r}{did_you_mean(str(first['loc'][-1]), model.model_fields)}"
     ours = first.get("ctx", {}).get("error")
     return str(ours) if isinstance(ours, InputError) else f"{key}={first['input']!r}: {first['msg'].lower()}"
@@ -144,11 +156,11 @@ def with_assignments(values: Mapping[str, Any], assignments: list[str]) -> dict[
         group, inner = _place(key, str(merged.get("method", DEFAULT_METHOD)))
         if group:
             held = GROUPS[group][1](merged.get(group)) if group in GROUPS else merged.get(group)
-            merged[group] = {**(held if isinstance(held, dict) else {}), inner: _value(text)}
+            merged[group] = {**(held if isinstance(held, dict) else {}), inner: as_value(text)}
         else:
             if key == "method" and (text := in_full(text)) != in_full(str(merged.get("method", DEFAULT_METHOD))):
                 merged.pop("hyper_parameters", None)
-            merged[key] = text if key in (*SOURCES, "out", "method") and text != "null" else _value(text)
+            merged[key] = text if key in (*SOURCES, "out", "method") and text != "null" else as_value(text)
     return merged
 
 
@@ -167,7 +179,7 @@ def _place(key: str, method: str) -> tuple[str, str]:
     raise InputError(f"--set {key}: neither a setting nor a hyper-parameter of {method}{hint}")
 
 
-def _value(text: str) -> Any:
+def as_value(text: str) -> Any:
     """A value as YAML reads it; what is no YAML is a word."""
     try:
         return parse_yaml(text, "--set")
