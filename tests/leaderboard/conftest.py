@@ -12,18 +12,19 @@ from tests.leaderboard import scripted
 from unsee.leaderboard import board as leaderboard
 from unsee.leaderboard import cells
 from unsee.leaderboard.board import Outcome, bench, plan
-from unsee.system.workers import run_all
+from unsee.system.executors import Executor
 from unsee.world.models import WorldModels
 
 
 @pytest.fixture
 def scripted_bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
-    """Carries out a plan with made-up cells, in this process unless `real` workers are asked for."""
+    """Carries out a plan with made-up cells, in this process unless another executor is given."""
     monkeypatch.setattr(cells, "job", scripted.job)
     monkeypatch.setattr(leaderboard, "_prepared", lambda plan, seed: WorldModels(Path("b"), Path("g"), True))
 
-    def run(out: Path, methods: tuple[str, ...] = ("grad_diff", "npo"), real: bool = False, **more: Any) -> Outcome:
-        monkeypatch.setattr(leaderboard, "run_all", run_all if real else scripted.run_all)
-        return bench(plan(out, methods, **{"seeds": (0, 1), "people": 10, **more}))
+    def run(
+        out: Path, methods: tuple[str, ...] = ("grad_diff", "npo"), executor: Executor | None = None, **more: Any
+    ) -> Outcome:
+        return bench(plan(out, methods, **{"seeds": (0, 1), "people": 10, **more}), executor or scripted.Here())
 
     return run

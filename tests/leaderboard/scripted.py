@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from unsee.system import progress
+from unsee.system.executors import Local
 from unsee.system.files import write_json, write_jsonl
 from unsee.system.workers import Job
 
@@ -19,7 +21,8 @@ PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
 
 def job(one: Cell, base: Path, gold: Path, base_cell: Path, masks: Path) -> Job:
     """A cell as work for `run_cell` below."""
-    return Job("tests.leaderboard.scripted:run_cell", {**one.describe(), "folder": str(one.folder)})
+    arguments = {**one.describe(), "folder": str(one.folder)}
+    return Job("tests.leaderboard.scripted:run_cell", arguments, outcome=str(one.folder / "scores.json"))
 
 
 def knows(subject: str, row: str, configuration: dict[str, Any] | None, probe: str) -> bool:
@@ -59,8 +62,10 @@ def _record(probe: str, n: int, right: bool) -> dict[str, Any]:
     return {**asked, "expected": "a", "said": "a" if right else "b", "correct": right, "log_prob": -0.1, "tokens": 2}
 
 
-def run_all(jobs: list[Job], description: str, steps: int, done: int = 0, workers: int | None = None) -> None:
-    """Jobs one after another, here."""
-    assert done + len(jobs) <= steps
-    for one in jobs:
-        run_cell(**one.arguments)
+class Here(Local):
+    """Jobs one after another, in this process."""
+
+    def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
+        assert done + len(jobs) <= steps
+        for one in jobs:
+            run_cell(**one.arguments)

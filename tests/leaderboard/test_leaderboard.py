@@ -18,6 +18,7 @@ from unsee.leaderboard import output
 from unsee.leaderboard.board import Outcome, all_cells, plan
 from unsee.leaderboard.cells import Cell
 from unsee.leaderboard.results import people, results
+from unsee.system.executors import Local
 
 Bench = Callable[..., Outcome]
 
@@ -50,7 +51,7 @@ def test_a_killed_worker_costs_its_own_cell_alone(scripted_bench: Bench, tmp_pat
     (tmp_path / "kill").touch()
     before = log(tmp_path)
     with pytest.raises(RuntimeError, match="exit code -9"):
-        scripted_bench(tmp_path, methods=("kl", "grad_diff", "npo"), real=True, workers=1)
+        scripted_bench(tmp_path, methods=("kl", "grad_diff", "npo"), executor=Local(1))
     done = log(tmp_path)
     assert len(done) == len(before) + 9  # grad_diff was through, npo had just begun
     outcome = scripted_bench(tmp_path, methods=("kl", "grad_diff", "npo"))

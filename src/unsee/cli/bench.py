@@ -61,7 +61,6 @@ def bench(
         development=_numbers("development-seeds", development_seeds),
         people=people,
         request=_request(request),
-        workers=workers,
     )
     if dry_run:
         described = made.to_dict()
@@ -69,8 +68,9 @@ def bench(
         return
     from unsee.leaderboard.board import bench as carry_out
     from unsee.leaderboard.output import write
+    from unsee.system.executors import Local
 
-    summary = write(carry_out(made))
+    summary = write(carry_out(made, Local(workers)))
     if as_json:
         print_json(summary)
     else:

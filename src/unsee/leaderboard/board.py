@@ -19,10 +19,10 @@ from unsee.leaderboard.cells import Cell, Setting, Subject, cell
 from unsee.leaderboard.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
 from unsee.leaderboard.grids import rows as make_rows
 from unsee.methods import METHODS
+from unsee.system.executors import Executor, Local
 from unsee.system.files import write_json
-from unsee.system.lock import is_free, locked
+from unsee.system.lock import is_free
 from unsee.system.typed import read_typed
-from unsee.system.workers import run_all
 from unsee.types import Request
 from unsee.world import World
 from unsee.world.models import WorldModels, prepare
@@ -47,7 +47,6 @@ class Plan:
     development: tuple[int, ...] = (100,)
     people: int = 40
     request: Request = "visual"
-    workers: int | None = None
 
     def __post_init__(self) -> None:
         if both := sorted({*self.seeds} & {*self.development}):
@@ -149,22 +148,27 @@ class Outcome:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def bench(plan: Plan) -> Outcome:
+def bench(plan: Plan, executor: Executor | None = None) -> Outcome:
     """Carry out a plan, or what is missing of it.
+
+    Args:
+        plan: what is compared.
+        executor: where the cells run; in processes of this machine if not given.
 
     Raises:
         InputError: when the folder holds something else, or another process is at work there.
     """
+    executor = executor or Local()
     check_out(plan)  # before a lock file is put there, and again when nobody else can change it
-    with locked(plan.out):
+    with executor.at_work(plan.out, plan.to_dict()):
         check_out(plan)
         write_json(plan.out / MARK, plan.to_dict())
-        return _carried_out(plan)
+        return _carried_out(plan, executor)
 
 
-def _carried_out(plan: Plan) -> Outcome:
+def _carried_out(plan: Plan, executor: Executor) -> Outcome:
     models = {seed: _prepared(plan, seed) for seed in (*plan.development, *plan.seeds)}
-    work = _Work(plan, models)
+    work = _Work(plan, models, executor)
     bases = [planned_cell for planned_cell in plan.measured() if planned_cell.subject == "base"]
     work.do(bases, "base models")  # first: what they knew decides what is scored
     work.do([planned_cell for planned_cell in plan.measured() if planned_cell.subject != "base"], "gold and prompt")
@@ -211,10 +215,10 @@ def _prepared(plan: Plan, seed: int) -> WorldModels:
 
 
 class _Work:
-    """Sends cells to workers, and knows how many are done of all."""
+    """Hands cells on, and knows how many are done of all."""
 
-    def __init__(self, plan: Plan, models: Mapping[int, WorldModels]) -> None:
-        self.plan, self.models = plan, models
+    def __init__(self, plan: Plan, models: Mapping[int, WorldModels], executor: Executor) -> None:
+        self.plan, self.models, self.executor = plan, models, executor
         self.passed, self.total = 0, plan.count()
 
     def do(self, wanted: Sequence[Cell], stage: str) -> None:
@@ -232,7 +236,7 @@ class _Work:
             for models in [self.models[missing_cell.setting.seed]]
         ]
         if jobs:
-            run_all(jobs, stage, self.total, self.passed + len(wanted) - len(missing), self.plan.workers)
+            self.executor.run(jobs, stage, self.total, self.passed + len(wanted) - len(missing))
         self.passed += len(wanted)
 
 

@@ -119,4 +119,5 @@ def job(one: Cell, base: Path, gold: Path, base_cell: Path, masks: Path) -> Job:
         masks: folder for saliency masks.
     """
     arguments = {**one.describe(), "base": str(base), "gold": str(gold), "base_cell": str(base_cell)}
-    return Job("unsee.leaderboard.work:run_cell", {**arguments, "masks": str(masks), "folder": str(one.folder)})
+    arguments |= {"masks": str(masks), "folder": str(one.folder)}
+    return Job("unsee.leaderboard.work:run_cell", arguments, outcome=str(one.folder / SCORES))

@@ -31,10 +31,17 @@ _STEP, _DONE, _WRONG = "step", "done", "wrong"
 
 @dataclass(frozen=True)
 class Job:
-    """A function of this package, and arguments that JSON can carry."""
+    """A function of this package, and arguments that JSON can carry.
 
-    function: str  # "package.module:name"
+    Attributes:
+        function: as "package.module:name".
+        arguments: by name.
+        outcome: the file that it writes last, where there is one: when it is there, the job is done.
+    """
+
+    function: str
     arguments: dict[str, Any]
+    outcome: str = ""
 
 
 def run_all(jobs: Sequence[Job], description: str, steps: int, done: int = 0, workers: int | None = None) -> None:
