@@ -41,14 +41,40 @@ def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel
     """
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
-    last, start = latest_checkpoint(checkpoints), Start.of(loaded.model)
-    method = settings.built_method
+    trainer, facts = trained(settings, sets, loaded, config(settings, checkpoints), latest_checkpoint(checkpoints))
+    if trainer.is_world_process_zero():
+        write_json(folder / FACTS, facts)
+        with whole_folder(folder / "model") as temporary:
+            save(loaded, temporary)
+    trainer.accelerator.wait_for_everyone()
+
+
+def trained(
+    settings: Settings, sets: Benchmark, loaded: LoadedModel, arguments: UnlearnConfig, last: Path | None = None
+) -> tuple[UnlearnTrainer, dict[str, Any]]:
+    """Train a model where it is in memory, and write nothing but what the arguments name.
+
+    Args:
+        settings: of the run.
+        sets: what the model is trained on.
+        loaded: the model, which changes.
+        arguments: of the trainer, as `config` makes them.
+        last: checkpoint to go on from.
+
+    Returns:
+        The trainer when it is through, and what `FACTS` holds.
+
+    Raises:
+        InputError: something shows to be wrong that was given.
+        FloatingPointError: a loss is no number.
+    """
+    start, method = Start.of(loaded.model), settings.built_method
     guard = guard_of(settings, sets, loaded, spans=method.needs.spans)
     likely = partial(span_likelihood, loaded, sets.forget, settings.eval_batch_size)
     before = likely() if method.needs.spans else None
     trainer = UnlearnTrainer(
         loaded,
-        config(settings, checkpoints),
+        arguments,
         method=method,
         forget=sets.forget,
         retain=sets.retain,
@@ -64,11 +90,7 @@ def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel
         facts |= {"watched": guard.history, "stopped": asdict(guard.stopped) if guard.stopped else None}
     elif settings.guard:
         facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.training.guard.UNWATCHED`
-    if trainer.is_world_process_zero():
-        write_json(folder / FACTS, facts)
-        with whole_folder(folder / "model") as temporary:
-            save(loaded, temporary)
-    trainer.accelerator.wait_for_everyone()
+    return trainer, facts
 
 
 def _facts(trainer: UnlearnTrainer, loaded: LoadedModel, start: Start) -> dict[str, Any]:
