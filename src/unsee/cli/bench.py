@@ -37,7 +37,8 @@ def bench(
     budget: Annotated[int, typer.Option(help="Configurations that each row may try, at most 9.")] = 9,
     request: Annotated[str, typer.Option(help="What is to go: visual, textual or both.")] = "visual",
     workers: Annotated[
-        int | None, typer.Option(min=1, max=limits.WORKERS, help="Processes; as many as cores if not given.")
+        int | None,
+        typer.Option(min=1, max=limits.WORKERS, help="Processes; one for each GPU, else for each core, if not given."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     as_json: AsJson = False,

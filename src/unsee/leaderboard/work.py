@@ -94,7 +94,7 @@ def _outcome(
     if subject == "base":
         return here.measured(here.base, target)
     if subject == "gold":
-        return here.measured(replace_model(here.base, load(gold, device="cpu").model), target)
+        return here.measured(replace_model(here.base, load(gold).model), target)
     if subject == "prompt":
         return here.measured(here.base, target, prompted=True)
     assert chosen is not None
@@ -121,7 +121,7 @@ class _Place:
         self.names = [person.name for person in world.forget_people(FORGET)]
         self.benchmark: Benchmark = world.benchmark(FORGET, setting.request)
         self.probes = [_plain(probe) for probe in self.benchmark.probes]
-        self.base = load(base, device="cpu")
+        self.base = load(base)
 
     def measured(self, loaded: LoadedModel, target: Path, prompted: bool = False) -> dict[str, Any]:
         started = time.perf_counter()
@@ -147,7 +147,7 @@ class _Place:
 
         started = time.perf_counter()
         loaded = self._start(chosen)
-        before = {name: weight.detach().clone() for name, weight in loaded.model.named_parameters()}
+        before = {name: weight.detach().to("cpu", copy=True) for name, weight in loaded.model.named_parameters()}
         with tempfile.TemporaryDirectory() as scratch:
             trainer = self._trainer(loaded, method, chosen, Path(scratch), masks)
             trainer.train()
@@ -156,7 +156,8 @@ class _Place:
         gc.collect()  # trainers hold themselves and their model in circles
         with torch.no_grad():
             squares = [
-                (weight - before[name]).double().square().sum() for name, weight in loaded.model.named_parameters()
+                (weight.cpu() - before[name]).double().square().sum()
+                for name, weight in loaded.model.named_parameters()
             ]
         facts = {
             "train_seconds": round(time.perf_counter() - started, 2),
@@ -172,7 +173,7 @@ class _Place:
 
         set_seed(self.setting.seed)  # adapters start from random weights
         lora = LoraOptions(rank=chosen.lora, alpha=chosen.lora) if chosen.lora else None
-        fresh = load(self.base.source, parts=chosen.parts, lora=lora, device="cpu")
+        fresh = load(self.base.source, parts=chosen.parts, lora=lora)
         return LoadedModel(fresh.model, self.base.processor, self.base.encoder, self.base.source, chosen.parts)
 
     def _trainer(self, loaded: LoadedModel, method: str, chosen: Configuration, scratch: Path, masks: Path) -> Any:

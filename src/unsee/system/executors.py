@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from unsee.system.devices import environments
 from unsee.system.lock import locked
-from unsee.system.workers import Job, run_all
+from unsee.system.progress import Steps
+from unsee.system.workers import Counted, Job, Waiting, work_off
 
 
 class Executor(Protocol):
@@ -43,10 +45,10 @@ class Executor(Protocol):
 
 @dataclass(frozen=True)
 class Local:
-    """Processes of this machine.
+    """Processes of this machine: one for each accelerator, or for each core where there is none.
 
     Attributes:
-        workers: how many at a time, where not as many as there are cores.
+        workers: how many at a time, where not as many as that.
     """
 
     workers: int | None = None
@@ -57,4 +59,5 @@ class Local:
 
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
         """See `Executor.run`."""
-        run_all(jobs, description, steps, done, self.workers)
+        with closing(Steps(description, steps, done)) as bar:
+            work_off(Waiting(jobs), environments(self.workers)[: len(jobs)], Counted(bar).advance)
