@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from unsee.benchmarks.clear.score import SPLITS, aggregate, score_clear, score_probe, task_log
+from unsee.benchmarks.clear.score import SPLITS, aggregate, score_clear, score_probe
+from unsee.benchmarks.logs import task_log
 from unsee.errors import InputError
 from unsee.metrics.task_scores import TaskScores
 

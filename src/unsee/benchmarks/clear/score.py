@@ -8,32 +8,19 @@ leave ROUGE out. Questions in words, which the published evaluation never asks, 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
+from unsee.benchmarks.logs import Rows, check_same, task_log, task_scores
 from unsee.benchmarks.spec import Records, Scores
-from unsee.errors import InputError
-from unsee.metrics.answers import rouge
 from unsee.metrics.forget_quality import (
     KolmogorovSmirnov,
     js_forget_quality,
     js_forget_quality_clear_v4,
     ks_two_sample,
 )
-from unsee.metrics.task_scores import Floats, TaskLog, TaskScores, harmonic_mean
-from unsee.metrics.truth_ratio import (
-    TruthRatio,
-    indistinguishability,
-    log_truth_ratio,
-    probability_among_options,
-    truthfulness,
-)
-
-Rows = Sequence[Mapping[str, Any]]
+from unsee.metrics.task_scores import TaskLog, TaskScores, harmonic_mean
+from unsee.metrics.truth_ratio import TruthRatio, log_truth_ratio
 
 SPLITS = {
     "real": ("real_faces", "real_world"),
@@ -109,48 +96,15 @@ def score_clear(records: Records, gold: Records | None = None, variant: TruthRat
     }
     quality = None
     if gold is not None and FORGET_QUALITY in gold and FORGET_QUALITY in records:
-        _check_same(records[FORGET_QUALITY], gold[FORGET_QUALITY])
+        check_same(FORGET_QUALITY, records[FORGET_QUALITY], gold[FORGET_QUALITY])
         quality = _forget_quality(records[FORGET_QUALITY], gold[FORGET_QUALITY], variant)
     return ClearScores(splits[True], splits[False], per_task, quality)
 
 
-def _check_same(rows: Rows, gold: Rows) -> None:
-    """InputError unless both models were asked the same; the order does not matter."""
-    ours, theirs = (Counter(map(_identity, side)) for side in (rows, gold))
-    for whose, other, more in (("gold has", "the model", theirs - ours), ("the model has", "gold", ours - theirs)):
-        for (name, question, expected), _ in more.items():
-            raise InputError(
-                f"{FORGET_QUALITY}: {whose} a row that {other} was not asked ({name or question[:60]!r}, "
-                f"{expected[:60]!r}); measure both on the same rows"
-            )
-
-
-def _identity(row: Mapping[str, Any]) -> tuple[str | None, str, str]:
-    return row.get("id"), row.get("question", ""), row["expected"]
-
-
-def task_log(rows: Rows) -> TaskLog:
-    """Records of one probe as TOFU's formulas take them: means per token, and the answer for a missing paraphrase."""
-    answers = [_mean(row["log_prob"], row["tokens"]) for row in rows]
-    paraphrases = [
-        _means(row, "paraphrased")[0] if row.get("paraphrased_log_probs") else answer
-        for row, answer in zip(rows, answers, strict=True)
-    ]
-    return TaskLog(
-        rouge_l_recall=_floats([rouge(row["said"], row["expected"]).rouge_l_recall for row in rows]),
-        answer=_floats(answers),
-        paraphrase=_floats(paraphrases),
-        perturbed=[_means(row, "perturbed") for row in rows],
-    )
-
-
 def score_probe(log: TaskLog, probe: str, variant: TruthRatio = "geometric") -> TaskScores:
     """ROUGE, probability and truth ratio of one probe; names and real sets have their probability among options."""
-    ratio = log_truth_ratio(log.paraphrase, log.perturbed, variant)
-    probability = probability_among_options(log.answer, log.perturbed) if probe in AMONG_OPTIONS else np.exp(log.answer)
-    per_row = indistinguishability(ratio) if probe.startswith("forget") else truthfulness(ratio)
-    means = [float(np.mean(values)) if len(values) else float("nan") for values in (log.rouge_l_recall, probability)]
-    return TaskScores(means[0], means[1], float(np.mean(per_row)) if len(per_row) else float("nan"), len(log.answer))
+    among_options = probe in AMONG_OPTIONS
+    return task_scores(log, forget=probe.startswith("forget"), among_options=among_options, variant=variant)
 
 
 def aggregate(tasks: Iterable[TaskScores], with_rouge: bool = True) -> float:
@@ -183,16 +137,3 @@ def _forget_quality(rows: Rows, gold: Rows, variant: TruthRatio) -> ForgetQualit
         js_forget_quality(ours, theirs),
         js_forget_quality_clear_v4(ours, theirs) if aligned else None,
     )
-
-
-def _means(row: Mapping[str, Any], kind: str) -> Floats:
-    log_probs, tokens = row.get(f"{kind}_log_probs") or (), row.get(f"{kind}_tokens") or ()
-    return _floats([_mean(*pair) for pair in zip(log_probs, tokens, strict=True)])
-
-
-def _mean(log_prob: float | None, tokens: int) -> float:
-    return float("nan") if log_prob is None or not tokens else log_prob / tokens
-
-
-def _floats(values: Sequence[float]) -> Floats:
-    return np.asarray(values, dtype=np.float64)
