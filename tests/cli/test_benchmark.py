@@ -59,6 +59,27 @@ def test_written_benchmark_is_what_unlearn_takes(world: Path, tmp_path: Path, st
     assert "forget_quality" in against
 
 
+def test_fiubench_from_an_export_to_its_numbers(tmp_path: Path, stranger: Stranger) -> None:
+    folder, data, run = (tmp_path / name for name in ("world", "data", "run"))
+    exported = succeed("world", "export", "--layout", "fiubench", "--people", 10, "--out", folder, "--json").json
+    assert (exported["rows"], exported["pictures"]) == ({"full": 10, "split": 1}, 10)
+    assert succeed("benchmark", "check", "fiubench", folder, "--json").json["findings"] == []
+    wrote = succeed("benchmark", "write", "fiubench", folder, "--out", data, "--probe-rows", 3, "--json").json
+    assert wrote["trained_on"] == ["forget_vqa", "retain_vqa"]
+    steps = ("--set", "max_steps=1", "--set", "max_new_tokens=4", "--no-report")
+    succeed("unlearn", data / "data.yaml", "--model", stranger / "llava", "--out", run, *steps)
+    records = run / "records"
+    scored = succeed("benchmark", "score", "fiubench", records / "npo", "--gold", records / "base", "--json").json
+    assert set(scored["tasks"]) == {"forget_vqa", "forget_otherwise_vqa", "retain_vqa", "retain_otherwise_vqa"}
+    for numbers in scored["tasks"].values():
+        assert numbers["n"] == 3
+        assert 0 < numbers["probability"] < 1
+        assert 0 <= numbers["truth_ratio"] <= 1
+    assert 0 < scored["forget_quality"] <= 1
+    assert scored["log_forget_quality"] <= 0
+    assert scored["model_utility"] is not None
+
+
 def test_check_ends_with_one_when_there_are_errors(world: Path, tmp_path: Path) -> None:
     fine = succeed("benchmark", "check", "clear", world, "--json").json
     assert fine["rows"]["forget10"] > 0
@@ -77,7 +98,7 @@ def test_check_ends_with_one_when_there_are_errors(world: Path, tmp_path: Path) 
         (("check", "clear", "nowhere"), "no such folder: nowhere"),
         (("write", "clear", "nowhere", "--out", "x"), "no such folder: nowhere"),
         (("score", "clear", "nowhere"), "holds no records"),
-        (("score", "tofu", "nowhere"), "one of clear, mllmu"),
+        (("score", "tofu", "nowhere"), "one of clear, fiubench, mllmu"),
     ],
 )
 def test_mistakes_end_in_one_line(words: tuple[str, ...], expected: str) -> None:

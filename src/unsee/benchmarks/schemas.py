@@ -1,7 +1,7 @@
 """How the columns of a benchmark's Parquet files are written down.
 
-A type is written as plain Python: `IMAGE` and `TEXT`, a list of one type for a list, a dict for a struct. Every
-configuration has one split, `train`.
+A type is written as plain Python: `IMAGE` and `TEXT`, `PATH` for the path of a picture that lies beside the rows, a
+list of one type for a list, a dict for a struct. Every configuration has one split, `train`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pyarrow as pa
 
-IMAGE, TEXT = "image", "string"
+IMAGE, TEXT, PATH = "image", "string", "path"
 Columns = Mapping[str, Any]
 
 
@@ -22,7 +22,7 @@ def arrow_type(kind: Any) -> pa.DataType:
 
     if kind == IMAGE:
         return pa.struct({"bytes": pa.binary(), "path": pa.string()})
-    if kind == TEXT:
+    if kind in (TEXT, PATH):
         return pa.string()
     if isinstance(kind, list):
         return pa.list_(arrow_type(kind[0]))

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from unsee.data.folders import USUAL_SPLIT, hub_rows
 from unsee.data.rows import Row, check_text
-from unsee.data.tables import legible, parquet_rows
+from unsee.data.tables import file_rows, legible, parquet_rows
 from unsee.errors import InputError, did_you_mean
-from unsee.system.files import numbered_jsonl, read_text
+from unsee.system.files import read_text
 from unsee.system.strict import parse_yaml
 
 if TYPE_CHECKING:
@@ -107,8 +107,7 @@ class Folder:
             if path.suffix == ".parquet":
                 yield from _parquet_rows(path, columns)
             else:
-                for number, values in numbered_jsonl(path):
-                    yield _with_columns(Row(values, f"{path}, row {number}", path.parent), columns)
+                yield from (_with_columns(row, columns) for row in file_rows(path))
 
     def schema(self, config: str) -> pa.Schema | None:
         """The columns and types of a configuration; None where its files (JSON) declare none."""

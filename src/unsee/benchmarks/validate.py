@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from unsee.benchmarks.beside import picture_beside
 from unsee.benchmarks.findings import ConfigRows, Finding, some
-from unsee.benchmarks.schemas import IMAGE, Columns, arrow_type
+from unsee.benchmarks.schemas import IMAGE, PATH, Columns, arrow_type
 from unsee.benchmarks.source import Folder, open_source
 from unsee.benchmarks.spec import BenchmarkSpec
 from unsee.data.pictures import FORMATS, image_hash
@@ -57,9 +58,12 @@ def validate(source: str | Path, spec: BenchmarkSpec) -> tuple[dict[str, int], l
     configs: dict[str, ConfigRows] = {}
     for config in present:
         layout = spec.columns[config]
-        wrong = list(_schema_findings(config, opened.schema(config), layout, spec.sometimes))
+        schema = opened.schema(config)
+        wrong = list(_schema_findings(config, schema, layout, spec.sometimes))
         findings += wrong
         columns = [name for name in layout if not any(f"column {name!r}" in finding.message for finding in wrong)]
+        if schema is None:  # JSON declares no columns: every row is held against those that it must have
+            columns = [name for name in columns if name not in spec.sometimes]
         configs[config] = ConfigRows()
         findings += _read(opened, config, columns, layout, configs[config])
     findings += spec.findings(configs)
@@ -108,10 +112,21 @@ def _read(source: Folder, config: str, columns: Sequence[str], layout: Columns, 
 
 
 def _images(row: Row, name: str, layout: Columns) -> list[Any]:
+    if layout.get(name) == PATH:
+        return [_beside(row, name)]
     value = row.values.get(name)
     if layout.get(name) == IMAGE:
         return [value] if value is not None else []
     return list(value or ()) if layout.get(name) == [IMAGE] else []
+
+
+def _beside(row: Row, name: str) -> dict[str, bytes | None]:
+    """The picture that a path leads to, as a column of pictures would hold it."""
+    try:
+        found = picture_beside(row, name)
+        return {"bytes": found if isinstance(found, bytes) else found.read_bytes()}
+    except (InputError, OSError):
+        return {"bytes": None}
 
 
 def _picture(row: Row, value: Any, broken: list[str], into: ConfigRows) -> str | None:

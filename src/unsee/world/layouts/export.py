@@ -1,17 +1,18 @@
 """Write the embedded world in the layout of a published benchmark, so that it can take the benchmark's place.
 
-Same configurations, columns and types, Parquet with pictures inside, and a card that names the files: `datasets` and
-`unsee` read the folder as they read the original. The same arguments give the same bytes with the same pyarrow.
+Same configurations, columns and types, Parquet with pictures inside or JSON Lines with pictures beside them, as the
+benchmark has it, and a card that names the files: `datasets` and `unsee` read the folder as they read the original.
+The same arguments give the same bytes with the same pyarrow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from unsee import __version__
 from unsee.benchmarks import find
@@ -20,10 +21,11 @@ from unsee.benchmarks.schemas import Columns, arrow_schema
 from unsee.benchmarks.spec import BenchmarkSpec
 from unsee.errors import one_of
 from unsee.system.atomic import whole_folder
-from unsee.system.files import write_json, write_text
+from unsee.system.files import write_bytes, write_json, write_jsonl, write_text
 from unsee.system.lock import reserved
 from unsee.system.progress import Steps
 from unsee.world.layouts.clear import ClearLayout
+from unsee.world.layouts.fiubench import FiubenchLayout
 from unsee.world.layouts.mllmu import MllmuLayout
 from unsee.world.world import World
 
@@ -51,7 +53,16 @@ class Layout(Protocol):
         ...
 
 
-LAYOUTS: dict[str, type[Layout]] = {layout.name: layout for layout in (ClearLayout, MllmuLayout)}
+@runtime_checkable
+class WithPictures(Layout, Protocol):
+    """A layout of JSON Lines, whose rows name pictures that lie beside them."""
+
+    def pictures(self) -> Iterator[tuple[str, bytes]]:
+        """The pictures by their places in the folder."""
+        ...
+
+
+LAYOUTS: dict[str, type[Layout]] = {layout.name: layout for layout in (ClearLayout, FiubenchLayout, MllmuLayout)}
 
 
 @dataclass(frozen=True)
@@ -64,7 +75,7 @@ class Exported:
 
 
 def export(world: World, layout: str, out: Path) -> Exported:
-    """Write a world as a folder of Parquet files.
+    """Write a world as a folder in the layout of a benchmark.
 
     The folder appears when it is whole.
 
@@ -83,14 +94,37 @@ def export(world: World, layout: str, out: Path) -> Exported:
     configs = {name: written.config(name) for name in spec.columns}
     bar = Steps(f"writing {out.name}", sum(count for count, _ in configs.values()))
     with closing(bar), reserved(out), whole_folder(out) as temporary:
-        for name, (_, rows) in configs.items():
-            folder = temporary / ("data" if name == "default" else name)
-            folder.mkdir(parents=True)
-            _write_parquet(folder / "train-00000-of-00001.parquet", spec.columns[name], rows, bar)
-        write_text(temporary / "README.md", _card(world, spec, list(configs)))
+        files = _write_files(written, spec, configs, temporary, bar)
+        write_text(temporary / "README.md", _card(world, spec, files))
         write_json(temporary / MARK, _mark(world, layout))
     counts = {name: count for name, (count, _) in configs.items()}
     return Exported(out, counts, pictures=counts[written.whole])
+
+
+def _write_files(
+    layout: Layout, spec: BenchmarkSpec, configs: Mapping[str, tuple[int, Rows]], folder: Path, bar: Steps
+) -> dict[str, str]:
+    """Write every configuration; where each lies in the folder, as a card names it."""
+    files = {}
+    if isinstance(layout, WithPictures):
+        for place, picture in layout.pictures():
+            write_bytes(folder / place, picture)
+        for name, (_, rows) in configs.items():
+            files[name] = f"{name}.json"
+            write_jsonl(folder / files[name], _advancing(rows, bar))
+        return files
+    for name, (_, rows) in configs.items():
+        inside = "data" if name == "default" else name
+        files[name] = f"{inside}/train-*"
+        (folder / inside).mkdir(parents=True)
+        _write_parquet(folder / inside / "train-00000-of-00001.parquet", spec.columns[name], rows, bar)
+    return files
+
+
+def _advancing(rows: Rows, bar: Steps) -> Rows:
+    for row in rows:
+        yield row
+        bar.advance()
 
 
 def _write_parquet(path: Path, columns: Columns, rows: Rows, bar: Steps) -> None:
@@ -110,12 +144,10 @@ def _mark(world: World, layout: str) -> dict[str, Any]:
     return {"layout": layout, "world": arguments, "unsee": __version__}
 
 
-def _card(world: World, spec: BenchmarkSpec, configs: list[str]) -> str:
+def _card(world: World, spec: BenchmarkSpec, files: Mapping[str, str]) -> str:
     layout, title = spec.name, spec.title
     names = "\n".join(
-        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: "
-        f"{'data' if name == 'default' else name}/train-*"
-        for name in configs
+        f"- config_name: {name}\n  data_files:\n  - split: train\n    path: {path}" for name, path in files.items()
     )
     return f"""---
 language:

@@ -1,0 +1,58 @@
+"""Pictures are found beside the rows that name them, unpacked or packed, and nowhere else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from tests.data.conftest import refused
+from unsee.benchmarks import beside
+from unsee.benchmarks.beside import picture_beside
+from unsee.data.rows import Row
+
+
+def row(folder: Path, path: str) -> Row:
+    return Row({"image_path": path}, "full.json, row 1", folder)
+
+
+@pytest.mark.parametrize("there", ["data/faces/1.png", "faces/1.png", "1.png"])
+@pytest.mark.parametrize("named", ["./data/faces/1.png", "/root/data/faces/1.png", "data\\faces\\1.png"])
+def test_a_path_is_followed_by_ever_shorter_ends(tmp_path: Path, there: str, named: str) -> None:
+    (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / there).write_bytes(b"picture")
+    assert picture_beside(row(tmp_path, named), "image_path") == tmp_path / there
+
+
+def test_the_longest_end_wins(tmp_path: Path) -> None:
+    for folder in ("faces", "others"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "1.png").write_bytes(folder.encode())
+    with ZipFile(tmp_path / "all.zip", "w") as archive:
+        archive.writestr("others/2.png", b"wrong")
+        archive.writestr("faces/2.png", b"right")
+    assert picture_beside(row(tmp_path, "others/1.png"), "image_path") == tmp_path / "others" / "1.png"
+    assert picture_beside(row(tmp_path, "data/faces/2.png"), "image_path") == b"right"
+    assert picture_beside(row(tmp_path, "elsewhere/2.png"), "image_path") == b"wrong"  # the first of that name
+
+
+def test_no_path_leads_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    for path in ("../secret.png", str(tmp_path / "secret.png"), "..\\secret.png"):
+        message = refused(picture_beside, row(inner, path), "image_path")
+        assert message.startswith("full.json, row 1, image_path: no such file: ")
+        assert message.endswith("unpacked or in an archive (no .zip there)")
+
+
+def test_archives_that_are_no_archives_or_unfold_too_far_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "faces.zip").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    assert "faces.zip: not a .zip that can be read" in refused(picture_beside, row(tmp_path, "1.png"), "image_path")
+    with ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr("faces/1.png", b"0" * 100)
+    monkeypatch.setattr(beside, "MAX_PICTURE", 99)
+    assert "unpacks to 100 bytes" in refused(picture_beside, row(tmp_path, "1.png"), "image_path")
