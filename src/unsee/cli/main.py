@@ -114,6 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Only the program itself talks to a log; who calls `main` with arguments has a stderr of their own.
         with Narrator(given[0]) if arguments is None and given else nullcontext():
             code = get_command(app).main(given, prog_name="unsee", standalone_mode=False)
+    except processes.OtherFailedError:
+        return WRONG_INPUT  # the other process says what is wrong
     except InputError as error:
         return _fail(str(error))
     except UsageError as error:

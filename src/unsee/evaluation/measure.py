@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +54,10 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
         order = sorted(range(len(probe)), key=lambda index: probe.examples[index].image is None)
         starts = processes.share(range(0, len(order), batch_size))
         by_place: dict[int, Record] = {}
-        for start in progress(starts, f"asking {probe.name}", total=len(starts)):
-            places = order[start : start + batch_size]
-            for place, record in zip(places, _ask(loaded, scorer, probe, places, room), strict=True):
-                by_place[place] = record
+        with processes.as_one():
+            for start in progress(starts, f"asking {probe.name}", total=len(starts)):
+                places = order[start : start + batch_size]
+                by_place |= zip(places, _ask(loaded, scorer, probe, places, room), strict=True)
     finally:
         model.train(was_training)
     by_place = processes.together(by_place)
@@ -155,8 +156,8 @@ def measure_all(
             by_probe[probe.name] = read_records(path)
             continue
         records = by_probe[probe.name] = measure(loaded, probe, batch_size, max_new_tokens)
-        if path is not None and processes.is_main():
-            write_jsonl(path, [record.row() for record in records])
+        if path is not None:
+            processes.once(partial(write_jsonl, path, [record.row() for record in records]))
     return by_probe
 
 
@@ -196,8 +197,8 @@ def summary(
         InputError: the model's logits are no numbers.
     """
     rows = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
-    if records is not None and processes.is_main():
-        write_jsonl(records, [row.row() for row in rows])
+    if records is not None:
+        processes.once(lambda: write_jsonl(records, [row.row() for row in rows]))
     check_numbers(rows, "the model")
     scored = score(rows, seed=seed)
     return {

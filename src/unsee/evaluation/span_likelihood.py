@@ -10,8 +10,12 @@ import torch
 
 from unsee.data.example import SPAN_ROLES, Example
 from unsee.losses.spans import membership
+from unsee.system import processes
+from unsee.vlm.batch import Batch
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.policy import Policy
+
+_ROLES = SPAN_ROLES[:2]
 
 
 @dataclass(frozen=True)
@@ -36,25 +40,35 @@ def span_likelihood(
     """
     model, was_training = loaded.model, loaded.model.training
     model.eval()
-    policy, roles = Policy(model), SPAN_ROLES[:2]
-    total, spans, tokens, sums = 0, [0, 0], [0, 0], [0.0, 0.0]
-    for start in range(0, len(examples), batch_size):
-        batch = loaded.encoder.batch(examples[start : start + batch_size]).to(loaded.device)
-        log_probs = policy.token_log_probs(batch)
-        total += int(log_probs.mask.sum())
-        if batch.spans is None:
-            continue
-        inside = membership(batch.spans.places, log_probs.values.shape[1])
-        for place in range(len(roles)):
-            of_role = batch.spans.roles == place
-            covered = (inside & of_role.unsqueeze(-1)).any(1)
-            spans[place] += int(of_role.sum())
-            tokens[place] += int(covered.sum())
-            sums[place] += float((log_probs.values.double() * covered).sum())
+    policy, by_batch = Policy(model), {}
+    with processes.as_one():
+        for start in processes.share(range(0, len(examples), batch_size)):
+            by_batch[start] = _sums(
+                policy, loaded.encoder.batch(examples[start : start + batch_size]).to(loaded.device)
+            )
     model.train(was_training)
-    means = (value / count if count else float("nan") for value, count in zip(sums, tokens, strict=True))
-    rows = zip(roles, spans, tokens, means, strict=True)
-    return total, {role: SpanLikelihood(count, of_tokens, mean) for role, count, of_tokens, mean in rows}
+    total, likelihoods = 0, [(0, 0, 0.0)] * len(_ROLES)
+    for _, (tokens, sums) in sorted(processes.together(by_batch).items()):  # in one order, so that they round alike
+        total += tokens
+        likelihoods = [(a + d, b + e, c + f) for (a, b, c), (d, e, f) in zip(likelihoods, sums, strict=True)]
+    return total, {
+        role: SpanLikelihood(spans, tokens, value / tokens if tokens else float("nan"))
+        for role, (spans, tokens, value) in zip(_ROLES, likelihoods, strict=True)
+    }
+
+
+def _sums(policy: Policy, batch: Batch) -> tuple[int, list[tuple[int, int, float]]]:
+    """Tokens of the answers of a batch; of each role its spans, their tokens and the sum of their log-likelihoods."""
+    log_probs = policy.token_log_probs(batch)
+    total = int(log_probs.mask.sum())
+    if batch.spans is None:
+        return total, [(0, 0, 0.0)] * len(_ROLES)
+    inside, sums = membership(batch.spans.places, log_probs.values.shape[1]), []
+    for place in range(len(_ROLES)):
+        of_role = batch.spans.roles == place
+        covered = (inside & of_role.unsqueeze(-1)).any(1)
+        sums.append((int(of_role.sum()), int(covered.sum()), float((log_probs.values.double() * covered).sum())))
+    return total, sums
 
 
 def moved_spans(

@@ -32,6 +32,8 @@ def making_the_model(folder: Path, settings: Settings, device: torch.device) -> 
         # A picture that the processor refuses, a threshold that no weight passes, a batch too large, a loss that is no
         # number: known only now. A full disk is nothing that was given wrong.
         wrong = isinstance(error, InputError) and not isinstance(error.__cause__, OSError)
+        if isinstance(error, processes.OtherFailedError):
+            wrong = error.wrong_input
         if processes.is_main():
             fail_folder(folder, error, wrong)
         if isinstance(error, InputError):

@@ -70,15 +70,8 @@ def locked(folder: Path) -> Iterator[None]:
     Raises:
         InputError: another process is at work there, or the folder cannot be made or written to.
     """
-    complaint, lock = None, _Lock(folder / NAME)
-    if processes.is_main():
-        try:
-            lock.take(f"out: {folder} is in use", "wait until it ends, or give another folder")
-        except InputError as error:
-            complaint = str(error)
-    complaint = processes.agreed(complaint)
-    if complaint is not None:
-        raise InputError(complaint if processes.is_main() else "")  # it is said once
+    lock = _Lock(folder / NAME)
+    processes.once(lambda: lock.take(f"out: {folder} is in use", "wait until it ends, or give another folder"))
     try:
         if processes.is_main():
             remove_unfinished(folder)

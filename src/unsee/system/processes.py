@@ -9,7 +9,9 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeVar
 
 from unsee.errors import InputError
 
@@ -22,6 +24,20 @@ _NEEDED = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")  # beside WORLD_S
 _OF_MPI = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 _LAUNCH = "start with `accelerate launch -m unsee ...`, or unset it to work alone"
 PATIENCE = 10.0  # seconds that the others may take to come without a word being said
+LONGEST_WAIT = timedelta(hours=6)  # for a process that has more to do; a launcher ends all when one has died
+
+
+class OtherFailedError(InputError):
+    """Another process cannot go on, and says why; this one ends with it, without a word of its own.
+
+    Args:
+        message: what the other one says.
+        wrong_input: whether something that was given is to blame.
+    """
+
+    def __init__(self, message: str, wrong_input: bool = True) -> None:
+        super().__init__(message)
+        self.wrong_input = wrong_input
 
 
 def count() -> int:
@@ -122,10 +138,49 @@ def wait() -> None:
 
 
 def once(work: Callable[[], Any]) -> None:
-    """Let the main process do something while the others wait for it."""
-    if is_main():
-        work()
-    wait()
+    """Let the main process do something while the others wait for it; where it fails, all fail as in `as_one`."""
+    with as_one():
+        if is_main():
+            work()
+
+
+class _Failure(NamedTuple):
+    """Why a process cannot go on, as the others are told."""
+
+    message: str
+    wrong_input: bool
+
+
+def as_one() -> AbstractContextManager[None]:
+    """Within: what each process does by itself, until all meet at the end. Where it fails in one, it fails in all.
+
+    Without that the others would wait for ever for one that has ended. Within, no process may wait for another.
+
+    Raises:
+        OtherFailedError: in a process that could go on, when another cannot; and in all but one of those that were
+            given something wrong, so that it is said once.
+    """
+    return nullcontext() if count() == 1 else _AsOne()
+
+
+class _AsOne(AbstractContextManager[None]):
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        if error is not None and not isinstance(error, Exception):
+            return  # interrupted: the launcher ends the others
+        first, failure = min(_failures(error).items(), default=(rank(), None))
+        if failure is None or first == rank():
+            return
+        if error is None or isinstance(error, InputError):  # a bug has a traceback wherever it shows
+            raise OtherFailedError(failure.message, failure.wrong_input) from error
+
+
+def _failures(error: Exception | None) -> dict[int, _Failure]:
+    """Who cannot go on, and why; those that stop because of another are not among them."""
+    if error is None or isinstance(error, OtherFailedError):
+        return together({})
+    # A full disk is an `InputError`, too, and no fault of what was given.
+    wrong_input = isinstance(error, InputError) and not isinstance(error.__cause__, OSError)
+    return together({rank(): _Failure(str(error), wrong_input)})
 
 
 def agreed(fact: T) -> T:
@@ -159,4 +214,4 @@ def _state() -> Any:
     import torch
     from accelerate import PartialState
 
-    return PartialState(cpu=not torch.accelerator.is_available())
+    return PartialState(cpu=not torch.accelerator.is_available(), timeout=LONGEST_WAIT)

@@ -96,13 +96,15 @@ class HeldOutGuard(TrainerCallback):
         model, was_training = self.policy.model, self.policy.model.training
         device = next(model.parameters()).device
         model.eval()
-        total, tokens = 0.0, 0
-        for start in range(0, len(self.examples), self.batch_size):
-            batch = self.encoder.batch(self.examples[start : start + self.batch_size]).to(device)
-            log_probs, counts = answer_scores(self.policy, batch)
-            total, tokens = total + float(log_probs.double().sum()), tokens + int(counts.sum())
+        sums: dict[int, tuple[float, int]] = {}  # by the first row of a batch
+        with processes.as_one():
+            for start in processes.share(range(0, len(self.examples), self.batch_size)):
+                batch = self.encoder.batch(self.examples[start : start + self.batch_size]).to(device)
+                log_probs, counts = answer_scores(self.policy, batch)
+                sums[start] = float(log_probs.double().sum()), int(counts.sum())
         model.train(was_training)
-        return processes.agreed(total / tokens)  # accelerators differ in the last bit, and no process may stop alone
+        totals, tokens = zip(*(each for _, each in sorted(processes.together(sums).items())), strict=True)
+        return float(sum(totals) / sum(tokens))
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look, and keep or put back."""

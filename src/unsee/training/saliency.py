@@ -1,7 +1,8 @@
 """Which weights matter to what is forgotten more than to what is kept: MMUnlearner's mask.
 
 Diagonal Fisher information at the starting weights, streamed: one pass over each set, every gradient squared into one
-float32 accumulator and freed as soon as backward has made it. The mask is one bit per weight.
+float64 accumulator and freed as soon as backward has made it. The mask is one bit per weight. Several processes take
+turns with the batches, and add up what they have once per tensor.
 
 Huo et al. 2025, arXiv 2502.11051: mask = [F_forget / F_preserve >= gamma], computed once, per scalar weight. It is
 evaluated as D >= 0 with D = F_forget / N_forget - gamma * F_preserve / N_preserve, which needs no division, leaves
@@ -33,23 +34,26 @@ from torch import Tensor, nn
 from unsee.errors import InputError
 from unsee.losses.likelihood import cross_entropy
 from unsee.methods.gate import Gate, unprotected
+from unsee.system import processes
 from unsee.system.atomic import whole_file
+from unsee.system.progress import progress
 from unsee.system.strict import parse_json
 from unsee.system.typed import typed
+from unsee.training.summing import add_up, anywhere, exact_dtype, of_the_main
 from unsee.types import Part
 from unsee.vlm.batch import Batch
 from unsee.vlm.parts import part_of_parameters
 from unsee.vlm.policy import Policy
 
 TIE = 2.0**-12
-"""Ratios that are this close to gamma count as equal to it: float32 sums over thousands of batches are no closer."""
+"""Ratios that are this close to gamma count as equal to it: float32 gradients of thousands of batches are no closer."""
 
 
 class Batches(Protocol):
-    """Batches whose number is known before they are made, such as a list."""
+    """Batches that are made when they are asked for by their number, such as a list."""
 
     def __len__(self) -> int: ...
-    def __iter__(self) -> Iterator[Batch]: ...
+    def __getitem__(self, number: int, /) -> Batch: ...
 
 
 class Count(NamedTuple):
@@ -71,7 +75,7 @@ def add_squared_gradients(
         policy: gradients are taken for its parameters that require them, in evaluation mode (no dropout).
         batches: of one example each for the per-example Fisher information, of more for the faster and coarser
             one of squared batch means.
-        totals: per parameter name what is added to, float32, in the parameter's shape.
+        totals: per parameter name what is added to, float32 or float64, in the parameter's shape.
         scales: per parameter name the factor of its squares; the squares of parameters without one are dropped.
 
     Returns:
@@ -107,6 +111,21 @@ def add_squared_gradients(
             hook.remove()
         model.train(was_training)
     return met
+
+
+def _zeros_for(weight: Tensor) -> Tensor:
+    return torch.zeros_like(weight, dtype=exact_dtype(weight.device))
+
+
+def _add_share(
+    policy: Policy, batches: Batches, of_what: str, totals: Mapping[str, Tensor], scales: Mapping[str, float]
+) -> set[str]:
+    """`add_squared_gradients` of this process's share of batches; the names are those of all processes."""
+    numbers = processes.share(range(len(batches)))
+    watched = progress(numbers, f"saliency of {of_what}", total=len(numbers)) if numbers else ()
+    with processes.as_one():
+        met = add_squared_gradients(policy, (batches[number] for number in watched), totals, scales)
+    return set().union(*processes.together({processes.rank(): met}).values())
 
 
 def passes(difference: Tensor) -> Tensor:
@@ -148,6 +167,8 @@ class SaliencyMask:
     ) -> SaliencyMask:
         """Compute the mask of every parameter that requires a gradient; one pass over each set.
 
+        Several processes take every so many batches each, and all end with the same bits, which are those of one.
+
         Args:
             policy: a vision-language model at its starting weights.
             forget: what is to be forgotten.
@@ -163,22 +184,23 @@ class SaliencyMask:
         part_of = {n: part for n, part in part_of_parameters(model).items() if model.get_parameter(n).requires_grad}
         if not len(forget) or not len(preserve) + len(words):
             raise InputError("saliency: needs at least one forget and one preserve example")
-        # One float32 accumulator per weight, in its shape, is all that is held: D is built up in it in place.
-        totals = {name: torch.zeros_like(model.get_parameter(name), dtype=torch.float32) for name in part_of}
-        asked = add_squared_gradients(policy, forget, totals, dict.fromkeys(totals, 1.0))
+        # One accumulator per weight, in its shape, is all that is held: D is built up in it in place. It takes as much
+        # as the two moments of Adam, which come later.
+        totals = {name: _zeros_for(model.get_parameter(name)) for name in part_of}
+        asked = _add_share(policy, forget, "forget", totals, dict.fromkeys(totals, 1.0))
         # Read before anything is taken away; afterwards 0 could mean "not reached" as well as "a tie".
-        reached = {name: pack(total > 0) for name, total in totals.items()}
+        reached = {name: pack(anywhere(total > 0)) for name, total in totals.items()}
         for total in totals.values():
             total.mul_((1 + TIE) / len(forget))  # in favour of the forget set, so that a tie comes out above 0
         scales = {name: -_per_batch(gate, part, len(preserve), len(words)) for name, part in part_of.items()}
-        held = {part_of[name] for name in add_squared_gradients(policy, preserve, totals, scales)}
+        held = {part_of[name] for name in _add_share(policy, preserve, "images to preserve", totals, scales)}
         # A part that nothing preserved reaches would pass whole, unprotected without a word. The language model is no
         # such part: every row ends in words, so whatever is preserved reaches it.
         bare = {part_of[name] for name in asked} - held - {"language"}
         if bare := {part for part in bare if gate.threshold(part) > 0}:
             raise unprotected(sorted(bare))
         in_language = {name: scale for name, scale in scales.items() if part_of[name] == "language"}
-        add_squared_gradients(policy, words, totals, in_language)
+        _add_share(policy, words, "words to preserve", totals, in_language)
         mask = cls._of_differences(totals, reached)
         if not any(count.passing for count in mask.counts.values()):
             raise InputError(
@@ -191,7 +213,9 @@ class SaliencyMask:
         """Turn the accumulators into bits, one by one; each is let go at once."""
         bits, counts, shapes = {}, {}, {name: total.shape for name, total in totals.items()}
         for name in list(totals):
-            bits[name] = pack(passes(totals.pop(name)))
+            total = totals.pop(name)
+            add_up(total)
+            bits[name] = of_the_main(pack(passes(total)))
             through = unpack(bits[name] & reached[name], shapes[name])
             counts[name] = Count(int(through.sum()), int(unpack(reached[name], shapes[name]).sum()))
         return cls(bits, shapes, counts)

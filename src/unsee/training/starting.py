@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,7 +25,6 @@ from unsee.methods import Method, Reference
 from unsee.methods.gate import Gate
 from unsee.methods.method import Prepares
 from unsee.system import processes
-from unsee.system.progress import progress
 from unsee.training.config import UnlearnConfig
 from unsee.training.saliency import SaliencyMask
 from unsee.vlm.batch import Batch
@@ -126,27 +126,24 @@ class StartingPoint:
             )
         path = Path(self.config.saliency_file) if self.config.saliency_file else None
         key = self._mask_key(gate, forget, kept)
-        mask = SaliencyMask.load(path) if path is not None and path.is_file() else None
+        mask = SaliencyMask.load(path) if path is not None and processes.agreed(path.is_file()) else None
         if mask is None or mask.key not in (key, ""):
             mask = self._build_mask(gate, forget, kept)
             mask.key = key
-            if path is not None and processes.is_main():
-                mask.save(path)
+            if path is not None:
+                processes.once(partial(mask.save, path))
         mask.check_fits(self.policy.model)
         return mask
 
     def _build_mask(self, gate: Gate, forget: Sequence[Example], kept: Sequence[Example]) -> SaliencyMask:
         # As published: examples with images protect every part, what is known in words the language model alone.
-        sets = {
-            "forget": forget,
-            "images to preserve": [example for example in kept if example.image is not None],
-            "words to preserve": [example for example in kept if example.image is None],
-        }
-        to_forget, images, words = (
-            _Batches(self.encoder, examples, self.config.saliency_batch_size, self.config.device, f"saliency of {name}")
-            for name, examples in sets.items()
+        images = [example for example in kept if example.image is not None]
+        words = [example for example in kept if example.image is None]
+        to_forget, to_see, to_read = (
+            _Batches(self.encoder, examples, self.config.saliency_batch_size, self.config.device)
+            for examples in (forget, images, words)
         )
-        return SaliencyMask.build(self.policy, to_forget, images, words, gate)
+        return SaliencyMask.build(self.policy, to_forget, to_see, to_read, gate)
 
     def _mask_key(self, gate: Gate, forget: Sequence[Example], kept: Sequence[Example]) -> str:
         """Everything that a mask is made from."""
@@ -163,18 +160,14 @@ class StartingPoint:
 
 
 class _Batches:
-    """Batches of some rows in order, made one at a time, with a progress bar."""
+    """Batches of some rows in order, each made when it is asked for."""
 
-    def __init__(
-        self, encoder: Encoder, examples: Sequence[Example], size: int, device: torch.device, description: str
-    ) -> None:
-        self.encoder, self.examples, self.size = encoder, examples, size
-        self.device, self.description = device, description
+    def __init__(self, encoder: Encoder, examples: Sequence[Example], size: int, device: torch.device) -> None:
+        self.encoder, self.examples, self.size, self.device = encoder, examples, size, device
 
     def __len__(self) -> int:
         return math.ceil(len(self.examples) / self.size)
 
-    def __iter__(self) -> Iterator[Batch]:
-        starts = range(0, len(self.examples), self.size)
-        for start in progress(starts, self.description, total=len(starts)) if starts else ():
-            yield self.encoder.batch(self.examples[start : start + self.size]).to(self.device)
+    def __getitem__(self, number: int) -> Batch:
+        start = number * self.size
+        return self.encoder.batch(self.examples[start : start + self.size]).to(self.device)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from unsee.data.example import Example
+from unsee.system import processes
 from unsee.system.progress import progress
 from unsee.vlm.adapters import low_rank_pairs
 from unsee.vlm.batch import Batch
@@ -145,6 +146,8 @@ class CachedReference:
     ) -> CachedReference:
         """Read the log-probabilities from `path` when it was written under the same key, else compute and write them.
 
+        Several processes take every so many batches each.
+
         Args:
             policy: at its starting weights.
             encoder: of the model.
@@ -154,7 +157,7 @@ class CachedReference:
             path: a safetensors file, or None to keep them in memory alone.
             key: names everything that determines them; a file with another key is overwritten.
         """
-        if (stored := read_tensors(path, key)) is not None:
+        if (stored := processes.agreed(read_tensors(path, key))) is not None:
             return cls(stored["log_probs"])
         log_probs = _scores(policy, encoder, examples, batches)
         write_tensors(path, {"log_probs": log_probs}, key)
@@ -182,12 +185,16 @@ def _scores(policy: Policy, encoder: Encoder, examples: Sequence[Example], batch
     model, was_training = policy.model, policy.model.training
     device = next(model.parameters()).device
     model.eval()
-    scores: dict[int, float] = {}
-    for places in progress(batches, "reference log-probabilities", total=len(batches)):
-        batch = encoder.batch([examples[place] for place in places]).to(device)
-        for place, score in zip(places, policy.answer_log_probs(batch).tolist(), strict=True):
-            scores.setdefault(place, score)  # the batch in which a row stands first is the one that is trained first
+    numbers, by_batch = processes.share(range(len(batches))), {}
+    with processes.as_one():
+        for number in progress(numbers, "reference log-probabilities", total=len(numbers)):
+            batch = encoder.batch([examples[place] for place in batches[number]]).to(device)
+            by_batch[number] = policy.answer_log_probs(batch).tolist()
     model.train(was_training)
+    scores: dict[int, float] = {}
+    for number, log_probs in sorted(processes.together(by_batch).items()):
+        for place, score in zip(batches[number], log_probs, strict=True):
+            scores.setdefault(place, score)  # the batch in which a row stands first is the one that is trained first
     return torch.tensor([scores[place] for place in range(len(examples))])
 
 
