@@ -8,6 +8,7 @@ cannot be decoded. What a benchmark looks for itself (`BenchmarkSpec.damage`) is
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -44,6 +45,13 @@ def sets_of(benchmark: Benchmark) -> dict[str, Sequence[Example]]:
 def column(source: Source, config: str, name: str) -> list[Any]:
     """The values of one column of a configuration."""
     return [row.values[name] for row in source.rows(config, (name,))]
+
+
+def repeated(people: Mapping[str, Sequence[Any]]) -> Iterator[str]:
+    """People who are there twice, by configuration."""
+    for config, ids in people.items():
+        if twice := [number for number, count in Counter(ids).items() if count > 1]:
+            yield f"{config}: people that are there twice: {some(twice)}"
 
 
 def apart(sets: Mapping[str, Sequence[Any]], forget: str, retain: str, what: str = "people") -> Iterator[str]:

@@ -54,6 +54,30 @@ def parted(configs: Configs, forget: str, retain: str, full: str, key: Key) -> I
             yield Finding("error", both, f"{len(shared)} people are in both: {some(shared)}")
 
 
+def same_ids(configs: Configs) -> Iterator[Finding]:
+    """People who have more than one row in a configuration, by their `ID`."""
+    for config, content in configs.items():
+        twice = [number for number, count in Counter(ids_of(content)).items() if count > 1]
+        if twice:
+            yield Finding("error", config, f"IDs that occur more than once: {some(twice)}")
+
+
+def people_parted(configs: Configs, forget: str, retain: str, full: str) -> Iterator[Finding]:
+    """Whether, by their `ID`, nobody is both forgotten and retained, and all are one of them."""
+    if not {forget, retain, full} <= configs.keys():
+        return
+    ids = {name: set(ids_of(configs[name])) for name in (forget, retain, full)}
+    if common := ids[forget] & ids[retain]:
+        yield Finding("error", f"{forget}, {retain}", f"{len(common)} people are in both: {some(common)}")
+    if odd := (ids[forget] | ids[retain]) ^ ids[full]:
+        yield Finding("note", f"{forget}, {retain}", f"together are not {full}: {some(odd)}")
+
+
+def ids_of(content: ConfigRows) -> list[Any]:
+    """Whom each row is about."""
+    return [row.get("ID") for row in content.rows]
+
+
 def empty_texts(config: str, rows: Sequence[Mapping[str, Any]], may_be_null: bool = False) -> Iterator[Finding]:
     """Texts that are blank, or null where none may be."""
     for column in next(iter(rows), {}):

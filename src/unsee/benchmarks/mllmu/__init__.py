@@ -1,7 +1,8 @@
 """MLLMU-Bench: profiles of fictitious and of well-known people (arXiv 2410.22108)."""
 
 from unsee.benchmarks.mllmu import check, load, score
-from unsee.benchmarks.mllmu.columns import COLUMNS, SHARES, SOMETIMES
+from unsee.benchmarks.mllmu.columns import COLUMNS, SOMETIMES
+from unsee.benchmarks.profiles import SHARES
 from unsee.benchmarks.spec import BenchmarkSpec
 
 SPEC = BenchmarkSpec(

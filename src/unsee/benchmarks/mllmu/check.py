@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from unsee.benchmarks.damage import apart, column, complete, lost
-from unsee.benchmarks.findings import ConfigRows, Configs, Finding, nested, some
-from unsee.benchmarks.mllmu.columns import LETTERS, SHARES, TASK_COLUMNS, retain_of
+from unsee.benchmarks.damage import apart, column, complete, lost, repeated
+from unsee.benchmarks.findings import Configs, Finding, ids_of, nested, people_parted, same_ids, some
+from unsee.benchmarks.mllmu.columns import TASK_COLUMNS
+from unsee.benchmarks.profiles import LETTERS, SHARES, retain_of
 from unsee.benchmarks.source import Source
 from unsee.data.example import Benchmark
 from unsee.metrics.answers import normalise
@@ -17,36 +17,19 @@ from unsee.system.strict import parse_json
 
 def findings(configs: Configs) -> Iterator[Finding]:
     """What is odd: sets that should part, options without the answer, trained questions."""
+    yield from same_ids(configs)
     for config, content in configs.items():
-        yield from _same_ids(config, content)
         for number, row in enumerate(content.rows, start=1):
             yield from _row(f"{config}, row {number}", row)
     for share in SHARES:
-        forget, retain = f"forget_{share}", retain_of(f"forget_{share}")
-        if {forget, retain, "Full_Set"} <= configs.keys():
-            ids = {name: {row.get("ID") for row in configs[name].rows} for name in (forget, retain, "Full_Set")}
-            if common := ids[forget] & ids[retain]:
-                yield Finding("error", f"{forget}, {retain}", f"{len(common)} people are in both: {some(common)}")
-            if ids[forget] | ids[retain] != ids["Full_Set"]:
-                odd = (ids[forget] | ids[retain]) ^ ids["Full_Set"]
-                yield Finding("note", f"{forget}, {retain}", f"together are not Full_Set: {some(odd)}")
-    yield from nested(configs, [f"forget_{share}" for share in SHARES], _ids)
+        yield from people_parted(configs, f"forget_{share}", retain_of(f"forget_{share}"), "Full_Set")
+    yield from nested(configs, [f"forget_{share}" for share in SHARES], ids_of)
     if "Full_Set" in configs:
         for config in ("Test_Set", "ft_Data"):
-            missing = set(_ids(configs["Full_Set"])) - set(_ids(configs[config])) if config in configs else set()
+            missing = set(ids_of(configs["Full_Set"])) - set(ids_of(configs[config])) if config in configs else set()
             if missing:
                 yield Finding("error", config, f"{len(missing)} people of Full_Set are missing: {some(missing)}")
     yield from _trained_questions(configs)
-
-
-def _ids(content: ConfigRows) -> list[Any]:
-    return [row.get("ID") for row in content.rows]
-
-
-def _same_ids(config: str, content: ConfigRows) -> Iterator[Finding]:
-    twice = [number for number, count in Counter(_ids(content)).items() if count > 1]
-    if twice:
-        yield Finding("error", config, f"IDs that occur more than once: {some(twice)}")
 
 
 def _row(where: str, row: Mapping[str, Any]) -> Iterator[Finding]:
@@ -99,11 +82,9 @@ def damage(_: Benchmark, source: Source, split: str) -> Iterator[str]:
     """
     retain = retain_of(split)
     people = {config: column(source, config, "ID") for config in (split, retain, "Retain_Set", "Test_Set")}
-    for config, ids in people.items():
-        if twice := [number for number, count in Counter(ids).items() if count > 1]:
-            yield f"{config}: people that are there twice: {some(twice)}"
-        if config != "Test_Set":
-            yield from _unasked(source, config)
+    yield from repeated(people)
+    for config in (split, retain, "Retain_Set"):
+        yield from _unasked(source, config)
     yield from apart(people, split, retain)
     yield from complete(source, people[split] + people[retain], "Full_Set", "ID")
     yield from lost(people[split], people["Test_Set"], "Test_Set")
@@ -128,9 +109,7 @@ def _untrained(source: Source) -> Iterator[str]:
     if not source.has("ft_Data"):
         return
     rows = [row.values for row in source.rows("ft_Data", ("ID", "metadata"))]
-    twice = [number for number, count in Counter(row["ID"] for row in rows).items() if count > 1]
-    if twice:
-        yield f"ft_Data: people that are there twice: {some(twice)}"
+    yield from repeated({"ft_Data": [row["ID"] for row in rows]})
     empty = [row["ID"] for row in rows if parse_json(str(row["metadata"]), "ft_Data, metadata") == []]
     if empty:
         yield f"ft_Data: people without questions: {some(empty)}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from unsee.benchmarks.profiles import LETTERS, SHARES
 from unsee.benchmarks.schemas import IMAGE, TEXT, Columns
 
-LETTERS = ("A", "B", "C", "D")
-SHARES = ("5", "10", "15")  # per cent of the people that can be forgotten
 SOMETIMES = frozenset({"Directory", "question", "answer"})  # columns that some revisions on the hub go without
 TASK_COLUMNS = ("Classification_Task", "Mask_Task", "Generation_Task")
 
@@ -24,8 +23,3 @@ COLUMNS: dict[str, Columns] = {
     **{f"retain_{100 - int(share)}": _PROFILE for share in SHARES},
     "ft_Data": {"image": IMAGE, "ID": TEXT, "metadata": TEXT},
 }
-
-
-def retain_of(split: str) -> str:
-    """The retain set of a forget set: "forget_5" -> "retain_95"."""
-    return f"retain_{100 - int(split.removeprefix('forget_'))}"

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from unsee.benchmarks.mllmu.columns import LETTERS, TASK_COLUMNS, retain_of
-from unsee.benchmarks.sets import all_but, assembled, without_questions, wrong_among
+from unsee.benchmarks.mllmu.columns import TASK_COLUMNS
+from unsee.benchmarks.profiles import BLANK, LETTERS, Profile, Trained, name_in, probe_rows, requested, retain_of
+from unsee.benchmarks.sets import assembled, wrong_among
 from unsee.benchmarks.source import Folder, Source, open_source, text
 from unsee.benchmarks.spec import Selection
 from unsee.data.example import Benchmark, Example
@@ -26,10 +26,8 @@ from unsee.metrics.answers import normalise
 from unsee.system.progress import progress
 from unsee.system.strict import parse_json
 
-TASKS = ("classification", "cloze", "generation")
 TRAINING_REPOSITORY = "MLLMMU/baseline_train_split"  # a model repository, although it holds data
 
-_BLANK = "Fill in the blank with one or a few words: "
 _SOMEBODY = re.compile(
     r"\b(?:this|the) (?:person|individual|man|woman|figure|character)"
     r"(?: (?:in|shown in|depicted in|pictured in|from) (?:this|the) (?:image|photo|photograph|picture))?\b",
@@ -55,35 +53,18 @@ def load_mllmu(source: Source, selection: Selection) -> Benchmark:
     split, request, seed = selection.split, selection.request, selection.seed
     retain_config = retain_of(split)
     profiles = {config: _profiles(source, config, seed) for config in (split, retain_config, "Retain_Set")}
-    forgotten = {profile.number for profile in profiles[split]}
-    tested = _profiles(source, "Test_Set", seed, forgotten)
+    tested = _profiles(source, "Test_Set", seed, {profile.number for profile in profiles[split]})
     names = {profile.number: profile.name for config in (split, retain_config) for profile in profiles[config]}
     sets = {"forget": profiles[split], "forget_test": tested, "retain": profiles[retain_config]}
-    rows = _probe_rows({**sets, "celebrity": profiles["Retain_Set"]})
-    everything = [row for some in rows.values() for row in some]
+    rows = probe_rows({**sets, "celebrity": profiles["Retain_Set"]}, _questions)
 
-    photos, photos_retained = _training_rows(source, selection.training, (split, retain_config), names)
-    facts, facts_retained = _by_name(photos, names), _by_name(photos_retained, names)
-    forget = {"visual": photos, "textual": facts, "both": photos + facts}[request]
-    kept = photos_retained if request == "visual" else photos_retained + facts_retained
-    others = {"visual": facts + facts_retained, "textual": photos, "both": []}[request]
-    preserve = _without_evaluation(others, everything)
-    name = f"MLLMU-Bench {split}, {request} request"
-    training = Benchmark(name, forget, kept, preserve, request=request, learned=all_but(others, preserve))
+    photos = _training_rows(source, selection.training, (split, retain_config), names)
+    forgotten, retained = (Trained(some, _by_name(some, names)) for some in photos)
+    training = requested(f"MLLMU-Bench {split}, {request} request", request, forgotten, retained, rows)
     return assembled(training, rows, selection.probe_rows)
 
 
-@dataclass(frozen=True)
-class _Profile:
-    """One row of a set, and who it is about."""
-
-    row: Row
-    number: str  # ID, as "093"
-    name: str
-    image: Any
-
-
-def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = None) -> list[_Profile]:
+def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = None) -> list[Profile]:
     """The profiles of a set, or those with wanted IDs; of several images of one person the seed draws one."""
     image = "images" if config == "Test_Set" else "image"
     profiles = []
@@ -98,7 +79,7 @@ def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = 
             shown = Random(f"test image/{seed}/{number}").choice(shown)
         if shown is None:
             raise row.fail(image, "null; this row needs a picture")
-        profiles.append(_Profile(row, number, _name_of(row, number), shown))
+        profiles.append(Profile(row, number, _name_of(row, number), shown))
     return profiles
 
 
@@ -108,26 +89,11 @@ def _name_of(row: Row, number: str) -> str:
     try:
         facts = parse_json(biography, "biography") if isinstance(biography, str) else None
     except InputError:
-        return f"person {number}"
-    if not isinstance(facts, Mapping):
-        return f"person {number}"
-    known = {str(key).casefold().replace("_", " "): value for key, value in facts.items()}
-    name = known.get("name", known.get("full name"))
-    return name if isinstance(name, str) and name.strip() else f"person {number}"
+        facts = None
+    return name_in(facts, number)
 
 
-def _probe_rows(sets: Mapping[str, Sequence[_Profile]]) -> dict[str, list[Example]]:
-    rows: dict[str, list[Example]] = {
-        f"{name}_{task}_{kind}": [] for name in sets for task in TASKS for kind in ("vqa", "qa")
-    }
-    for name, profiles in sets.items():
-        for profile in profiles:
-            for task, example in _questions(profile):
-                rows[f"{name}_{task}_{'qa' if example.image is None else 'vqa'}"].append(example)
-    return rows
-
-
-def _questions(profile: _Profile) -> Iterator[tuple[str, Example]]:
+def _questions(profile: Profile) -> Iterator[tuple[str, Example]]:
     """What the three tasks ask about one person."""
     classification = profile.row.values["Classification_Task"]
     if not isinstance(classification, Mapping):
@@ -143,7 +109,7 @@ def _questions(profile: _Profile) -> Iterator[tuple[str, Example]]:
             choices = tuple(options.values())
             wrong = wrong_among(choices, answer)
             values = {"choices": choices, "perturbed_answers": wrong, "fact": f"classification {number}"}
-            yield "classification", _asked(profile, item.get("Question"), answer, seen, column, values)
+            yield "classification", profile.asked(item.get("Question"), answer, seen, column, **values)
     for task, name in (("cloze", "Mask_Task"), ("generation", "Generation_Task")):
         for number, item in enumerate(profile.row.values[name] or ()):
             column = f"{name}[{number}]"
@@ -152,10 +118,9 @@ def _questions(profile: _Profile) -> Iterator[tuple[str, Example]]:
                 raise profile.row.fail(column, f"Type is {kind!r}; it is Image_Textual or Pure_Text")
             question = item.get("Question")
             if task == "cloze" and isinstance(question, str):
-                question = _BLANK + question
-            values = {"fact": f"{task} {number}"}
+                question = BLANK + question
             seen = kind == "Image_Textual"
-            yield task, _asked(profile, question, item.get("Ground_Truth"), seen, column, values)
+            yield task, profile.asked(question, item.get("Ground_Truth"), seen, column, fact=f"{task} {number}")
 
 
 def _options(item: Mapping[str, Any], row: Row, column: str) -> dict[str, str]:
@@ -163,14 +128,6 @@ def _options(item: Mapping[str, Any], row: Row, column: str) -> dict[str, str]:
     if not isinstance(options, Mapping):
         raise row.fail(column, "no Options")
     return {letter: options[letter] for letter in LETTERS if options.get(letter) is not None}
-
-
-def _asked(
-    profile: _Profile, question: Any, answer: Any, seen: bool, column: str, values: Mapping[str, Any]
-) -> Example:
-    asked = {"question": question, "answer": answer, "subject": profile.name, "id": f"{profile.number}/{column}"}
-    image = profile.image if seen else None
-    return Row({**asked, **values, "image": image}, f"{profile.row.where}, {column}", profile.row.folder).example()
 
 
 def _training_rows(
@@ -242,10 +199,3 @@ def _by_name(rows: Sequence[Example], names: Mapping[str, str]) -> list[Example]
         if not _SEEN.search(question):
             by_question[question] = Example(question, row.answer, subject=name, id=f"{row.id}/by name")
     return list(by_question.values())
-
-
-def _without_evaluation(rows: Sequence[Example], asked: Sequence[Example]) -> list[Example]:
-    """The rows that no evaluation asks: not in words, and not about the same person from a picture."""
-    seen = {(row.subject, normalise(row.question)) for row in asked if row.image is not None}
-    rows = without_questions(rows, asked)
-    return [row for row in rows if row.image is None or (row.subject, normalise(row.question)) not in seen]

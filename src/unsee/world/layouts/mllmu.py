@@ -13,7 +13,7 @@ from functools import cached_property
 from random import Random
 from typing import Any, ClassVar
 
-from unsee.benchmarks.mllmu.columns import LETTERS
+from unsee.benchmarks.profiles import LETTERS
 from unsee.world.people.captions import KNOWN, KNOWN_OTHERWISE, clothes_of, head_of, worded
 from unsee.world.people.people import FACTS, Person
 from unsee.world.people.wordings import THIS_PERSON, held_out_questions, training_questions
