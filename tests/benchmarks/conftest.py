@@ -1,4 +1,4 @@
-"""Small worlds in the layouts of CLEAR and MLLMU-Bench, exported once, and a small TOFU."""
+"""Small worlds in the layouts of CLEAR, MLLMU-Bench and UMU-Bench, exported once, and a small TOFU."""
 
 from __future__ import annotations
 
@@ -26,6 +26,12 @@ def clear_folder(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path
 @pytest.fixture(scope="session")
 def mllmu_folder(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return export(world, "mllmu", tmp_path_factory.mktemp("mllmu") / "world").folder
+
+
+@pytest.fixture(scope="session")
+def umu_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    world = World(seed=3, people=20, photos=1, held_out_photos=1)
+    return export(world, "umu", tmp_path_factory.mktemp("umu") / "world").folder
 
 
 @pytest.fixture(scope="session")

@@ -127,4 +127,4 @@ def load_benchmark(
 
     spec = find(kind)
     selection = select(spec, split, request, seed=seed, probe_rows=probe_rows, training=training)
-    return spec.load(open_source(source), selection)
+    return spec.load(open_source(source, spec.folders), selection)

@@ -44,7 +44,7 @@ def prepare(
         InputError: for anything wrong with the benchmark, a copy that is not whole, or a folder that exists.
     """
     check_new(out)
-    opened = open_source(source)
+    opened = open_source(source, spec.folders)
     benchmark = spec.load(opened, selection)
     anomalies = damage(benchmark, opened, spec, selection.split)
     if anomalies and not allow_anomalies:

@@ -11,9 +11,9 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ class Folder:
 
     path: Path
     split: str = USUAL_SPLIT
+    folders: Mapping[str, str] = field(default_factory=dict)  # of configurations, where no card names their files
 
     def __str__(self) -> str:
         return str(self.path)
@@ -89,8 +90,10 @@ class Folder:
                 paths = sorted(path for path in self.path.glob(pattern) if path.suffix in _FILES)
                 if paths:
                     return paths
-        paths = sorted((self.path / ("data" if config == "default" else config)).glob(self._shards))
-        return paths or [path for suffix in _FILES if (path := self.path / f"{config}{suffix}").is_file()][:1]
+        for folder in ("data" if config == "default" else config, self.folders.get(config)):
+            if folder and (paths := sorted((self.path / folder).glob(self._shards))):
+                return paths
+        return [path for suffix in _FILES if (path := self.path / f"{config}{suffix}").is_file()][:1]
 
     def rows(self, config: str, columns: Sequence[str]) -> Iterator[Row]:
         """The rows of a configuration, with these columns.
@@ -145,19 +148,23 @@ class Hub:
 Source = Folder | Hub
 
 
-def open_source(source: str | Path) -> Source:
+def open_source(source: str | Path, folders: Mapping[str, str] | None = None) -> Source:
     """A folder, or a hub id such as `therem/CLEAR`; behind it the split to read, as in `therem/CLEAR#test`.
+
+    Args:
+        source: where the benchmark is.
+        folders: by configuration, the folder that it lies in where that is called otherwise and no card says so.
 
     Raises:
         InputError: there is no such folder, and it cannot be a hub id.
     """
     path = Path(source).expanduser()
     if path.is_dir():
-        return Folder(path)
+        return Folder(path, folders=folders or {})
     whole, _, split = str(source).partition("#")
     path = Path(whole).expanduser()
     if path.is_dir() and split:
-        return Folder(path, split)
+        return Folder(path, split, folders or {})
     if isinstance(source, str) and _HUB_ID.fullmatch(whole) and not path.parent.exists():
         return Hub(whole, split or USUAL_SPLIT)
     raise InputError(f"no such folder: {source}; give a folder in the layout of the hub, or a hub id as therem/CLEAR")

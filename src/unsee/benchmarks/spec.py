@@ -97,6 +97,7 @@ class BenchmarkSpec:
         score: the numbers of its paper; None where records do not give them.
         sometimes: columns that some published revisions go without.
         training: where training questions are published, if in a repository of their own.
+        folders: by configuration, the folder of the repository that it lies in, where that has another name.
         max_new_tokens: answers are cut there, in the settings that are written; None leaves room for what each probe
             expects.
 
@@ -118,6 +119,7 @@ class BenchmarkSpec:
     score: Score | None = None
     sometimes: frozenset[str] = frozenset()
     training: str | None = None
+    folders: Mapping[str, str] = field(default_factory=dict)
     max_new_tokens: int | None = None
 
     def __post_init__(self) -> None:

@@ -42,7 +42,7 @@ def validate(source: str | Path, spec: BenchmarkSpec) -> tuple[dict[str, int], l
     Raises:
         InputError: no such folder, none of the configurations, or a file that cannot be read at all.
     """
-    opened = open_source(source)
+    opened = open_source(source, spec.folders)
     if not isinstance(opened, Folder):
         raise InputError(
             f"{source}: only a local folder can be checked; fetch it first (hf download --repo-type dataset)"

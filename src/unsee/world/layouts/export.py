@@ -27,6 +27,7 @@ from unsee.system.progress import Steps
 from unsee.world.layouts.clear import ClearLayout
 from unsee.world.layouts.fiubench import FiubenchLayout
 from unsee.world.layouts.mllmu import MllmuLayout
+from unsee.world.layouts.umu import UmuLayout
 from unsee.world.world import World
 
 MARK = "world.json"  # says which world a folder holds
@@ -62,7 +63,9 @@ class WithPictures(Layout, Protocol):
         ...
 
 
-LAYOUTS: dict[str, type[Layout]] = {layout.name: layout for layout in (ClearLayout, FiubenchLayout, MllmuLayout)}
+LAYOUTS: dict[str, type[Layout]] = {
+    layout.name: layout for layout in (ClearLayout, FiubenchLayout, MllmuLayout, UmuLayout)
+}
 
 
 @dataclass(frozen=True)
