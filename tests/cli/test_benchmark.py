@@ -80,6 +80,24 @@ def test_fiubench_from_an_export_to_its_numbers(tmp_path: Path, stranger: Strang
     assert scored["model_utility"] is not None
 
 
+
+def test_both_modalities_of_a_fact_are_scored_together(tmp_path: Path, stranger: Stranger) -> None:
+    """UMU-Bench end to end: export, check, write, unlearn, score."""
+    world, data, run = tmp_path / "world", tmp_path / "data", tmp_path / "run"
+    succeed("world", "export", "--layout", "umu", "--people", 10, "--out", world)
+    assert succeed("benchmark", "check", "umu", world, "--json").json["findings"] == []
+    written = succeed("benchmark", "write", "umu", world, "--out", data, "--probe-rows", 2, "--json").json
+    assert (written["rows"]["forget"], written["trained_on"]) == (30, [])
+    assert yaml.safe_load((data / "data.yaml").read_text())["request"] == "both"
+    words = written["next"].replace("MODEL", str(stranger / "llava")).replace("runs/npo", str(run)).split()
+    succeed(*words[1:], "--set", "max_steps=1", "--set", "max_new_tokens=4", "--no-report")
+    scored = succeed("benchmark", "score", "umu", run / "records" / "npo", "--json").json
+    assert all(0 <= scored[name] <= 1 for name in ("AccF_cloze", "AccR_classification", "RLF", "RLR", "RLR_celebrity"))
+    assert scored["wrong in both"]["forget_cloze"] == 1 - scored["AccF_cloze"]
+    assert scored["tasks"]["forget_cloze_qa"]["n"] == 2
+    assert "AccF_cloze" in succeed("benchmark", "score", "umu", run / "records" / "npo").out
+
+
 def test_check_ends_with_one_when_there_are_errors(world: Path, tmp_path: Path) -> None:
     fine = succeed("benchmark", "check", "clear", world, "--json").json
     assert fine["rows"]["forget10"] > 0
@@ -98,7 +116,7 @@ def test_check_ends_with_one_when_there_are_errors(world: Path, tmp_path: Path) 
         (("check", "clear", "nowhere"), "no such folder: nowhere"),
         (("write", "clear", "nowhere", "--out", "x"), "no such folder: nowhere"),
         (("score", "clear", "nowhere"), "holds no records"),
-        (("score", "tofu", "nowhere"), "one of clear, fiubench, mllmu"),
+        (("score", "tofu", "nowhere"), "one of clear, fiubench, mllmu, umu"),
     ],
 )
 def test_mistakes_end_in_one_line(words: tuple[str, ...], expected: str) -> None:

@@ -51,7 +51,7 @@ def test_it_is_listed_with_where_it_is_from() -> None:
 
 def test_every_built_in_benchmark_is_listed() -> None:
     listed = succeed("benchmark", "list", "--json").json
-    assert {"clear": True, "mllmu": True, "tofu": False}.items() <= {
+    assert {"clear": True, "mllmu": True, "tofu": False, "umu": True}.items() <= {
         name: about["scored"] for name, about in listed.items()
     }.items()
     assert listed["clear"]["from"] is None

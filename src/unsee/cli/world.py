@@ -24,12 +24,12 @@ unsee world export --layout mllmu --people 50 --out small
 @app.command("export", epilog=EXAMPLES)
 def export_command(
     out: Annotated[Path, typer.Option(help="A folder that does not exist yet.", show_default=False)],
-    layout: Annotated[str, typer.Option(help="Whose files: clear, fiubench or mllmu.")] = "clear",
+    layout: Annotated[str, typer.Option(help="Whose files: clear, fiubench, mllmu or umu.")] = "clear",
     people: Annotated[int, typer.Option(help="Private people; a fifth as many celebrities come on top.")] = 200,
     seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="The same seed gives the same people.")] = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Write the world with the same configurations, columns and types as CLEAR, FIUBench or MLLMU-Bench."""
+    """Write the world with the same configurations, columns and types as a published benchmark."""
     summary = write(out, layout, people, seed)
     if as_json:
         print_json(summary)

@@ -65,7 +65,7 @@ def test_trained_questions_are_counted(umu_folder: Path, tmp_path: Path) -> None
     asked = ast.literal_eval(rows_of(umu_folder, "forget_5")[0]["Generation"])["muitimodal"]["city"]["question"]
     edit = edited("MM_QA", lambda cell: cell["question"].update(city_1=asked.upper()))
     folder = spoilt(umu_folder, tmp_path / "copy", "forget_5", edit)
-    assert ("forget_5", "1 of 60 evaluation questions are trained on") in findings(folder, "umu", "note")
+    assert ("forget_5", "1 of 30 evaluation questions are trained on") in findings(folder, "umu", "note")
 
 
 def test_a_whole_copy_is_not_suspected(umu_folder: Path) -> None:

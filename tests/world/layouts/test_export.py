@@ -50,7 +50,15 @@ PROFILE = {
     "Generation_Task": ITEMS,
     "Mask_Task": ITEMS,
 }
+UMU = {
+    **{"ID": "string", "image": PICTURE, "Biography": "string"},
+    **dict.fromkeys(("MM_QA", "UM_QA", "Classify", "Cloze", "Generation"), "string"),
+}
 EXPECTED = {
+    "umu": {
+        **dict.fromkeys(("Full_Set", "Real_Person_Set", "forget_5", "forget_10", "forget_15"), UMU),
+        **dict.fromkeys(("retain_95", "retain_90", "retain_85"), UMU),
+    },
     "clear": {
         **dict.fromkeys(("default", "full", "forget01", "forget05", "forget10"), CAPTIONS),
         **dict.fromkeys(("retain99", "retain95", "retain90"), CAPTIONS),
@@ -98,14 +106,17 @@ def test_columns_and_types_are_exactly_those_of_the_benchmark(folders: dict[str,
         assert schema.names == list(columns), config
 
 
-@pytest.mark.parametrize(("layout", "config"), [("clear", "forget10_perturbed"), ("mllmu", "Test_Set")])
+@pytest.mark.parametrize(
+    ("layout", "config"), [("clear", "forget10_perturbed"), ("mllmu", "Test_Set"), ("umu", "forget_5")]
+)
 def test_datasets_reads_the_folder_like_the_original(folders: dict[str, Path], layout: str, config: str) -> None:
     loaded = datasets.load_dataset(str(folders[layout]), config, split="train", streaming=True)
     row = next(iter(loaded))
-    picture = row["image"] if layout == "clear" else row["images"][0]
+    picture = row["images"][0] if config == "Test_Set" else row["image"]
     assert picture.size == (64, 64)
     assert loaded.features == datasets.Features.from_arrow_schema(arrow_schema(find(layout).columns[config]))
-    assert isinstance(row["perturbed_names" if layout == "clear" else "Mask_Task"], list)
+    told, kind = {"clear": ("perturbed_names", list), "mllmu": ("Mask_Task", list), "umu": ("Cloze", str)}[layout]
+    assert isinstance(row[told], kind)
 
 
 def test_two_hundred_people_are_a_world_as_large_as_clear() -> None:
@@ -133,7 +144,7 @@ def test_two_hundred_people_in_the_layout_of_mllmu() -> None:
 
 
 def test_row_counts_that_are_announced_are_written(world: World, folders: dict[str, Path]) -> None:
-    for layout, make in (("clear", ClearLayout), ("mllmu", MllmuLayout)):
+    for layout, make in export.LAYOUTS.items():
         announced = {config: make(world).config(config)[0] for config in EXPECTED[layout]}
         assert announced == {config: len(table_of(folders[layout], config)) for config in EXPECTED[layout]}
 
@@ -164,7 +175,7 @@ def test_existing_folders_and_unknown_layouts_are_refused(world: World, tmp_path
     (tmp_path / "mine").write_text("precious")
     with pytest.raises(InputError, match="exists already"):
         export.export(world, "clear", tmp_path)
-    with pytest.raises(InputError, match="one of clear, mllmu"):
+    with pytest.raises(InputError, match="one of clear, fiubench, mllmu, umu"):
         export.export(world, "tofu", tmp_path / "out")
     assert (tmp_path / "mine").read_text() == "precious"
 

@@ -45,7 +45,7 @@ def load_mllmu(source: Source, selection: Selection) -> Benchmark:
 
     Returns:
         Probes `SET_TASK_vqa` and `SET_TASK_qa` for the sets forget, forget_test (changed images of the same people),
-        retain and celebrity, and the tasks of `TASKS`.
+        retain and celebrity, and the tasks of `unsee.benchmarks.profiles.TASKS`.
 
     Raises:
         InputError: a file, column or row is not as published.
