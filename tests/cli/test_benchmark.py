@@ -80,7 +80,6 @@ def test_fiubench_from_an_export_to_its_numbers(tmp_path: Path, stranger: Strang
     assert scored["model_utility"] is not None
 
 
-
 def test_both_modalities_of_a_fact_are_scored_together(tmp_path: Path, stranger: Stranger) -> None:
     """UMU-Bench end to end: export, check, write, unlearn, score."""
     world, data, run = tmp_path / "world", tmp_path / "data", tmp_path / "run"
