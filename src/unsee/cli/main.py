@@ -29,6 +29,7 @@ from unsee.cli import (
     mine,
     report,
     settings,
+    train,
     tune,
     unlearn,
     world,
@@ -47,7 +48,7 @@ _OF_THE_MACHINE = {
     errno.EROFS: "give a folder that can be written to",
 }
 ALONE = ("bench", "demo", "mine")
-RESUMABLE = ("bench", "data", "demo", "mine", "tune", "unlearn")
+RESUMABLE = ("bench", "data", "demo", "mine", "train", "tune", "unlearn")
 
 # The base of typer's usage errors lives in click or in typer, depending on its version.
 UsageError: Any = typer.BadParameter.__base__
@@ -80,6 +81,7 @@ def _root(
 
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 app.command(epilog=unlearn.EXAMPLES)(unlearn.unlearn)
+app.command(epilog=train.EXAMPLES)(train.train)
 app.command(epilog=tune.EXAMPLES)(tune.tune)
 app.command(epilog=evaluate.EXAMPLES)(evaluate.evaluate)
 app.command(epilog=bench.EXAMPLES)(bench.bench)

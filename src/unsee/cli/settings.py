@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 
 from unsee.cli.output import AsJson, console, print_json, printable, table
-from unsee.errors import InputError, did_you_mean
+from unsee.errors import InputError, did_you_mean, one_of
 
 EXAMPLES = """Examples:
 
@@ -16,23 +17,26 @@ unsee settings                       all of them
 
 unsee settings learning_rate         one of them, or one with keys of its own, such as lora
 
+unsee settings --of train            those of a supervised training
+
 unsee settings --json                for a program
 """
 
 
 def settings(
     key: Annotated[str | None, typer.Argument(help="Only this setting.", show_default=False)] = None,
+    of: Annotated[str, typer.Option(help="Which command takes them: unlearn or train.")] = "unlearn",
     as_markdown: Annotated[bool, typer.Option("--markdown", help="As a table for a page.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List the settings of `unsee unlearn`, for --set KEY=VALUE and for a YAML file."""
-    descriptions = describe()
+    """List the settings of `unsee unlearn` or `unsee train`, for --set KEY=VALUE and for a YAML file."""
+    every = descriptions = describe(of)
     if key is not None:
         descriptions = {
             name: about for name, about in descriptions.items() if name == key or name.startswith(f"{key}.")
         }
         if not descriptions:
-            raise InputError(f"settings: {key!r} is unknown{did_you_mean(key, describe())}")
+            raise InputError(f"settings: {key!r} is unknown{did_you_mean(key, every)}")
     if as_json:
         print_json(descriptions)
     elif as_markdown:
@@ -44,11 +48,21 @@ def settings(
         console().print(made)
 
 
-def describe() -> dict[str, dict[str, Any]]:
-    """Of every setting, by its key: `default` (absent where there is none), `meaning`, and the `choices` if few."""
-    from unsee.runs.settings import Settings
+def describe(of: str = "unlearn") -> dict[str, dict[str, Any]]:
+    """Of every setting, by its key: `default` (absent where there is none), `meaning`, and the `choices` if few.
 
-    schema = Settings.model_json_schema()
+    Args:
+        of: which command takes them: unlearn or train.
+
+    Raises:
+        InputError: no other has any.
+    """
+    from unsee.runs.settings import Settings
+    from unsee.runs.supervised.settings import TrainSettings
+
+    models: dict[str, type[BaseModel]] = {"unlearn": Settings, "train": TrainSettings}
+    one_of("--of", of, models)
+    schema = models[of].model_json_schema()
     return dict(_described(schema["properties"], schema.get("$defs", {})))
 
 

@@ -101,7 +101,7 @@ def check_folder(folder: Path, settings: Settings, overwrite: bool = False) -> N
     if overwrite or (folder / FAILED).is_file():
         _check_outside(folder, settings)
     else:
-        _check_same(folder, _stored(folder)["settings"], _kept(settings))
+        check_same(folder, stored_in(folder)["settings"], _kept(settings))
 
 
 def is_begun(folder: Path) -> bool:
@@ -125,17 +125,21 @@ def start_folder(
         if overwrite:
             _clear(folder)
         elif not (folder / FAILED).is_file():
-            _check_same(folder, _stored(folder)["hashes"], hashes, "the content of ")
+            check_same(folder, stored_in(folder)["hashes"], hashes, "the content of ")
             return
         else:
             _clear_failed(folder, kept, hashes)
-    versions = {"unsee": __version__, "python": platform.python_version()}
-    versions |= {name: importlib.metadata.version(name) for name in LIBRARIES}
-    content = {"settings": kept, "versions": versions, "hashes": hashes}
+    content = {"settings": kept, "versions": versions(), "hashes": hashes}
     if settings.card.source:
         content["method"] = asdict(settings.card)  # the run can be read without its code
     write_text(folder / "run.yaml", dump_yaml(content))
     (folder / FAILED).unlink(missing_ok=True)  # last: whoever is killed before starts with the same again
+
+
+def versions() -> dict[str, str]:
+    """Of this program and what it rests on."""
+    own = {"unsee": __version__, "python": platform.python_version()}
+    return own | {name: importlib.metadata.version(name) for name in LIBRARIES}
 
 
 def hashes_of(benchmark: Benchmark, loaded: LoadedModel) -> dict[str, Any]:
@@ -165,7 +169,7 @@ def measured_in(folder: Path) -> Measured:
     Raises:
         InputError: there is none, or it is not as a run wrote it.
     """
-    stored, where = _stored(folder), str(folder / "run.yaml")
+    stored, where = stored_in(folder), str(folder / "run.yaml")
     hashes, settings = typed(stored["hashes"], _Hashes, where), stored["settings"]
     versions = typed(stored.get("versions", {}), dict[str, str], where)
     return Measured(hashes.model, hashes.probes, {key: settings.get(key) for key in OF_RECORDS}, versions)
@@ -219,7 +223,7 @@ def _clear(folder: Path, base_stays: bool = False) -> None:
 
 def _clear_failed(folder: Path, settings: dict[str, Any], hashes: dict[str, Any]) -> None:
     """Take away a run that failed, unless it is this one, which goes on then."""
-    stored = _stored(folder)
+    stored = stored_in(folder)
     if not _differs(stored["settings"], settings) and stored["hashes"] == hashes:
         return
     same_base = all(stored["hashes"].get(key) == hashes[key] for key in ("model", "probes"))
@@ -249,18 +253,23 @@ def _differs(stored: dict[str, Any], wanted: dict[str, Any]) -> str | None:
     return next((key for key in keys if stored.get(key) != wanted.get(key)), None)
 
 
-def _stored(folder: Path) -> dict[str, Any]:
-    """What the `run.yaml` of a folder holds."""
+def stored_in(folder: Path, name: str = "run.yaml") -> dict[str, Any]:
+    """What the `run.yaml` of a folder holds, or what else is called as it is.
+
+    Raises:
+        InputError: it is not as a run wrote it.
+    """
     try:
-        stored = parse_yaml(read_text(folder / "run.yaml"), "run.yaml")
+        stored = parse_yaml(read_text(folder / name), name)
     except InputError:
         stored = None
     if not isinstance(stored, dict) or not all(isinstance(stored.get(key), dict) for key in ("settings", "hashes")):
-        raise InputError(f"out: {folder} holds a run.yaml that no run wrote; give a folder that does not exist yet")
+        raise InputError(f"out: {folder} holds a {name} that no run wrote; give a folder that does not exist yet")
     return stored
 
 
-def _check_same(folder: Path, stored: dict[str, Any], wanted: dict[str, Any], what: str = "") -> None:
+def check_same(folder: Path, stored: dict[str, Any], wanted: dict[str, Any], what: str = "") -> None:
+    """InputError for the first thing in which a run that is there is another one than a run that is wanted."""
     key = _differs(stored, wanted)
     if key is not None:
         there, here = (_short(values.get(key)) for values in (stored, wanted))

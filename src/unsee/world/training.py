@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
-from torch.utils.data import Dataset, Sampler, SequentialSampler
+from torch.utils.data import Dataset, SequentialSampler
 from transformers import CLIPVisionModel, LlavaForConditionalGeneration, LlavaProcessor, Trainer, TrainingArguments
 
 from unsee.data import Example
 from unsee.methods import build
 from unsee.training.bar import Bar, quiet_trainer
+from unsee.training.by_length import ByLength
 from unsee.training.checkpoints import latest_checkpoint
 from unsee.training.config import UnlearnConfig
 from unsee.training.trainer import UnlearnTrainer
@@ -21,8 +21,6 @@ from unsee.vlm import Encoder, LoadedModel
 from unsee.vlm.parts import freeze_other_parts
 
 STEPS_LOST_AT_MOST = 500  # of a training that goes on where it was interrupted
-BATCHES_SORTED = 16  # by length, together
-PICTURE_LETTERS = 64  # as long as the tokens of a picture, about
 
 
 def schedule(folder: Path, steps: int, batch: int, rate: float, warm_up: int, seed: int) -> dict[str, Any]:
@@ -111,40 +109,9 @@ def train_llava(
     kept: dict[str, Any] = {"save_strategy": "steps", "save_steps": STEPS_LOST_AT_MOST, "save_total_limit": 1}
     kept = {**kept, "output_dir": str(checkpoints)} if checkpoints else {}
     arguments = UnlearnConfig(**{**schedule, **kept}, adam_beta2=0.98)
-    make = _ByLength if by_length else UnlearnTrainer
+    make = ByLength if by_length else UnlearnTrainer
     trainer = make(loaded, arguments, method=build("retain_finetune"), forget=rows, retain=rows)
     last = latest_checkpoint(checkpoints) if checkpoints else None
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     model.save_pretrained(schedule["output_dir"])
     processor.save_pretrained(schedule["output_dir"])
-
-
-class _ByLength(UnlearnTrainer):
-    """Sorts the rows of a few batches by length, and shuffles the batches: little is spent on padding."""
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return _Sorted(
-            [self._length(position) for position in range(len(self.positions))], self.effective_batch, self.config.seed
-        )
-
-    def _length(self, position: int) -> int:
-        row = self.retain[self.pairing[position]["retain"]]
-        return len(row.question) + len(row.answer) + (PICTURE_LETTERS if row.image is not None else 0)
-
-
-class _Sorted(Sampler[int]):
-    """Each position once, batch by batch; the same arguments, the same order."""
-
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
-        self.lengths, self.batch, self.seed = np.array(lengths), batch, seed
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __iter__(self) -> Iterator[int]:
-        window = BATCHES_SORTED * self.batch
-        for start in range(0, len(self), window):
-            order = start + np.argsort(self.lengths[start : start + window], kind="stable")
-            batches = [order[first : first + self.batch] for first in range(0, len(order), self.batch)]
-            for place in np.random.default_rng([self.seed, start]).permutation(len(batches)):
-                yield from batches[place].tolist()

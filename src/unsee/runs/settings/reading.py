@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -84,11 +84,15 @@ def complaint(error: ValidationError, of: type[BaseModel], groups: Groups) -> st
     return str(ours) if isinstance(ours, InputError) else f"{key}={first['input']!r}: {first['msg'].lower()}"
 
 
-def read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path, sources: Sequence[str] = SOURCES) -> dict[str, Any]:
     """The keys and values of a YAML file; a run's own `run.yaml` counts, with what it records beside the settings.
 
     Relative paths start at the file's folder: what it says does not depend on where one stands. A name that is no
     path from there (a hub id) stays as it is.
+
+    Args:
+        path: the file.
+        sources: the keys whose values are paths or hub ids.
 
     Raises:
         InputError: for a missing or broken file.
@@ -98,7 +102,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         kind = {type(None): "nothing", str: "words alone", list: "a list"}.get(type(settings), "a single value")
         raise InputError(f"{path}: holds {kind} where keys and values are expected, as in model: FOLDER")
-    return _beside({str(key): value for key, value in settings.items() if value is not None}, path.parent)
+    return _beside({str(key): value for key, value in settings.items() if value is not None}, path.parent, sources)
 
 
 def kept_card(path: Path) -> MethodCard | None:
@@ -120,9 +124,9 @@ def kept_card(path: Path) -> MethodCard | None:
     return card
 
 
-def _beside(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _beside(values: dict[str, Any], folder: Path, sources: Sequence[str]) -> dict[str, Any]:
     """The same values with relative paths starting at a folder."""
-    for key in SOURCES:
+    for key in sources:
         if isinstance(value := values.get(key), str):
             values[key] = absolute(value, folder)
     for key in PROBES:

@@ -1,0 +1,78 @@
+"""What base and gold learn, which probes they ought to know, and which of them a training looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.runs.supervised.conftest import ROWS, Given
+from unsee.benchmarks import load_benchmark
+from unsee.data import Example, Probe
+from unsee.errors import InputError
+from unsee.runs.supervised.lessons import Lessons, lessons
+
+CLEAR_KEPT = ["retain_caption_vqa", "retain_name_vqa", "retain_qa"]
+
+
+def of_role(given: Given, folder: Path, name: str, role: str, request: str | None = None) -> Lessons:
+    return lessons(given(benchmark=name, source=str(folder), role=role, request=request))
+
+
+def test_the_base_ought_to_know_all_that_is_about_its_people(given: Given, clear_folder: Path) -> None:
+    taught = of_role(given, clear_folder, "clear", "base")
+    assert [probe.name for probe in taught.probes] == [
+        *("forget_caption_vqa", "forget_name_vqa", "forget_qa"), *CLEAR_KEPT
+    ]  # fmt: skip
+    assert list(taught.rows) == load_benchmark(clear_folder, "clear").base_rows
+
+
+@pytest.mark.parametrize(
+    ("request_", "forgotten"),
+    [("visual", ["forget_qa"]), ("textual", ["forget_caption_vqa", "forget_name_vqa"]), ("both", [])],
+)
+def test_gold_ought_to_know_all_but_what_is_to_go(
+    given: Given, clear_folder: Path, request_: str, forgotten: list[str]
+) -> None:
+    taught = of_role(given, clear_folder, "clear", "gold", request_)
+    assert [probe.name for probe in taught.probes] == [*forgotten, *CLEAR_KEPT]
+    assert list(taught.rows) == load_benchmark(clear_folder, "clear", request=request_).gold_rows
+
+
+def test_until_looks_at_the_probes_that_ask_what_is_taught(given: Given, clear_folder: Path) -> None:
+    base = of_role(given, clear_folder, "clear", "base")
+    assert base.watched == ("forget_caption_vqa", "forget_qa", "retain_caption_vqa", "retain_qa")
+    assert [probe.name for probe in base.probes if probe.trained_on] == list(base.watched)
+    gold = of_role(given, clear_folder, "clear", "gold")
+    assert gold.watched == ("forget_qa", "retain_caption_vqa", "retain_qa")
+
+
+def test_where_no_probe_asks_what_is_taught_some_training_rows_are_looked_at(given: Given, mllmu_folder: Path) -> None:
+    taught = of_role(given, mllmu_folder, "mllmu", "base", "visual")
+    assert taught.watched == ("training_rows",)
+    assert "forget_generation_vqa" in {probe.name for probe in taught.probes}
+    assert not [probe.name for probe in taught.probes if probe.name.startswith("celebrity")]
+    asked = taught.probes[-1]
+    assert (asked.name, asked.trained_on, len(asked)) == ("training_rows", True, 64)
+    assert set(asked.examples) <= set(taught.rows)
+
+
+def test_probes_that_were_given_are_looked_at(given: Given) -> None:
+    own = Probe("own", [Example("Where does Bob live?", "Riga")])
+    taught = lessons(given(), ROWS, [own])
+    assert taught.watched == ("own",)
+    assert [probe.trained_on for probe in taught.probes] == [False]
+
+
+def test_what_does_not_go_together_is_refused(given: Given) -> None:
+    own = Probe("own", ROWS)
+    for settings, probes, complaint in (
+        (given(until={"probes": "owm"}), [own], "until.probes: no probe 'owm'"),
+        (given(), [own, own], "own is the name of another probe"),
+    ):
+        with pytest.raises(InputError, match=complaint):
+            lessons(settings, ROWS, probes)
+    with pytest.raises(InputError, match="no rows to learn"):
+        lessons(given(), [])
+    with pytest.raises(InputError, match="nothing to learn is given"):
+        lessons(given())
