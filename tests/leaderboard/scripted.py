@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +38,20 @@ def knows(subject: str, row: str, configuration: dict[str, Any] | None, probe: s
 
 
 def run_cell(folder: str, subject: str, row: str, configuration: dict[str, Any] | None, **rest: Any) -> None:
-    """Write down what the script says; the first time that a file `kill` lies beside the cells, die instead."""
+    """Write down what the script says; the first time that a file `kill` lies beside the cells, die instead.
+
+    The first time that a file `hold` lies beside their folder, write half of it and do nothing more.
+    """
     target = Path(folder)
     out = target.parents[3]
     if row == "npo" and (out / "kill").exists():
         (out / "kill").unlink()
         os.kill(os.getpid(), signal.SIGKILL)
+    if row == "npo" and (out.parent / "hold").exists():
+        write_jsonl(target / "records" / f"{PROBES[0]}.jsonl", [])
+        with suppress(FileNotFoundError):  # another was quicker
+            (out.parent / "hold").rename(out.parent / f"held-{os.getpid()}")
+            time.sleep(600)
     with (out / "log").open("a") as log:
         log.write(f"{target.name}\n")
     found = {}

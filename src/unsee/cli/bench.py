@@ -19,6 +19,8 @@ unsee bench --out board --methods grad_diff,npo,mmunlearner --seeds 0,1
 
 unsee bench --out board --methods npo,mine.py:Mine     beside a method of your own
 
+unsee bench --out board --shard 2/8   the second of eight programs, on one machine or many, that share the folder
+
 unsee bench --out board --dry-run     what would be done
 """
 
@@ -40,6 +42,10 @@ def bench(
         int | None,
         typer.Option(min=1, max=limits.WORKERS, help="Processes; one for each GPU, else for each core, if not given."),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="One of N programs that share the work and the folder, I from 1 to N."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -51,8 +57,10 @@ def bench(
     """
     from unsee.leaderboard.board import plan
     from unsee.runs.folder import check_place
+    from unsee.system.executors import chosen
 
     check_place(out)
+    executor = chosen(workers, shard)
     names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None
     made = plan(
         out,
@@ -69,9 +77,8 @@ def bench(
         return
     from unsee.leaderboard.board import bench as carry_out
     from unsee.leaderboard.output import write
-    from unsee.system.executors import Local
 
-    summary = write(carry_out(made, Local(workers)))
+    summary = write(carry_out(made, executor))
     if as_json:
         print_json(summary)
     else:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from unsee.system.devices import environments
 from unsee.system.lock import locked
 from unsee.system.progress import Steps
+from unsee.system.shards import Sharded, Share, refuse_shards
 from unsee.system.workers import Counted, Job, Waiting, work_off
 
 
@@ -26,6 +27,13 @@ class Executor(Protocol):
 
         Raises:
             InputError: others are at work there.
+        """
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """Within: of programs that are at work in the folder together, this one alone does something.
+
+        Args:
+            name: of what is done, in letters, digits and dashes.
         """
 
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
@@ -53,11 +61,31 @@ class Local:
 
     workers: int | None = None
 
-    def at_work(self, folder: Path, what: Mapping[str, Any]) -> AbstractContextManager[None]:
+    @contextmanager
+    def at_work(self, folder: Path, what: Mapping[str, Any]) -> Iterator[None]:
         """See `Executor.at_work`."""
-        return locked(folder)
+        with locked(folder):
+            refuse_shards(folder)
+            yield
+
+    def alone(self, name: str) -> AbstractContextManager[None]:
+        """See `Executor.alone`: there are no others."""
+        return nullcontext()
 
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
         """See `Executor.run`."""
         with closing(Steps(description, steps, done)) as bar:
             work_off(Waiting(jobs), environments(self.workers)[: len(jobs)], Counted(bar).advance)
+
+
+def chosen(workers: int | None = None, shard: str | None = None) -> Executor:
+    """The executor that options of a command name.
+
+    Args:
+        workers: as `--workers` has it.
+        shard: as `--shard` has it.
+
+    Raises:
+        InputError: for a shard that cannot be.
+    """
+    return Sharded(Share.parse(shard), workers) if shard is not None else Local(workers)

@@ -28,6 +28,7 @@ from unsee.system.atomic import is_unfinished, remove_unfinished, remove_unfinis
 from unsee.system.owner import Owner
 
 NAME = ".lock"
+CLAIMS = ".claims"  # folder beside it, for programs that work in a folder together; see `unsee.system.claims`
 HEARTBEAT, GONE = 10.0, 60.0  # seconds from one sign of life to the next; without one, until an owner is given up
 _BUSY = (errno.EAGAIN, errno.EACCES)  # another process has the lock; any other number: there are no locks here
 _SETTLES = 0.2  # seconds after which two processes that wrote their names at once both see the second one
@@ -110,7 +111,26 @@ def in_turn(paths: Iterable[Path]) -> Iterator[None]:
 
 def is_free(folder: Path) -> bool:
     """Whether a folder holds nothing, but for what a process leaves that is at work or was killed at its first file."""
-    return all(path.name == NAME or is_unfinished(path) for path in folder.iterdir())
+    return all(path.name in (NAME, CLAIMS) or is_unfinished(path) for path in folder.iterdir())
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """Who has locked a folder and is alive; None where nobody is known to."""
+    holder = Holder.read(folder / NAME)
+    if holder is None:
+        return None
+    return holder if _is_alive(holder, folder / NAME) else None
+
+
+def silence(path: Path) -> float:
+    """Seconds since a file was touched, by the clock of the file system, which is that of no machine for sure.
+
+    Raises:
+        FileNotFoundError: it is not there any more.
+    """
+    touched = path.stat().st_mtime
+    with tempfile.TemporaryFile(dir=path.parent) as now:
+        return os.fstat(now.fileno()).st_mtime - touched
 
 
 def _beside(path: Path) -> Path:
@@ -168,7 +188,7 @@ class _Lock:
         folder.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
         alone, holder = _flock(file), Holder.read(self.path)
-        if alone is False or (holder is not None and _is_alive(holder, file, folder)):
+        if alone is False or (holder is not None and _is_alive(holder, self.path)):
             os.close(file)
             return True, holder
         if not _is(self.path, file):  # its last owner took it away between the two lines above
@@ -212,12 +232,13 @@ def _is(path: Path, file: int) -> bool:
         return False
 
 
-def _is_alive(holder: Holder, file: int, folder: Path) -> bool:
+def _is_alive(holder: Holder, path: Path) -> bool:
     alive = holder.owner.is_alive()
     if alive is not None:
         return alive
-    with tempfile.TemporaryFile(dir=folder) as now:  # what time it is where the folder lies
-        return os.fstat(now.fileno()).st_mtime - os.fstat(file).st_mtime < GONE
+    with suppress(FileNotFoundError):
+        return silence(path) < GONE
+    return False
 
 
 def _elsewhere(path: Path, holder: Holder | None) -> str:
