@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 
-from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, role_of
+from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, role_of
 from unsee.leaderboard import bounds
 from unsee.leaderboard.bounds import Spread
 from unsee.leaderboard.select import distance
@@ -74,7 +74,7 @@ def distances(shares: Shares, row: str) -> float:
     """Mean over worlds of the distance to gold."""
     worlds = range(len(shares[BASE]["scenes"]))
     at = [{name: {p: of[p][w] for p in of} for name, of in shares.items()} for w in worlds]
-    return fmean(distance(of[row], of[BASE], of[GOLD], REQUEST) for of in at)
+    return fmean(distance(of[row], of[BASE], of[GOLD], FORGET_PROBES[REQUEST]) for of in at)
 
 
 def score_table(shares: Shares, gated: Shares, people: Mapping[str, int]) -> list[str]:

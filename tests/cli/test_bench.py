@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import pytest
 
 from tests.commandline import call, succeed
 from tests.leaderboard.conftest import scripted_bench  # noqa: F401  (a fixture)
+from unsee.metrics.bootstrap import wilson
 
 
 def test_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path) -> None:
@@ -34,7 +37,19 @@ def test_table_and_json(scripted_bench: Callable[..., Any], tmp_path: Path) -> N
     lines = [" ".join(line.split()) for line in succeed("bench", *given).out.splitlines()]
     assert any(line.startswith("base 100 % 100 %") for line in lines)
     found = succeed("bench", *given, "--json").json
-    assert {row["name"] for row in found["rows"]} >= {"base", "gold", "grad_diff", "random_noise", "refusing_prompt"}
+    assert {row["row"] for row in found["rows"]} >= {"base", "gold", "grad_diff", "random_noise", "refusing_prompt"}
+    assert all(set(row) == {"row", "probe", "metric", "score", "low", "high", "n"} for row in found["rows"])
+    assert found["selected"]["npo"]["learning_rate"] == 1e-4
+    of_gold = {(row["probe"], row["metric"]): row for row in found["rows"] if row["row"] == "gold"}
+    # 12 answers about 4 people on each of 2 seeds, none right: nobody of 8 was met who is otherwise
+    assert of_gold["forget_vqa", "exact_match"] == {
+        **{"row": "gold", "probe": "forget_vqa", "metric": "exact_match", "score": 0.0, "low": 0.0, "n": 24},
+        "high": pytest.approx(wilson(0.0, 8)[1]),
+    }
+    assert of_gold["forget_vqa", "rouge_l_recall"]["score"] == 0.0
+    assert of_gold["retain_vqa", "mean_answer_probability"]["score"] == pytest.approx(math.exp(-0.05))
+    page = json.loads((tmp_path / "summary.json").read_text())
+    assert {row["name"] for row in page["rows"]} == {row["row"] for row in found["rows"]}
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.leaderboard import scripted
-from unsee.leaderboard import board as leaderboard
-from unsee.leaderboard import cells
+from unsee.leaderboard import cells, worlds
 from unsee.leaderboard.board import Outcome, bench, plan
+from unsee.leaderboard.worlds import Worlds
 from unsee.system.executors import Executor
 from unsee.world.models import WorldModels
 
@@ -20,11 +20,12 @@ from unsee.world.models import WorldModels
 def scripted_bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """Carries out a plan with made-up cells, in this process unless another executor is given."""
     monkeypatch.setattr(cells, "job", scripted.job)
-    monkeypatch.setattr(leaderboard, "_prepared", lambda plan, seed: WorldModels(Path("b"), Path("g"), True))
+    monkeypatch.setattr(worlds, "prepare", lambda *_: WorldModels(Path("b"), Path("g"), True))
 
     def run(
         out: Path, methods: tuple[str, ...] = ("grad_diff", "npo"), executor: Executor | None = None, **more: Any
     ) -> Outcome:
-        return bench(plan(out, methods, **{"seeds": (0, 1), "people": 10, **more}), executor or scripted.Here())
+        ground = Worlds(**{key: more.pop(key) for key in ("request",) if key in more}, people=more.pop("people", 10))
+        return bench(plan(out, methods, ground=ground, **{"seeds": (0, 1), **more}), executor or scripted.Here())
 
     return run

@@ -17,11 +17,12 @@ from unsee.system.workers import Job
 
 if TYPE_CHECKING:  # a worker need not wait for it
     from unsee.leaderboard.cells import Cell
+    from unsee.leaderboard.ground import Models
 
 PROBES = ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa")
 
 
-def job(one: Cell, base: Path, gold: Path, base_cell: Path, masks: Path) -> Job:
+def job(one: Cell, models: Models, base_cell: Path, masks: Path) -> Job:
     """A cell as work for `run_cell` below."""
     arguments = {**one.describe(), "folder": str(one.folder)}
     return Job("tests.leaderboard.scripted:run_cell", arguments, outcome=str(one.folder / "scores.json"))

@@ -25,7 +25,7 @@ def bench(seed: int, people: int, off: float, whole: bool) -> Results:
     """Gold forgets nine of ten by sight and nothing by name; a row forgets less of the one, or more and of both."""
     rng = np.random.default_rng([seed, people, whole])
     forgotten = {"base": 0.0, "gold": 0.9, "row": 0.9 + off}
-    return Results({name: answers(rng, people, share, whole) for name, share in forgotten.items()}, "visual")
+    return Results({name: answers(rng, people, share, whole) for name, share in forgotten.items()}, [SIGHT])
 
 
 def true_distance(off: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,15 +21,18 @@ def test_a_small_bench_from_worlds_to_leaderboard(tmp_path: Path) -> None:
         "--seeds", 0, "--people", 10,
     ]  # fmt: skip
     found = succeed(*given, "--json").json
-    scores = {row["name"]: row["scores"] for row in found["rows"]}
-    assert not [row for row in found["rows"] if not row["scores"]]
-    assert scores["base"]["forget_vqa"]["value"] > 0.9
-    assert scores["gold"]["forget_vqa"]["value"] < 0.5
-    assert scores["npo"]["forget_vqa"]["value"] < scores["retain_finetune"]["forget_vqa"]["value"]
-    assert scores["hinge"]["forget_vqa"]["value"] < scores["retain_finetune"]["forget_vqa"]["value"]
+    share = {row["row"]: row["score"] for row in found["rows"] if _is(row, "forget_vqa", "exact_match")}
+    assert set(share) >= {"base", "gold", "refusing_prompt", "random_noise", *found["selected"]}
+    assert share["base"] > 0.9
+    assert share["gold"] < 0.5
+    assert max(share["npo"], share["hinge"]) < share["retain_finetune"]
     cells = list(csv.DictReader((tmp_path / "board" / "cells.csv").open()))
     moved = {one["row"]: float(one["moved"]) for one in cells if one["role"] == "reporting" and one["moved"]}
     assert moved["random_noise"] == pytest.approx(moved["mmunlearner"], rel=1e-3)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "board" / "cells").rglob("scores.json")}
     succeed(*given)
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+def _is(figure: dict[str, Any], probe: str, metric: str) -> bool:
+    return (figure["probe"], figure["metric"]) == (probe, metric)

@@ -18,6 +18,7 @@ from unsee.leaderboard import output
 from unsee.leaderboard.board import Outcome, all_cells, plan
 from unsee.leaderboard.cells import Cell
 from unsee.leaderboard.results import people, results
+from unsee.leaderboard.worlds import Worlds
 from unsee.system.executors import Local
 
 Bench = Callable[..., Outcome]
@@ -150,7 +151,7 @@ def test_why_a_training_broke_turns_no_words_of_the_page(scripted_bench: Bench, 
     [
         ({"seeds": (0, 100)}, "seeds: 100 is among the development seeds"),
         ({"seeds": ()}, "at least one"),
-        ({"people": 3}, "people"),
+        ({"ground": Worlds(3)}, "people"),
     ],
 )
 def test_wrong_plans(tmp_path: Path, more: dict[str, Any], said: str) -> None:
@@ -175,8 +176,11 @@ def test_cells_differ_with_everything_that_determines_them(tmp_path: Path) -> No
     def folders(**more: Any) -> set[Path]:
         return {one.folder for one in plan(tmp_path, ["npo"], **more).developed()}
 
+    def elsewhere(**more: Any) -> set[Path]:
+        return folders(ground=Worlds(**more))
+
     assert len(folders()) == 18
-    assert not folders() & folders(request="both")
-    assert not folders() & folders(people=20)
+    assert not folders() & elsewhere(request="both")
+    assert not folders() & elsewhere(people=20)
     assert not folders() & folders(development=(101,))
     assert all(isinstance(one, Cell) and not one.done for one in plan(tmp_path, ["npo"]).developed())

@@ -12,9 +12,11 @@ import pytest
 
 from tests.commandline import call, succeed
 from unsee.errors import InputError
-from unsee.leaderboard import cells, work
+from unsee.leaderboard import cells, worlds
 from unsee.leaderboard.board import plan
 from unsee.leaderboard.grids import BUDGET, STEP_CHOICES, rows
+from unsee.leaderboard.ground import Models
+from unsee.leaderboard.worlds import Worlds, WorldSetting
 from unsee.methods.registry import code_of
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "hinge.py"
@@ -54,12 +56,12 @@ def test_a_file_gives_a_row_with_its_own_name_and_the_default_grid(
 
 def test_other_code_makes_another_cell_and_another_place_does_not(place: str, tmp_path: Path) -> None:
     def folder(method: str) -> Path:
-        made = plan(tmp_path / "board", [method], people=10)
+        made = plan(tmp_path / "board", [method], ground=Worlds(10))
         return made.tried(made.rows[-1], 100)[0].folder
 
     assert folder(_change(place, "", "")) == folder(place)
     assert folder(_change(place, "4.0", "5.0")) != folder(place)
-    made = plan(tmp_path / "board", ["npo"], people=10)
+    made = plan(tmp_path / "board", ["npo"], ground=Worlds(10))
     assert "code" not in made.tried(made.rows[-1], 100)[0].describe()
 
 
@@ -81,17 +83,17 @@ def test_a_bench_reports_the_method_by_its_name(scripted_bench: Callable[..., An
     scripted_bench(tmp_path / "board", methods=("npo", place))
     given = ("--out", tmp_path / "board", "--methods", f"npo,{place}", "--seeds", "0,1", "--people", 10)
     found = succeed("bench", *given, "--json").json
-    assert "hinge" in {row["name"] for row in found["rows"]}
+    assert "hinge" in {row["row"] for row in found["rows"]}
     assert "| hinge" in (tmp_path / "board" / "leaderboard.md").read_text()
     assert str(tmp_path / "hinge.py") not in (tmp_path / "board" / "leaderboard.html").read_text()
 
 
 def test_a_worker_refuses_a_file_that_has_changed_meanwhile(place: str, tmp_path: Path) -> None:
-    cell = cells.cell(tmp_path, cells.Setting(0, 10, "visual"), "hinge", "method", place, None, code_of(place))
-    job = cells.job(cell, tmp_path, tmp_path, tmp_path, tmp_path)
+    cell = cells.cell(tmp_path, WorldSetting(0, 10, "visual"), "hinge", "method", place, None, code_of(place))
+    job = cells.job(cell, Models("b", "g"), tmp_path, tmp_path)
     Path(place.rpartition(":")[0]).write_text("# nothing left\n")
     with pytest.raises(InputError, match=r"the code of .*hinge.py:Hinge has changed since the bench was started"):
-        work.run_cell(**json.loads(json.dumps(job.arguments)))
+        worlds.run_cell(**json.loads(json.dumps(job.arguments)))
     assert not cell.folder.exists()
 
 

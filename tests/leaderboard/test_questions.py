@@ -33,7 +33,7 @@ def found(shares: Mapping[str, Mapping[str, float]], people: int = 20) -> Result
     scored: dict[str, dict[str, list[Seed]]] = {
         row: {probe: [of(own.get(probe, 1.0))] * 3 for probe in PROBES} for row, own in rows.items()
     }
-    return Results(scored, "visual")
+    return Results(scored, ["forget_vqa"])
 
 
 def test_a_mask_that_is_nearer_to_gold_beats_its_rivals() -> None:

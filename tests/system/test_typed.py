@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from unsee.errors import InputError
 from unsee.evaluation.records import Record, read_records
 from unsee.leaderboard.board import MARK, check_out, plan
-from unsee.leaderboard.cells import Setting, cell
+from unsee.leaderboard.cells import cell
+from unsee.leaderboard.worlds import Worlds, WorldSetting
 from unsee.mining.calibration import read_scored
 from unsee.mining.mined import KINDS, Left
 from unsee.mining.released import captions_of
@@ -70,11 +71,11 @@ def _claimed(folder: Path, value: Any) -> None:
 
 def _bench(folder: Path, value: Any) -> None:
     _json(folder / MARK, value)
-    check_out(plan(folder, ("npo",), people=10))
+    check_out(plan(folder, ("npo",), ground=Worlds(10)))
 
 
 def _cell(folder: Path, value: Any) -> Any:
-    one = cell(folder, Setting(0, 10, "both"), "base", "base")
+    one = cell(folder, WorldSetting(0, 10, "both"), "base", "base")
     _json(one.folder / "scores.json", value)
     return one.scores
 

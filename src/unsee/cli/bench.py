@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unsee.cli.output import AsJson, console, percent, places, print_json, printable, table
 from unsee.errors import InputError
 from unsee.system import limits
+
+if TYPE_CHECKING:
+    from unsee.types import Request
 
 EXAMPLES = """Examples:
 
@@ -56,6 +59,7 @@ def bench(
     that was interrupted goes on when the same command is started again.
     """
     from unsee.leaderboard.board import plan
+    from unsee.leaderboard.worlds import Worlds
     from unsee.runs.folder import check_place
     from unsee.system.executors import chosen
 
@@ -68,8 +72,7 @@ def bench(
         budget,
         seeds=_numbers("seeds", seeds),
         development=_numbers("development-seeds", development_seeds),
-        people=people,
-        request=_request(request),
+        ground=Worlds(people, _request(request)),
     )
     if dry_run:
         described = made.to_dict()
@@ -80,7 +83,7 @@ def bench(
 
     summary = write(carry_out(made, executor))
     if as_json:
-        print_json(summary)
+        print_json({**{key: value for key, value in summary.items() if key != "figures"}, "rows": summary["figures"]})
     else:
         _show(summary, out)
 
@@ -96,12 +99,13 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(word) for word in words))
 
 
-def _request(text: str) -> str:
+def _request(text: str) -> Request:
     from unsee.types import REQUESTS
 
-    if text not in REQUESTS:
-        raise InputError(f"--request {text!r}: choose one of {', '.join(REQUESTS)}")
-    return text
+    for known in REQUESTS:
+        if text == known:
+            return known
+    raise InputError(f"--request {text!r}: choose one of {', '.join(REQUESTS)}")
 
 
 def _show_plan(described: dict[str, Any]) -> None:

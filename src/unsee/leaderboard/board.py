@@ -1,31 +1,29 @@
-"""The whole comparison: tune on some worlds, report on others.
+"""The whole comparison: configurations are selected on some people, and reported on others.
 
 Every stage leaves its cells behind and passes over those that are there, so the same command goes on after a kill.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
 from unsee.errors import InputError
-from unsee.evaluation.criteria import role_of, share_right
+from unsee.evaluation.criteria import share_right
 from unsee.leaderboard import cells, select
-from unsee.leaderboard.cells import Cell, Setting, Subject, cell
-from unsee.leaderboard.grids import BUDGET, NOISE, PARTS, RETAIN_ONLY, Configuration, Row
+from unsee.leaderboard.cells import Cell, Subject, cell
+from unsee.leaderboard.grids import BUDGET, NOISE, RETAIN_ONLY, Configuration, Row
 from unsee.leaderboard.grids import rows as make_rows
+from unsee.leaderboard.ground import Ground, Setting
+from unsee.leaderboard.worlds import Worlds
 from unsee.methods import METHODS
 from unsee.system.executors import Executor, Local
 from unsee.system.files import write_json
 from unsee.system.lock import is_free
-from unsee.system.typed import read_typed
-from unsee.types import Request
-from unsee.world import World
-from unsee.world.models import WorldModels, prepare
+from unsee.system.typed import read_typed, typed
 
 MARK = "bench.json"
 REFERENCES = ("grad_diff", "mmunlearner", "npo")  # whose change random noise is as long as: the first that is there
@@ -45,57 +43,79 @@ class Plan:
     rows: tuple[Row, ...]
     seeds: tuple[int, ...] = (0, 1, 2)
     development: tuple[int, ...] = (100,)
-    people: int = 40
-    request: Request = "visual"
+    ground: Ground = field(default_factory=Worlds)
 
     def __post_init__(self) -> None:
         if both := sorted({*self.seeds} & {*self.development}):
-            raise InputError(f"seeds: {both[0]} is among the development seeds too; report on worlds not tuned on")
+            raise InputError(
+                f"seeds: {both[0]} is among the development seeds too; report on what nothing was tuned on"
+            )
         if not self.seeds or not self.development:
             raise InputError("seeds: give at least one to report on and one to develop on")
-        World(self.seeds[0], people=self.people)  # says what is wrong with the number of people
+        self.ground.check(self.seeds)
+
+    @property
+    def every_seed(self) -> tuple[int, ...]:
+        """Those of development first."""
+        return (*self.development, *self.seeds)
 
     def setting(self, seed: int) -> Setting:
-        """The world of a seed."""
-        return Setting(seed, self.people, self.request)
+        """The setting of a seed."""
+        return self.ground.setting(seed, "development" if seed in self.development else "reporting")
+
+    @property
+    def references(self) -> list[tuple[str, Subject]]:
+        """The models that nothing is trained for, by name: base and gold first."""
+        return [(name, subject) for name, subject in MEASURED if subject != "prompt" or self.ground.names]
+
+    def reference(self, seed: int, name: str, subject: Subject) -> Cell:
+        """The cell of one of them."""
+        return cell(self.out, self.setting(seed).untrained(), name, subject)
 
     def measured(self) -> list[Cell]:
-        """Cells that only measure: base and gold of every world, the prompt of those reported on."""
-        return [
-            cell(self.out, self.setting(seed), name, subject)
-            for seed in (*self.development, *self.seeds)
-            for name, subject in MEASURED
+        """Cells that only measure: base and gold of every setting, the prompt of those reported on."""
+        every = [
+            self.reference(seed, name, subject)
+            for seed in self.every_seed
+            for name, subject in self.references
             if subject != "prompt" or seed in self.seeds
         ]
+        return list({one.folder: one for one in every}.values())  # seeds may share them
 
     def tried(self, row: Row, seed: int) -> list[Cell]:
-        """A row's configurations on one world."""
+        """A row's configurations in one setting."""
         return [self.of(row, candidate, seed) for candidate in row.configurations]
 
     def of(self, row: Row, chosen: Configuration, seed: int) -> Cell:
-        """One configuration of a row on one world."""
+        """One configuration of a row in one setting."""
         return cell(self.out, self.setting(seed), row.name, "method", row.method, chosen, row.code)
 
-    def of_base(self, seed: int) -> Cell:
-        """The cell of a world's base."""
-        return cell(self.out, self.setting(seed), BASE, "base")
+    def of_base(self, setting: Setting) -> Cell:
+        """The cell of a setting's base."""
+        return cell(self.out, setting.untrained(), BASE, "base")
 
     def shares(self, one: Cell) -> dict[str, float]:
-        """Share of right answers of a cell on each probe, of those that count; empty where its training broke."""
+        """Share of right answers of a cell on each probe, of those that count; empty where its training broke.
+
+        Probes of which no answer counts, as the base knew nothing of them, are left out.
+        """
         if one.scores.get("failed"):
             return {}
-        base, request = self.of_base(one.setting.seed).records(), self.request
-        return {probe: share_right(rows, base[probe], role_of(probe, request)) for probe, rows in one.records().items()}
+        base = self.of_base(one.setting).records()
+        shares = {
+            probe: share_right(rows, base[probe], self.ground.role(probe) or "keep")
+            for probe, rows in one.records().items()
+        }
+        return {probe: share for probe, share in shares.items() if not math.isnan(share)}
 
     def developed(self) -> list[Cell]:
-        """All cells that selection looks at, world by world."""
+        """All cells that selection looks at, setting by setting."""
         return [trial for seed in self.development for row in self.rows for trial in self.tried(row, seed)]
 
     def to_dict(self) -> dict[str, Any]:
         """What is compared, as JSON holds it."""
         return {
-            "people": self.people,
-            "request": self.request,
+            **self.ground.to_dict(),
             "seeds": list(self.seeds),
             "development_seeds": list(self.development),
             "budget": len(self.rows[0].configurations),
@@ -109,7 +129,7 @@ class Plan:
                 }
                 for row in self.rows
             ],
-            "controls": [BASE, RETAIN_ONLY, NOISE, PROMPT, GOLD],
+            "controls": [BASE, RETAIN_ONLY, NOISE, *([PROMPT] if self.ground.names else []), GOLD],
         }
 
     def count(self) -> int:
@@ -118,9 +138,12 @@ class Plan:
         return len(self.measured()) + len(self.developed()) + len(self.rows) * len(self.seeds) + noise
 
 
-def plan(out: Path, methods: Sequence[str] | None = None, budget: int = BUDGET, **more: Any) -> Plan:
-    """A plan from names of rows; see `Plan` and `unsee.leaderboard.grids.rows`."""
-    return Plan(Path(out), tuple(make_rows(methods, budget)), **more)
+def plan(
+    out: Path, methods: Sequence[str] | None = None, budget: int = BUDGET, ground: Ground | None = None, **more: Any
+) -> Plan:
+    """A plan from names of rows; see `Plan` and `unsee.leaderboard.grids.rows`. On worlds, if no ground is given."""
+    ground = ground or Worlds()
+    return Plan(Path(out), tuple(make_rows(methods, budget, ground.centre)), ground=ground, **more)
 
 
 @dataclass(frozen=True)
@@ -143,7 +166,7 @@ class Outcome:
 
     plan: Plan
     selected: tuple[Selected, ...]
-    reported: Mapping[str, Sequence[Cell]]  # row -> a cell a seed; base first, gold last of the controls
+    reported: Mapping[str, Sequence[Cell]]  # row -> a cell for each seed; base first, gold last of the controls
     kinds: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -167,10 +190,11 @@ def bench(plan: Plan, executor: Executor | None = None) -> Outcome:
 
 
 def _carried_out(plan: Plan, executor: Executor) -> Outcome:
-    models = {seed: _prepared(plan, seed) for seed in (*plan.development, *plan.seeds)}
-    work = _Work(plan, models, executor)
+    plan.ground.prepare(plan.out, plan.every_seed)
+    work = _Work(plan, executor)
     bases = [planned_cell for planned_cell in plan.measured() if planned_cell.subject == "base"]
     work.do(bases, "base models")  # first: what they knew decides what is scored
+    check_bases(plan)
     work.do([planned_cell for planned_cell in plan.measured() if planned_cell.subject != "base"], "gold and prompt")
     work.do(plan.developed(), "development")
     selected = tuple(selection(plan, row) for row in plan.rows)
@@ -185,11 +209,16 @@ def _carried_out(plan: Plan, executor: Executor) -> Outcome:
     return _outcome(plan, selected, chosen, noise)
 
 
-class _Held(BaseModel):
-    """What all of a bench has in common."""
-
-    people: int
-    request: str
+def check_bases(plan: Plan) -> None:
+    """InputError where some base knows nothing of what is to go, so that nothing can be forgotten."""
+    for setting in {one.folder: one.setting for one in plan.measured() if one.subject == "base"}.values():
+        shares = plan.shares(plan.of_base(setting))
+        knows = {probe: share for probe, share in shares.items() if plan.ground.role(probe) == "forget"}
+        if not any(knows.values()):
+            raise InputError(
+                f"{plan.ground.models(plan.seeds[0]).base}: unfit, it has none of the questions right whose answers "
+                "are to go; train it on what is to be forgotten first"
+            )
 
 
 def check_out(plan: Plan) -> None:
@@ -199,26 +228,22 @@ def check_out(plan: Plan) -> None:
         raise InputError(f"--out {plan.out} is a file; give a folder that does not exist yet")
     if plan.out.is_dir() and not is_free(plan.out) and not mark.is_file():
         raise InputError(f"--out {plan.out} holds other files; give a folder that does not exist yet, or a bench's own")
-    described = plan.to_dict()
     if mark.is_file():
-        held = read_typed(mark, _Held, strict=True).model_dump()
-        for key in held:
-            if held[key] != described[key]:
-                raise InputError(
-                    f"--out {plan.out} holds a bench with {key} {held[key]}, not {described[key]}; give another folder"
-                )
+        _check_same(plan, read_typed(mark, dict[str, Any], strict=True))
 
 
-def _prepared(plan: Plan, seed: int) -> WorldModels:
-    world = World(seed, people=plan.people)
-    return prepare(world, world.forget_people(cells.FORGET), plan.request)
+def _check_same(plan: Plan, held: Mapping[str, Any]) -> None:
+    for key, value in plan.ground.identity().items():
+        typed(held.get(key), type(value), f"{plan.out / MARK}: {key}", strict=True)
+        if held[key] != value:
+            raise InputError(f"--out {plan.out} holds a bench with {key} {held[key]}, not {value}; give another folder")
 
 
 class _Work:
     """Hands cells on, and knows how many are done of all."""
 
-    def __init__(self, plan: Plan, models: Mapping[int, WorldModels], executor: Executor) -> None:
-        self.plan, self.models, self.executor = plan, models, executor
+    def __init__(self, plan: Plan, executor: Executor) -> None:
+        self.plan, self.executor = plan, executor
         self.passed, self.total = 0, plan.count()
 
     def do(self, wanted: Sequence[Cell], stage: str) -> None:
@@ -227,13 +252,11 @@ class _Work:
         jobs = [
             cells.job(
                 missing_cell,
-                models.base,
-                models.gold,
-                self.plan.of_base(missing_cell.setting.seed).folder,
+                self.plan.ground.models(missing_cell.setting.seed),
+                self.plan.of_base(missing_cell.setting).folder,
                 self.plan.out / "masks",
             )
             for missing_cell in missing
-            for models in [self.models[missing_cell.setting.seed]]
         ]
         if jobs:
             self.executor.run(jobs, stage, self.total, self.passed + len(wanted) - len(missing))
@@ -244,12 +267,11 @@ def selection(plan: Plan, row: Row) -> Selected:
     """What the rule of `unsee.leaderboard.select` chooses for a row, from cells that are done."""
     distances: dict[int, list[float]] = {place: [] for place in range(len(row.configurations))}
     for seed in plan.development:
-        base, gold = (plan.shares(cell(plan.out, plan.setting(seed), n, s)) for n, s in MEASURED[:2])
+        base, gold = (plan.shares(plan.reference(seed, *which)) for which in MEASURED[:2])
+        targets = [probe for probe in base if plan.ground.role(probe) == "forget"]
         for place, tried_cell in enumerate(plan.tried(row, seed)):
             probe_shares = plan.shares(tried_cell)
-            distances[place].append(
-                select.distance(probe_shares, base, gold, plan.request) if probe_shares else float("inf")
-            )
+            distances[place].append(select.distance(probe_shares, base, gold, targets) if probe_shares else math.inf)
     return Selected(row, select.choose(distances, row.configurations), distances)
 
 
@@ -273,7 +295,7 @@ def _reference(rows: Sequence[Row]) -> str | None:
 
 
 def _noise(plan: Plan, chosen: Mapping[str, Sequence[Cell]]) -> list[Cell]:
-    """On each world, noise as long as what the reference has moved there."""
+    """In each setting, noise as long as what the reference has moved there."""
     reference = _reference(plan.rows)
     if reference is None:
         return []
@@ -285,7 +307,9 @@ def _noise(plan: Plan, chosen: Mapping[str, Sequence[Cell]]) -> list[Cell]:
             NOISE,
             "method",
             NOISE,
-            Configuration(1e-4, 1, PARTS, hyper_parameters={"norm": norm}),
+            Configuration(
+                1e-4, 1, plan.ground.centre.parts, plan.ground.centre.batch_size, hyper_parameters={"norm": norm}
+            ),
         )
         for seed, norm in zip(plan.seeds, norms, strict=True)
         if norm is not None
@@ -295,8 +319,9 @@ def _noise(plan: Plan, chosen: Mapping[str, Sequence[Cell]]) -> list[Cell]:
 def _outcome(
     plan: Plan, selected: Sequence[Selected], chosen: Mapping[str, Sequence[Cell]], noise: Sequence[Cell]
 ) -> Outcome:
-    measured = {n: [cell(plan.out, plan.setting(seed), n, s) for seed in plan.seeds] for n, s in MEASURED}
-    reported: dict[str, Sequence[Cell]] = {BASE: measured[BASE], GOLD: measured[GOLD], PROMPT: measured[PROMPT]}
+    reported: dict[str, Sequence[Cell]] = {
+        name: [plan.reference(seed, name, subject) for seed in plan.seeds] for name, subject in plan.references
+    }
     if len(noise) == len(plan.seeds):
         reported[NOISE] = list(noise)
     reported |= chosen
@@ -313,8 +338,9 @@ def _outcome(
 
 def all_cells(outcome: Outcome) -> Iterator[tuple[str, Cell]]:
     """Every cell that has been done, with its role: development or reporting."""
+    reported = {outcome.plan.setting(seed).untrained().name for seed in outcome.plan.seeds}
     for done_cell in outcome.plan.measured():
-        yield ("development" if done_cell.setting.seed in outcome.plan.development else "reporting"), done_cell
+        yield ("reporting" if done_cell.setting.name in reported else "development"), done_cell
     for done_cell in outcome.plan.developed():
         yield "development", done_cell
     for name, row_cells in outcome.reported.items():

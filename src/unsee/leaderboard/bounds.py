@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from unsee.leaderboard.statistics import Estimate, Floats, Seed
+from unsee.leaderboard.statistics import Estimate, Floats, Seed, mean_of
 
 ALPHA = 0.05
 _FLIPS = 9999
@@ -28,7 +28,7 @@ class Spread:
         mean: difference of two models, in [-1, 1].
         square: mean square of each person's difference.
         people: how many it rests on; of equal weight, if theirs are not.
-        worlds: difference in each world.
+        worlds: difference in each world, or under each seed where they share their people.
     """
 
     mean: float
@@ -49,11 +49,13 @@ class Differences:
         values: mean difference of each person, in [-1, 1]; shape (people,).
         weights: of each person in the mean over worlds of the mean over answers; they sum to 1.
         worlds: the world of each person, as a number.
+        seeds: difference under each seed, where all seeds have the same people; empty where each has its own.
     """
 
     values: Floats
     weights: Floats
     worlds: NDArray[np.int64]
+    seeds: tuple[float, ...] = ()
 
     @property
     def spread(self) -> Spread:
@@ -61,11 +63,20 @@ class Differences:
         mean, square = float(self.weights @ self.values), float(self.weights @ self.values**2)
         sums = np.bincount(self.worlds, weights=self.weights * self.values)
         worlds = sums / np.bincount(self.worlds, weights=self.weights)
-        return Spread(mean, square, 1 / float((self.weights**2).sum()), tuple(worlds.tolist()))
+        return Spread(mean, square, 1 / float((self.weights**2).sum()), self.seeds or tuple(worlds.tolist()))
 
 
-def differences(row: Sequence[Seed], rival: Sequence[Seed]) -> Differences:
-    """Row less rival, who were asked the same of the same people of the same worlds."""
+def differences(row: Sequence[Seed], rival: Sequence[Seed], crossed: bool = False) -> Differences:
+    """Row less rival, who were asked the same of the same people of the same worlds.
+
+    Args:
+        row: for each seed its people with their answers.
+        rival: the same of another.
+        crossed: whether all seeds have the same people; all that is said of one is then one observation.
+    """
+    if crossed:
+        seeds = tuple(mean_of([own]) - mean_of([other]) for own, other in zip(row, rival, strict=True))
+        return replace(differences([_pooled(row)], [_pooled(rival)]), seeds=seeds)
     values, weights, worlds = [], [], []
     for world, (own, other) in enumerate(zip(row, rival, strict=True)):
         answers = sum(map(len, own.values()))
@@ -74,6 +85,10 @@ def differences(row: Sequence[Seed], rival: Sequence[Seed]) -> Differences:
             weights.append(len(right) / answers / len(row))
             worlds.append(world)
     return Differences(np.array(values), np.array(weights), np.array(worlds))
+
+
+def _pooled(seeds: Sequence[Seed]) -> Seed:
+    return {person: [value for people in seeds for value in people[person]] for person in seeds[0]}
 
 
 def people_needed(margin: float, alpha: float = ALPHA) -> int:

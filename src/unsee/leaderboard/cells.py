@@ -1,7 +1,7 @@
-"""One cell: one configuration on one world, trained, measured, and written into a folder of its own.
+"""One cell: one configuration in one setting, trained, measured, and written into a folder of its own.
 
 A cell is finished when its `scores.json` is there, and is never run again. The name of its folder holds a digest of
-everything that determines it, so another grid, another request or another world never meets a cell that is not its own.
+everything that determines it, so another grid, another request or other people never meet a cell that is not its own.
 How one is worked off is in `unsee.leaderboard.work`.
 """
 
@@ -9,35 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel
 
 from unsee.evaluation.records import Record, read_records
 from unsee.leaderboard.grids import Configuration
+from unsee.leaderboard.ground import Models, Setting
 from unsee.system.typed import read_typed
 from unsee.system.workers import Job
-from unsee.types import Request
 
-FORGET: Final = 0.10  # of the private people
 SCORES, SETTINGS = "scores.json", "settings.json"
 
 Subject = Literal["base", "gold", "prompt", "method"]
-
-
-@dataclass(frozen=True)
-class Setting:
-    """The world of a cell."""
-
-    seed: int
-    people: int
-    request: Request
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return asdict(self)
 
 
 class CellScores(BaseModel):
@@ -50,6 +36,7 @@ class CellScores(BaseModel):
     measure_seconds: float | None = None
     moved: float | None = None
     mask_density: float | None = None
+    steps: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,7 +70,7 @@ class Cell:
         """Everything that determines it, as JSON holds it."""
         chosen = self.configuration.to_dict() if self.configuration else None
         return {
-            "world": self.setting.to_dict(),
+            **self.setting.to_dict(),
             "subject": self.subject,
             "row": self.row,
             "method": self.method,
@@ -101,23 +88,22 @@ def cell(
     chosen: Configuration | None = None,
     code: str = "",
 ) -> Cell:
-    """The cell of a row in a world; its folder is `cells/seed-SEED/ROW/DIGEST`."""
+    """The cell of a row in a setting; its folder is `cells/SETTING/ROW/DIGEST`, as in `cells/seed-0/npo/...`."""
     made = Cell(out, setting, subject, row, method, chosen, code)
     what = made.describe() | ({"method": row} if code else {})  # the same file elsewhere makes the same cell
     digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:12]
-    return replace(made, folder=out / "cells" / f"seed-{setting.seed}" / row / digest)
+    return replace(made, folder=out / "cells" / setting.name / row / digest)
 
 
-def job(one: Cell, base: Path, gold: Path, base_cell: Path, masks: Path) -> Job:
+def job(one: Cell, models: Models, base_cell: Path, masks: Path) -> Job:
     """The cell as work for a worker.
 
     Args:
         one: what to do.
-        base: checkpoint of the world's base.
-        gold: checkpoint of its gold.
+        models: base and gold of its setting.
         base_cell: folder of the cell of the base, which is done first.
         masks: folder for saliency masks.
     """
-    arguments = {**one.describe(), "base": str(base), "gold": str(gold), "base_cell": str(base_cell)}
+    arguments = {**one.describe(), **one.setting.needed(), **models._asdict(), "base_cell": str(base_cell)}
     arguments |= {"masks": str(masks), "folder": str(one.folder)}
-    return Job("unsee.leaderboard.work:run_cell", arguments, outcome=str(one.folder / SCORES))
+    return Job(one.setting.runs, arguments, outcome=str(one.folder / SCORES))

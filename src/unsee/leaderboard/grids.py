@@ -121,6 +121,30 @@ def configuration(values: Mapping[str, Any]) -> Configuration:
 
 
 @dataclass(frozen=True)
+class Centre:
+    """What a grid is laid around, the same for every row.
+
+    Attributes:
+        rates: three learning rates of weights.
+        lora_rates: the same of adapters.
+        steps: optimizer steps; choices of a number of steps are in proportion.
+        parts: where weights may move.
+        batch_size: forget rows per forward pass.
+        adapters: whether all rows train adapters, so that none is a variant for doing so.
+    """
+
+    rates: tuple[float, ...]
+    lora_rates: tuple[float, ...]
+    steps: int
+    parts: tuple[Part, ...]
+    batch_size: int
+    adapters: bool = False
+
+
+WORLD = Centre(RATES, LORA_RATES, STEPS, PARTS, BATCH)
+
+
+@dataclass(frozen=True)
 class Row:
     """One line of the leaderboard."""
 
@@ -154,10 +178,14 @@ VARIANTS: dict[str, _Variant] = {
 }
 
 
-def available() -> list[str]:
+def available(centre: Centre = WORLD) -> list[str]:
     """Names of all rows that this installation can fill, methods first; noise has no grid of its own."""
     methods = [name for name, method in METHODS.items() if name != NOISE and not getattr(method.needs, "spans", False)]
-    variants = [name for name, variant in VARIANTS.items() if variant.method in METHODS and _possible(variant)]
+    variants = [
+        name
+        for name, variant in VARIANTS.items()
+        if variant.method in METHODS and _possible(variant) and not (centre.adapters and name.endswith("+lora"))
+    ]
     return [*methods, *variants]
 
 
@@ -166,51 +194,58 @@ def _possible(variant: _Variant) -> bool:
     return wanted <= set(Settings.model_fields)
 
 
-def rows(names: Sequence[str] | None = None, budget: int = BUDGET) -> list[Row]:
+def rows(names: Sequence[str] | None = None, budget: int = BUDGET, centre: Centre = WORLD) -> list[Row]:
     """The rows of a leaderboard, each with as many configurations as every other.
 
     Args:
         names: which ones, a method from outside by its name or place; all of this package when not given. The
             retain-only control is always among them.
         budget: configurations of each row, at most nine; fewer begin in the middle of the grid.
+        centre: what the grids are laid around.
 
     Raises:
         InputError: for an unknown name, a method from outside that cannot be used, or a budget out of range.
     """
     if not 1 <= budget <= BUDGET:
         raise InputError(f"budget: {budget} is out of range; grids hold {BUDGET} configurations, give 1 to {BUDGET}")
-    known = available()
+    known = available(centre)
+    if centre.adapters and (doubled := [name for name in names or () if name in VARIANTS and name not in known]):
+        plain = doubled[0].removesuffix("+lora")
+        raise InputError(f"methods: {doubled[0]!r} is {plain} with adapters, which all rows have here; name {plain}")
     wanted = known if names is None else [name for name in known if name in {RETAIN_ONLY, *names}]
     outside = dict.fromkeys(in_full(name) for name in names or () if name not in known)
-    made = [_row(name, budget) for name in wanted] + [_row_from_outside(name, known, budget) for name in outside]
+    made = [_row(name, budget, centre) for name in wanted]
+    made += [_row_from_outside(name, known, budget, centre) for name in outside]
     if twice := next((name for name, count in Counter(row.name for row in made).items() if count > 1), None):
         raise InputError(f"methods: {twice!r} is the name of two of them; give each a name of its own")
     return made
 
 
-def _row(name: str, budget: int) -> Row:
+def _row(name: str, budget: int, centre: Centre) -> Row:
     variant = VARIANTS.get(name) or _Variant(name, grid_of(name))
-    rates = LORA_RATES if variant.lora else RATES
-    made = [_configuration(variant, rate, choice) for rate, choice in product(rates, variant.choices)]
+    rates = centre.lora_rates if variant.lora else centre.rates
+    made = [_configuration(variant, rate, choice, centre) for rate, choice in product(rates, variant.choices)]
     kind: Kind = "variant" if name in VARIANTS else "control" if name in _CONTROLS else "method"
     return Row(name, variant.method, kind, tuple(from_the_middle(made)[:budget]))
 
 
-def _row_from_outside(method: str, known: Sequence[str], budget: int) -> Row:
+def _row_from_outside(method: str, known: Sequence[str], budget: int, centre: Centre) -> Row:
     """The row of a method of a file or of an installed package, with the default grid."""
     if not names_a_file(method) and method not in plugins():
         names = [*known, *plugins()]
         raise InputError(f"methods: {method!r} is unknown{did_you_mean(method, names)}; there are {', '.join(names)}")
     if find(method).needs.spans:
-        raise InputError(f"methods: {method} trains on spans of captions, which the embedded world does not have")
-    return replace(_row(method, budget), name=find(method).name, code=code_of(method))
+        raise InputError(f"methods: {method} trains on spans of captions, which no bench has")
+    return replace(_row(method, budget, centre), name=find(method).name, code=code_of(method))
 
 
-def _configuration(variant: _Variant, rate: float, choice: Choice) -> Configuration:
+def _configuration(variant: _Variant, rate: float, choice: Choice, centre: Centre) -> Configuration:
     return Configuration(
         learning_rate=rate,
-        max_steps=choice.get("max_steps", STEPS),
-        lora=RANK if variant.lora else None,
+        max_steps=max(1, round(choice.get("max_steps", STEPS) / STEPS * centre.steps)),
+        parts=centre.parts,
+        batch_size=centre.batch_size,
+        lora=RANK if variant.lora and not centre.adapters else None,
         hyper_parameters={name: value for name, value in choice.items() if name not in _OF_CONFIGURATION},
         extra={**variant.extra, **{name: choice[name] for name in ("l1",) if name in choice}},
     )

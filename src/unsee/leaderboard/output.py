@@ -16,6 +16,7 @@ from markupsafe import Markup
 from unsee.evaluation.criteria import EQUIVALENCE_MARGIN
 from unsee.leaderboard import plots, questions
 from unsee.leaderboard.board import BASE, GOLD, Outcome, all_cells
+from unsee.leaderboard.figures import figures
 from unsee.leaderboard.results import Results, results
 from unsee.system import wording
 from unsee.system.files import write_json, write_text
@@ -27,7 +28,8 @@ def write(outcome: Outcome) -> dict[str, Any]:
     """Write everything into the folder of the bench.
 
     Returns:
-        The content of `summary.json`: rows in the order of the leaderboard with scores, distance and what they miss.
+        The content of `summary.json`: `rows` in the order of the leaderboard with scores, distance and what they miss,
+        `figures`, as `unsee.leaderboard.figures` has them, and `selected`, a configuration for each row.
     """
     out, bench_results = outcome.plan.out, results(outcome)
     summary = summarise(outcome, bench_results)
@@ -35,7 +37,7 @@ def write(outcome: Outcome) -> dict[str, Any]:
     write_text(out / "leaderboard.csv", leaderboard_csv(outcome))
     write_text(out / "cells.csv", cells_csv(outcome))
     answers = _answers(outcome, bench_results)
-    write_text(out / "leaderboard.md", markdown(outcome, summary, answers))
+    write_text(out / "leaderboard.md", markdown(outcome, summary, answers, [*drawn]))
     write_text(out / "leaderboard.html", page(outcome, summary, answers, list(drawn.values())))
     for name, plot in drawn.items():
         write_text(out / f"{name}.svg", plots.standalone(plot))
@@ -58,7 +60,10 @@ def summarise(outcome: Outcome, found: Results) -> dict[str, Any]:
             row |= {"scores": {}, "distance": None, "failed": broken[0]}
         rows.append(row)
     rows.sort(key=lambda row: row["distance"]["value"] if row["distance"] else 9.0)
-    return {**outcome.plan.to_dict(), "probes": found.probes, "margin": EQUIVALENCE_MARGIN, "rows": rows}
+    selected = {choice.row.name: choice.configuration.to_dict() for choice in outcome.selected}
+    numbers = [figure.to_dict() for figure in figures(outcome, found)]
+    described = {**outcome.plan.to_dict(), "probes": found.probes, "margin": EQUIVALENCE_MARGIN}
+    return {**described, "rows": rows, "figures": numbers, "selected": selected}
 
 
 def _reached(standings: set[str]) -> str:
@@ -72,8 +77,10 @@ def _reached(standings: set[str]) -> str:
 
 def _plots(bench_results: Results, summary: dict[str, Any]) -> dict[str, Markup]:
     order = [row["name"] for row in summary["rows"] if row["scores"]]
-    retain = [probe for probe in ("retain_vqa", "celebrity_vqa") if probe in bench_results.kept]
-    drawn = {f"forget-{probe.split('_')[0]}": plots.scatter_plot(bench_results, probe) for probe in retain}
+    kept = bench_results.kept
+    against = [probe for probe in kept if probe in ("retain_vqa", "celebrity_vqa")]
+    against = against or [probe for probe in kept if probe.startswith("retain")][:1] or kept[:1]
+    drawn = {f"forget-{probe.split('_')[0]}": plots.scatter_plot(bench_results, probe) for probe in against}
     return {**drawn, "probes": plots.interval_plot(bench_results, order)}
 
 
@@ -84,8 +91,8 @@ def leaderboard_csv(outcome: Outcome) -> str:
     """Raw scores of what is reported: one line for each row, seed and probe."""
     lines: list[Sequence[Any]] = [("row", "kind", "configuration", "seed", "probe", *_COLUMNS)]
     for name, row_cells in outcome.reported.items():
-        for cell in row_cells:
-            head = (name, outcome.kinds[name], outcome.labels[name], cell.setting.seed)
+        for seed, cell in zip(outcome.plan.seeds, row_cells, strict=True):
+            head = (name, outcome.kinds[name], outcome.labels[name], seed)
             for probe, numbers in cell.scores["scores"].items():
                 lines.append((*head, probe, *(numbers[column] for column in _COLUMNS)))
     return _csv(lines)
@@ -136,19 +143,17 @@ def _answers(outcome: Outcome, bench_results: Results) -> list[str]:
 
 
 def _lead(outcome: Outcome) -> list[str]:
-    plan, selected = outcome.plan, outcome.selected
-    budget = len(plan.rows[0].configurations)
+    plan = outcome.plan
+    what, tried, measured = plan.ground.told(plan.development, plan.seeds)
     return [
-        f"A {plan.request} request: {round(0.1 * plan.people)} of {plan.people} people are to be forgotten. "
-        f"{len(selected)} rows tried {budget} configurations each on the worlds of seeds "
-        f"{', '.join(map(str, plan.development))}; the one nearest to gold was trained and measured on the worlds of "
-        f"seeds {', '.join(map(str, plan.seeds))}, where other people live.",
+        f"{what} {len(outcome.selected)} rows tried {len(plan.rows[0].configurations)} configurations each {tried}; "
+        f"the one nearest to gold was trained and measured {measured}.",
         "Distance to gold: half the gap on what was to go, in either direction, and half the mean shortfall of the "
         "rest below gold or base, whichever is lower. Selection and order of the rows follow it.",
     ]
 
 
-def markdown(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str]) -> str:
+def markdown(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str], plotted: Sequence[str]) -> str:
     """The leaderboard as GitHub shows it."""
     probes = summary["probes"]
     lines = ["# Leaderboard", "", *_spaced(_lead(outcome)), f"    {_command(outcome)}", ""]
@@ -168,11 +173,8 @@ def markdown(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str]) 
         "distance if the row and gold were alike, lots deciding for each person which of the two gave which answers.",
         "",
     ]
+    lines += _spaced(f"![{name}]({name}.svg)" for name in plotted)
     lines += [
-        "![forget against retain](forget-retain.svg)",
-        "",
-        "![every probe](probes.svg)",
-        "",
         "## Answers",
         "",
         *answers,
@@ -192,7 +194,7 @@ def _limits(outcome: Outcome) -> list[str]:
         "- Differences: bounds over people and over worlds, whichever is wider, that hold however answers about one "
         "person hang together. They are wide where people are few, and p-values have lots over people alone, as if the "
         "worlds' trainings were alike.",
-        "- One training a world: the seed of the training is that of the world.",
+        *(f"- {limit}" for limit in outcome.plan.ground.limits()),
         "",
     ]
 
@@ -207,12 +209,14 @@ def _interval(estimate: dict[str, float]) -> str:
 
 def _command(outcome: Outcome) -> str:
     plan = outcome.plan
-    names = ",".join(row.name for row in plan.rows)
-    return (
-        f"unsee bench --out DIR --methods {names} --seeds {','.join(map(str, plan.seeds))} --development-seeds "
-        f"{','.join(map(str, plan.development))} --people {plan.people} --budget {len(plan.rows[0].configurations)} "
-        f"--request {plan.request}"
-    )
+    options = {
+        "methods": ",".join(row.name for row in plan.rows),
+        "seeds": ",".join(map(str, plan.seeds)),
+        "development-seeds": ",".join(map(str, plan.development)),
+        "budget": str(len(plan.rows[0].configurations)),
+    }
+    flags = " ".join(f"--{name} {value}" for name, value in options.items())
+    return " ".join(["unsee bench --out DIR", flags, *plan.ground.command()])
 
 
 # --- the page

@@ -26,7 +26,7 @@ def p_text(p: float) -> str:
 def mask_question(found: Results) -> list[str]:
     """Does MMUnlearner's mask beat tuned GradDiff and NPO on what is to go by sight, with text preserved?"""
     rivals = [name for name in ("grad_diff", "npo") if name in found.rows]
-    if "mmunlearner" not in found.rows or not rivals:
+    if "mmunlearner" not in found.rows or not rivals or "forget_vqa" not in found.targets:
         return []
     asked = [p for p in ("forget_vqa", "forget_qa", "retain_vqa", "celebrity_vqa", "scenes") if p in found.probes]
     compared = found.compare([("mmunlearner", rival) for rival in rivals], asked)
@@ -84,7 +84,7 @@ def l1_question(outcome: Outcome, found: Results) -> list[str]:
     """Does l1 on adapters prevent collapse, or prevent forgetting?"""
     pairs = [(name, name.replace("+l1", "+lora")) for name in VARIANTS if name.endswith("+l1")]
     tried = [pair for pair in pairs if {*pair} <= {choice.row.name for choice in outcome.selected}]
-    if not tried:
+    if not tried or not {"forget_vqa", "retain_vqa"} <= {*found.probes}:
         return []
     lines = ["### Does l1 on adapters prevent collapse, or prevent forgetting?", ""]
     lines += [_l1_verdict(outcome, *pair) for pair in tried]

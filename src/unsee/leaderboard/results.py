@@ -10,11 +10,12 @@ from typing import Any, Literal
 import numpy as np
 
 from unsee.data.example import Role
-from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, FORGET_PROBES, counted, role_of
+from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, counted
 from unsee.evaluation.records import Record
 from unsee.leaderboard import bounds, statistics
 from unsee.leaderboard.board import BASE, GOLD, Outcome
 from unsee.leaderboard.bounds import ALPHA
+from unsee.leaderboard.ground import Ground
 from unsee.leaderboard.statistics import Estimate, Floats
 
 # What is known of the claim that a row is like gold on a probe: that it holds, that it does not, neither of both with
@@ -47,14 +48,20 @@ class Results:
     Args:
         scored: for each row, probe and seed, who was asked and which answers were right, of those that count (see
             `unsee.evaluation.criteria`); rows whose training broke on some seed are left out.
-        request: what was to go.
+        targets: the probes whose answers were to go.
+        crossed: whether all seeds have the same people; see `unsee.leaderboard.statistics`.
     """
 
-    def __init__(self, scored: Mapping[str, Mapping[str, Sequence[statistics.Seed]]], request: str) -> None:
-        self.scored, self.request = scored, request
+    def __init__(
+        self,
+        scored: Mapping[str, Mapping[str, Sequence[statistics.Seed]]],
+        targets: Sequence[str],
+        crossed: bool = False,
+    ) -> None:
+        self.scored, self.crossed = scored, crossed
         self.rows = list(scored)
         self.probes = list(scored[BASE])
-        self.targets = FORGET_PROBES[request]
+        self.targets = tuple(targets)
         self.kept = [probe for probe in self.probes if probe not in self.targets]
         self._resampled: dict[tuple[str, str], Floats] = {}
 
@@ -64,7 +71,7 @@ class Results:
 
     @cached_property
     def _drawn(self) -> statistics.Drawn:
-        return statistics.draw_people(self.scored[BASE], self._chosen)
+        return statistics.draw_people(self.scored[BASE], self._chosen, crossed=self.crossed)
 
     def resampled(self, row: str, probe: str) -> Floats:
         """Scores of a row in each resample, by drawn seed; shape (resamples, seeds)."""
@@ -75,7 +82,7 @@ class Results:
 
     def score(self, row: str, probe: str) -> Estimate:
         """Share of right answers with its 95 % interval."""
-        return statistics.score(self.scored[row][probe], self.resampled(row, probe))
+        return statistics.score(self.scored[row][probe], self.resampled(row, probe), crossed=self.crossed)
 
     def by_seed(self, row: str, probe: str) -> Floats:
         """Share of right answers on each seed."""
@@ -103,6 +110,8 @@ class Results:
         swapped: list[dict[Any, Floats]] = [
             {person: lots.integers(0, 2, _LOTS).astype(float) for person in people} for people in self._people()
         ]
+        if self.crossed:  # who is swapped is swapped under every seed
+            swapped = [swapped[0]] * len(swapped)
         base = {p: self.by_seed(BASE, p) for p in self.probes}
         at = {(BASE, p): np.broadcast_to(base[p], (_LOTS, len(base[p]))) for p in self.probes}
         for probe in self.probes:
@@ -132,18 +141,18 @@ class Results:
         return float(1 - 0.025 ** (1 / self.people(probe)))
 
     def people(self, probe: str) -> int:
-        """How many people a probe asks, over all seeds."""
-        return sum(map(len, self.scored[BASE][probe]))
+        """How many people a probe asks, over all seeds; each once."""
+        return statistics.headcount(self.scored[BASE][probe], self.crossed)
 
     def _distances(self, at: Mapping[tuple[str, str], Floats], row: str) -> Floats:
         gaps = np.mean([np.abs(at[row, p] - at[GOLD, p]) for p in self.targets], axis=0)
         kept = [np.maximum(0, np.minimum(at[GOLD, p], at[BASE, p]) - at[row, p]) for p in self.kept]
-        distances: Floats = 0.5 * gaps + 0.5 * np.mean(kept, axis=0)
+        distances: Floats = 0.5 * gaps + (0.5 * np.mean(kept, axis=0) if kept else 0.0)
         return distances
 
     def differences(self, row: str, rival: str, probe: str) -> bounds.Differences:
         """Row minus rival, person by person."""
-        return bounds.differences(self.scored[row][probe], self.scored[rival][probe])
+        return bounds.differences(self.scored[row][probe], self.scored[rival][probe], self.crossed)
 
     def difference(self, row: str, rival: str, probe: str) -> Estimate:
         """Row minus rival with its 95 % interval."""
@@ -187,30 +196,51 @@ class Results:
 
 def results(outcome: Outcome) -> Results:
     """Read the records of what was reported."""
-    request, base = outcome.plan.request, {}
-    for probe in outcome.reported[BASE][0].records():
-        base[probe] = [cell.records()[probe] for cell in outcome.reported[BASE]]
-    scored = {}
-    for row, cells in outcome.reported.items():
-        if any(cell.scores.get("failed") for cell in cells):
-            continue
-        records = [cell.records() for cell in cells]
-        scored[row] = {
+    ground, of_base = outcome.plan.ground, [cell.records() for cell in outcome.reported[BASE]]
+    probes = [probe for probe in outcome.reported[BASE][0].scores["scores"] if _counts(probe, of_base, ground)]
+    by_row = {probe for probe in probes if ground.crossed and len({one.subject for one in of_base[0][probe]}) == 1}
+    scored = {
+        row: {
             probe: [
-                people(of_seed[probe], of_base, role_of(probe, request))
-                for of_seed, of_base in zip(records, base[probe], strict=True)
+                people(of_seed[probe], base[probe], ground.role(probe) or "keep", by_row=probe in by_row)
+                for of_seed, base in zip(records, of_base, strict=True)
             ]
-            for probe in outcome.reported[BASE][0].scores["scores"]
+            for probe in probes
         }
-    return Results(scored, request)
+        for row, records in reported_records(outcome).items()
+    }
+    return Results(scored, [probe for probe in probes if ground.role(probe) == "forget"], ground.crossed)
 
 
-def people(records: Sequence[Record], base: Sequence[Record], role: Role) -> statistics.Seed:
-    """Who was asked what counts, and which answers were right."""
+def reported_records(outcome: Outcome) -> dict[str, list[dict[str, list[Record]]]]:
+    """For each row and seed the records of every probe; rows whose training broke on some seed are left out."""
+    return {
+        row: [cell.records() for cell in row_cells]
+        for row, row_cells in outcome.reported.items()
+        if not any(cell.scores.get("failed") for cell in row_cells)
+    }
+
+
+def _counts(probe: str, of_base: Sequence[Mapping[str, Sequence[Record]]], ground: Ground) -> bool:
+    """Whether some answer of a probe counts, under every seed."""
+    return all(any(counted(base[probe], ground.role(probe) or "keep")) for base in of_base)
+
+
+def people(records: Sequence[Record], base: Sequence[Record], role: Role, by_row: bool = False) -> statistics.Seed:
+    """Who was asked what counts, and which answers were right.
+
+    Args:
+        records: of one probe.
+        base: of the model before, on the same.
+        role: what the probe is for.
+        by_row: let each row stand for itself, where all are about one person.
+    """
     answers: dict[Any, list[float]] = {}
     for record, counts in zip(records, counted(base, role), strict=True):
         if counts:
             # A row about nobody stands for itself, on its own probe alone.
-            who = record.subject or (record.probe, record.index)
-            answers.setdefault(who, []).append(float(record.correct))
+            alone = by_row or not record.subject
+            answers.setdefault((record.probe, record.index) if alone else record.subject, []).append(
+                float(record.correct)
+            )
     return answers

@@ -15,7 +15,6 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 
-from unsee.evaluation.criteria import FORGET_PROBES
 from unsee.leaderboard.grids import Configuration
 
 TIE = 1e-9
@@ -23,13 +22,15 @@ TIE = 1e-9
 Scores = Mapping[str, float]  # probe -> share of right answers, as `unsee.evaluation.criteria` counts them
 
 
-def distance(scores: Scores, base: Scores, gold: Scores, request: str) -> float:
-    """How far a model is from gold: 0 is gold's forgetting with nothing lost, 1 the opposite in everything."""
-    return distance_to(scores, base, gold, FORGET_PROBES[request])
+def distance(scores: Scores, base: Scores, gold: Scores, targets: Collection[str]) -> float:
+    """How far a model is from gold: 0 is gold's forgetting with nothing lost, 1 the opposite in everything.
 
-
-def distance_to(scores: Scores, base: Scores, gold: Scores, targets: Collection[str]) -> float:
-    """The same with the names of the probes that are to go."""
+    Args:
+        scores: of the model; probes without a score are not there.
+        base: of the model before.
+        gold: of the target.
+        targets: the probes whose answers are to go.
+    """
     gaps = [abs(scores[probe] - gold[probe]) for probe in targets]
     losses = [max(0.0, min(gold[p], base[p]) - scores[p]) for p in scores if p not in targets]
     return 0.5 * fmean(gaps) + 0.5 * (fmean(losses) if losses else 0.0)

@@ -1,8 +1,10 @@
 """Intervals and tests over people and seeds, as pure functions of numbers.
 
-Seeds are worlds, and people live in one of them: a resample draws seeds with replacement, and in each drawn seed
-people with replacement. All rows and all probes of a table are resampled by the same draws, so that whatever is
-computed from several of them is paired: a person who is asked by sight and by name is drawn for both.
+Where seeds are worlds, people live in one of them: a resample draws seeds with replacement, and in each drawn seed
+people with replacement. Where all seeds have the same people (*crossed*), those of a resample are drawn once, for all
+of its seeds: a person who is asked after three trainings is one person. All rows and all probes of a table are
+resampled by the same draws, so that whatever is computed from several of them is paired: a person who is asked by sight
+and by name is drawn for both.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ def draw_seeds(count: int, resamples: int = RESAMPLES, seed: int = 0) -> Whole:
     return np.random.default_rng([seed, count]).integers(0, count, size=(resamples, count))
 
 
-def draw_people(probes: Mapping[str, Sequence[Seed]], chosen: Whole, seed: int = 0) -> Drawn:
+def draw_people(probes: Mapping[str, Sequence[Seed]], chosen: Whole, seed: int = 0, crossed: bool = False) -> Drawn:
     """How often each resample has drawn each person: one draw for all probes, for each drawn seed.
 
     People are drawn among those whom the same probes ask (who is to be forgotten, other people, celebrities), as many
@@ -38,21 +40,45 @@ def draw_people(probes: Mapping[str, Sequence[Seed]], chosen: Whole, seed: int =
     Args:
         probes: for each probe the seeds with their people, as any row has them.
         chosen: from `draw_seeds`, for as many seeds.
+        seed: of the draws.
+        crossed: whether all seeds have the same people.
 
     Returns:
         For each seed a mapping from person to counts, of shape (times that the seed was drawn,).
     """
+    if crossed:
+        return _drawn_once(probes, chosen, seed)
     rng, draws = np.random.default_rng([seed, chosen.shape[1], 1]), []
     for number in range(chosen.shape[1]):
-        times, alike = int((chosen == number).sum()), defaultdict[frozenset[str], list[Hashable]](list)
-        for person in dict.fromkeys(person for seeds in probes.values() for person in seeds[number]):
-            alike[frozenset(name for name, seeds in probes.items() if person in seeds[number])].append(person)
-        counts: dict[Hashable, Whole] = {}
-        for people in alike.values():
-            drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=times)
-            counts |= dict(zip(people, drawn.T, strict=True))
-        draws.append(counts)
+        draws.append(
+            _counts({name: seeds[number] for name, seeds in probes.items()}, int((chosen == number).sum()), rng)
+        )
     return draws
+
+
+def _drawn_once(probes: Mapping[str, Sequence[Seed]], chosen: Whole, seed: int) -> Drawn:
+    """The same draw of people for all seeds of a resample."""
+    rng = np.random.default_rng([seed, chosen.shape[1], 1])
+    counts = _counts({name: seeds[0] for name, seeds in probes.items()}, len(chosen), rng)
+    resamples = [np.nonzero(chosen == number)[0] for number in range(chosen.shape[1])]
+    return [{person: drawn[which] for person, drawn in counts.items()} for which in resamples]
+
+
+def _counts(probes: Mapping[str, Seed], times: int, rng: np.random.Generator) -> dict[Hashable, Whole]:
+    """How often each person of some probes is drawn, each time anew."""
+    alike = defaultdict[frozenset[str], list[Hashable]](list)
+    for person in dict.fromkeys(person for people in probes.values() for person in people):
+        alike[frozenset(name for name, people in probes.items() if person in people)].append(person)
+    counts: dict[Hashable, Whole] = {}
+    for people in alike.values():
+        drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), size=times)
+        counts |= dict(zip(people, drawn.T, strict=True))
+    return counts
+
+
+def headcount(seeds: Sequence[Seed], crossed: bool = False) -> int:
+    """How many people there are: those of all seeds, or where seeds share them, those of one."""
+    return len(seeds[0]) if crossed else sum(map(len, seeds))
 
 
 def resampled_means(seeds: Sequence[Seed], chosen: Whole, drawn: Drawn) -> Floats:
@@ -106,12 +132,12 @@ def interval(value: float, resampled: Floats, level: float = 0.95) -> Estimate:
     return Estimate(value, float(low), float(high))
 
 
-def score(seeds: Sequence[Seed], resampled: Floats, level: float = 0.95) -> Estimate:
+def score(seeds: Sequence[Seed], resampled: Floats, level: float = 0.95, crossed: bool = False) -> Estimate:
     """Mean of values in [0, 1] with its interval; Wilson's over people where no resample differs (all right, say).
 
     It is never surer than if all had been right, or wrong: see `unsee.metrics.bootstrap.unseen`.
     """
-    estimate, people = interval(mean_of(seeds), resampled.mean(axis=1), level), sum(map(len, seeds))
+    estimate, people = interval(mean_of(seeds), resampled.mean(axis=1), level), headcount(seeds, crossed)
     low, high = estimate.low, estimate.high
     if high - low <= 1e-12:
         low, high = wilson(estimate.value, people, level)

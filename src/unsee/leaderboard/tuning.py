@@ -32,7 +32,7 @@ from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.records import Record
 from unsee.evaluation.unreadable import find_unreadable, without
 from unsee.leaderboard.grids import Configuration, from_the_middle
-from unsee.leaderboard.select import choose, distance_to
+from unsee.leaderboard.select import choose, distance
 from unsee.methods.registry import code_of
 from unsee.metrics.answers import answer_probability
 from unsee.runs.finished import earlier_of
@@ -162,7 +162,7 @@ def select(wanted: Sequence[Configuration], tried: Sequence[Mapping[str, Any]], 
     far = [
         math.inf
         if outcome.get("failed")
-        else distance_to({name: outcome[name] for name in known}, known, target, ["forget"])
+        else distance({name: outcome[name] for name in known}, known, target, ["forget"])
         for outcome in tried
     ]
     kept = [keeps(outcome, base) for outcome in tried]

@@ -1,0 +1,100 @@
+"""What a bench stands on: the models before and gold, the rows, and what each probe of them is for.
+
+A ground is one of two: worlds of fictitious people, one for each seed (`unsee.leaderboard.worlds`), or a model with the
+rows of a benchmark or of a user, whose people are halved (`unsee.leaderboard.planned`). Selection looks at settings of
+development alone, and what is reported comes from settings of reporting, which have other people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, Protocol
+
+from unsee.data.example import Role
+from unsee.leaderboard.grids import Centre
+from unsee.types import Request
+
+Stage = Literal["development", "reporting"]
+
+
+class Models(NamedTuple):
+    """Folders or hub ids of the two models that a setting has to begin with."""
+
+    base: str
+    gold: str
+
+
+class Setting(Protocol):
+    """What a cell is trained and asked on."""
+
+    @property
+    def seed(self) -> int | None:
+        """Of the training; None where nothing is trained, and seeds make no difference."""
+
+    @property
+    def name(self) -> str:
+        """Of the folder that its cells are in."""
+
+    @property
+    def runs(self) -> str:
+        """What works off a cell, as "package.module:function"."""
+
+    def untrained(self) -> Setting:
+        """The setting in which models are measured that were there before: base, gold, the prompt."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What determines a cell besides what is tried, as JSON holds it under a key of its own."""
+
+    def needed(self) -> dict[str, Any]:
+        """What `runs` has to be told beside that, such as where something lies."""
+
+
+class Ground(Protocol):
+    """What all settings of a bench have in common."""
+
+    @property
+    def request(self) -> Request:
+        """What is to go."""
+
+    @property
+    def crossed(self) -> bool:
+        """Whether all seeds have the same people, so that further seeds bring no further people."""
+
+    @property
+    def centre(self) -> Centre:
+        """What grids are laid around."""
+
+    @property
+    def names(self) -> bool:
+        """Whether a prompt can name those who are to be forgotten."""
+
+    def check(self, seeds: Sequence[int]) -> None:
+        """InputError for what cannot be."""
+
+    def identity(self) -> dict[str, Any]:
+        """What a folder has of one bench alone; another is refused there."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """What it is, for whoever reads the plan of a bench."""
+
+    def setting(self, seed: int, stage: Stage) -> Setting:
+        """The setting of a seed."""
+
+    def prepare(self, out: Path, seeds: Sequence[int]) -> None:
+        """Make the models that are not there yet."""
+
+    def models(self, seed: int | None) -> Models:
+        """Base and gold of a seed, once they are prepared."""
+
+    def role(self, probe: str) -> Role | None:
+        """What a probe is for."""
+
+    def told(self, development: Sequence[int], seeds: Sequence[int]) -> tuple[str, str, str]:
+        """In words: what is to go, where configurations were tried, and where the selected ones were measured."""
+
+    def limits(self) -> list[str]:
+        """What intervals of this ground do not cover, a sentence or two each."""
+
+    def command(self) -> list[str]:
+        """Arguments of `unsee bench` that name it."""
