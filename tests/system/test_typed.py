@@ -22,7 +22,7 @@ from unsee.mining.mined import KINDS, Left
 from unsee.mining.released import captions_of
 from unsee.mining.selection import read_thresholds
 from unsee.mining.stages import Stage
-from unsee.training.guard import STATE, HeldOutGuard
+from unsee.training.guard import HeldOutGuard
 from unsee.training.saliency import SaliencyMask
 from unsee.world.layouts.exported import exported_world
 
@@ -240,7 +240,7 @@ def test_a_mask_without_a_key_or_of_other_numbers_is_named(tmp_path: Path) -> No
     "known", [None, "null", "{", '{"looks": [], "kept": 0}', '{"looks": [{"step": 0}], "kept": 0}', '{"looks": 3}']
 )
 def test_a_guards_state_that_is_damaged_is_named(known: str | None, tmp_path: Path) -> None:
-    save_file({}, tmp_path / STATE, metadata=None if known is None else {"guard": known})
+    save_file({}, tmp_path / "guard.safetensors", metadata=None if known is None else {"guard": known})
     watch = HeldOutGuard.__new__(HeldOutGuard)  # what it reads has nothing to do with a model
     with pytest.raises(InputError, match=r"guard\.safetensors: not what a guard wrote"):
         watch.resume(tmp_path)

@@ -18,7 +18,7 @@ from unsee.methods import build
 from unsee.runs.settings import Guard, parse
 from unsee.training.checkpoints import latest_checkpoint
 from unsee.training.config import UnlearnConfig
-from unsee.training.guard import STATE, HeldOutGuard, watched
+from unsee.training.guard import HeldOutGuard, watched
 from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel, LoraOptions, load
 
@@ -159,6 +159,6 @@ def test_a_checkpoint_without_a_guard_is_not_resumed_with_one(tmp_path: Path) ->
         resumable(tmp_path, 100.0, kill=3)
     last = latest_checkpoint(tmp_path)
     assert last is not None
-    (last / STATE).unlink()
+    (last / "guard.safetensors").unlink()
     with pytest.raises(InputError, match=r"has no guard\.safetensors"):
         resumable(tmp_path, 100.0)

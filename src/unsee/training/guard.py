@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from pydantic import BaseModel, Field
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
-from transformers import TrainerCallback, TrainerControl, TrainerState
+from transformers import TrainerControl, TrainerState
 
 from unsee.data.example import Example
-from unsee.errors import InputError
 from unsee.system import processes
-from unsee.system.strict import parse_json
 from unsee.system.typed import typed
+from unsee.training.watch import Watch
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy, answer_scores
 
@@ -27,9 +21,6 @@ UNWATCHED = (
     "The guard had nothing to watch: no caption is to be held as a whole and there are no retain rows, so a divergence "
     "would not have been noticed. --retain FILE gives it rows."
 )
-
-
-STATE = "guard.safetensors"  # in a checkpoint: what the guard knew then
 
 
 class _Look(BaseModel):
@@ -54,12 +45,11 @@ class Stopped:
     found: float  # the same at `step`
 
 
-class HeldOutGuard(TrainerCallback):
+class HeldOutGuard(Watch):
     """Looks at the likelihood of some answers every so many steps.
 
     When it has fallen too far below that of the starting weights, the weights of the last look at which it had not are
-    put back and the training ends. Ascent has no floor of its own; this is one for what is to be kept. What it knows
-    is part of every checkpoint. `UnlearnTrainer` starts it and resumes it.
+    put back and the training ends. Ascent has no floor of its own; this is one for what is to be kept.
 
     Args:
         encoder: of the model.
@@ -69,15 +59,15 @@ class HeldOutGuard(TrainerCallback):
         batch_size: examples per forward pass.
     """
 
-    policy: Policy
+    what = "guard"
     start: float  # mean log-likelihood before the first step; nats per token
 
     def __init__(self, encoder: Encoder, examples: Sequence[Example], drop: float, every: int, batch_size: int) -> None:
+        super().__init__()
         self.encoder, self.examples = encoder, examples
         self.drop, self.every, self.batch_size = drop, every, batch_size
         self.history: list[dict[str, float]] = []
         self.stopped: Stopped | None = None
-        self._good: tuple[int, dict[str, Tensor]] = (0, {})
 
     def begin(self, policy: Policy) -> None:
         """Take the first look, at the starting weights: they are good.
@@ -88,7 +78,7 @@ class HeldOutGuard(TrainerCallback):
         self.policy, self.stopped = policy, None
         self.start = self.likelihood()
         self.history = [{"step": 0, "watched": self.start}]
-        self._good = (0, self._moving())
+        self.keep(0)
 
     @torch.no_grad()
     def likelihood(self) -> float:
@@ -113,52 +103,21 @@ class HeldOutGuard(TrainerCallback):
         score = self.likelihood()
         self.history.append({"step": state.global_step, "watched": score})
         if score >= self.start - self.drop:
-            self._good = (state.global_step, self._moving())
+            self.keep(state.global_step)
             return
-        kept, weights = self._good
-        with torch.no_grad():
-            for name, weight in self.policy.model.named_parameters():
-                if name in weights:
-                    weight.copy_(weights[name])
-        self.stopped = Stopped(state.global_step, kept, self.start, score)
+        self.put_back()
+        self.stopped = Stopped(state.global_step, self.kept, self.start, score)
         control.should_training_stop = True
         control.should_save = False
 
-    def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        """Put what is known into the checkpoint; the good weights too, unless they are those of the checkpoint."""
-        if state.is_world_process_zero:
-            kept, weights = self._good
-            known = json.dumps({"looks": self.history, "kept": kept})
-            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            save_file({} if kept == state.global_step else weights, folder / STATE, metadata={"guard": known})
+    def known(self) -> dict[str, Any]:
+        """Its looks."""
+        return {"looks": self.history}
 
-    def resume(self, checkpoint: Path) -> None:
-        """Know again what was known at a checkpoint, whose weights the model has.
-
-        Raises:
-            InputError: when the checkpoint was written without a guard, or what the guard wrote is damaged.
-        """
-        path = checkpoint / STATE
-        if not path.is_file():
-            raise InputError(f"{checkpoint}: has no {STATE}, as it was written without a guard; resume without one")
-        try:
-            with safe_open(path, framework="pt") as stored:
-                header = parse_json((stored.metadata() or {})["guard"], "its header")
-                weights = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 -- no dictionary
-            known = typed(header, _Known, "its header")
-        except (SafetensorError, KeyError, InputError) as error:
-            raise InputError(f"{path}: not what a guard wrote ({error}); remove {checkpoint}") from error
-        self.history = [look.model_dump() for look in known.looks]
+    def know(self, known: Any) -> None:
+        """Take over the looks of a checkpoint."""
+        self.history = [look.model_dump() for look in typed(known, _Known, "its header").looks]
         self.start = self.history[0]["watched"]
-        self._good = (known.kept, weights or self._moving())
-
-    def _moving(self) -> dict[str, Tensor]:
-        """A copy of the weights that may move, off the accelerator."""
-        return {
-            name: weight.detach().to("cpu", copy=True)
-            for name, weight in self.policy.model.named_parameters()
-            if weight.requires_grad
-        }
 
 
 def watched(method_has_spans: bool, forget: Sequence[Example], retain: Sequence[Example], rows: int) -> list[Example]:

@@ -45,8 +45,8 @@ from unsee.training.averaging import average_gradients, same_start
 from unsee.training.bar import Bar, quiet_trainer
 from unsee.training.checkpoints import MarkComplete, written_whole
 from unsee.training.config import UnlearnConfig, use_one_gpu
-from unsee.training.guard import HeldOutGuard
 from unsee.training.starting import StartingPoint
+from unsee.training.watch import Watch
 from unsee.vlm.adapters import LowRank, moving_adapters
 from unsee.vlm.batch import Batch
 from unsee.vlm.change import WeightChange
@@ -79,7 +79,7 @@ class UnlearnTrainer(Trainer):
         retain: what is to be kept, for methods that train on it.
         preserve: what a saliency mask protects beside `retain`; no method trains on it.
         gate: put a saliency mask before the method's forget terms; a method that has one of its own needs none.
-        callbacks: as for `transformers.Trainer`; a `HeldOutGuard` among them begins at the starting weights.
+        callbacks: as for `transformers.Trainer`; a `Watch` among them begins at the starting weights.
 
     Raises:
         InputError: when a set that the method needs is empty, no weight can move, weight decay would move weights
@@ -148,16 +148,16 @@ class UnlearnTrainer(Trainer):
         self.accelerator.prepare_model = lambda model, **_: model  # never wrapped: see `unsee.training.averaging`
         self.moving = [weight for weight in model.model.parameters() if weight.requires_grad]
         same_start(self.moving)  # fresh adapters are random, and a caller may seed each process otherwise
-        # Reference, mask and guard start from this one, so that all compute in one precision.
+        # Reference, mask and watches start from this one, so that all compute in one precision.
         self.policy = Policy(model.model, autocast(model.device, self.precision))
         self.penalised = self._adapters() if args.l1_weight else []
         start = StartingPoint(self.policy, self.encoder, args, self.precision)
         self.reference: Reference = start.reference(method, forget, self.refusals, self.pairing)
         self.mask = start.mask(self.gate, forget, [*retain, *preserve]) if self.gate else None
         self.prepared = start.prepared(method)
-        self.guards = [callback for callback in callbacks or [] if isinstance(callback, HeldOutGuard)]
-        for guard in self.guards:
-            guard.begin(self.policy)
+        self.watches = [callback for callback in callbacks or [] if isinstance(callback, Watch)]
+        for watch in self.watches:
+            watch.begin(self.policy)
 
     def _collate(self, positions: list[int]) -> dict[str, Any]:
         pairs = [self.pairing[position] for position in positions]
@@ -289,8 +289,8 @@ class UnlearnTrainer(Trainer):
             target.load_state_dict(stored.state_dict())
         else:  # adapters have their own way
             super()._load_from_checkpoint(resume_from_checkpoint, model)
-        for guard in self.guards:
-            guard.resume(Path(resume_from_checkpoint))
+        for watch in self.watches:
+            watch.resume(Path(resume_from_checkpoint))
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not estimated: a step has as many passes as its method has terms."""
