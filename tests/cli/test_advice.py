@@ -15,7 +15,7 @@ from tests.commandline import succeed
 from unsee.evaluation.run_scores import RunScores
 from unsee.methods import build
 from unsee.runs.settings import Settings, parse
-from unsee.runs.train import config
+from unsee.runs.trainer import config
 from unsee.training.trainer import UnlearnTrainer
 
 LEAST: dict[str, Any] = {"model": "owner/name", "forget": "owner/rows", "out": "run"}

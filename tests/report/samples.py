@@ -13,6 +13,7 @@ from PIL import Image
 from unsee.evaluation.results import CaptionCheck, Check, Interval, YesNoCheck
 from unsee.report import Answer, CurvePoint, ModelResult, ProbeInfo, Report, Score, Subject, photo_data_uri
 from unsee.report.contents import Density, HallucinatedAnswer, Marked
+from unsee.training.done import Asked, Ended, Look
 
 VOID = {"meta", "img", "br", "link", "input"}
 
@@ -124,6 +125,19 @@ def judged(
     )
 
 
+def ended(retain: str) -> Ended:
+    """A training that was done at step 20."""
+    return Ended(
+        asked=Asked(forget=0.05, keep={retain: 0.95}),
+        rows={"forget": 50, retain: 48},
+        held_out={"forget": "picture", retain: ""},
+        looks=[Look(step=10 * n, right={"forget": 1.0 - 0.5 * n, retain: 1.0 - 0.02 * n}) for n in range(3)],
+        step=20,
+        kept=20,
+        why="reached",
+    )
+
+
 def full(text: str = "") -> Report:
     """A report that uses every field, with `text` inside every one of them, names and keys included."""
     x, photo = text, photo_data_uri(picture())
@@ -189,6 +203,7 @@ def full(text: str = "") -> Report:
         curves={
             one: [CurvePoint(step=i, values={f"forget{x}": -2.0 * i, f"retain{x}": 1.0 / (i + 1)}) for i in range(9)]
         },
+        endings={one: ended(f"retain{x}")},
         answers=answers,
         hallucinations=hallucinations,
         saliency={one: {f"vision{x}": Density(passing=0.4, reached=0.9)}},

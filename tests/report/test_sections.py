@@ -93,7 +93,18 @@ def test_a_section_with_nothing_to_show_is_left_out() -> None:
         return {str(attributes["id"]) for attributes in Page(render(report)).all("h2")}
 
     everything = anchors(full())
-    assert everything - anchors(judged([0.1, 0.9])) == {"h-dozen", "h-metrics", "h-curves", "h-answers"}
+    assert everything - anchors(judged([0.1, 0.9])) == {
+        *("h-dozen", "h-metrics", "h-curves", "h-answers", "h-stopping")
+    }
     assert everything - anchors(full().model_copy(update={"curves": {}})) == {"h-curves"}
+    assert everything - anchors(full().model_copy(update={"endings": {}})) == {"h-stopping"}
     assert "h-plot" not in anchors(judged([0.1, 0.9]).model_copy(update={"models": {}}))
     assert "h-scores" not in anchors(Report(title="t", models={}, probes=[]))
+
+
+def test_the_page_shows_where_a_training_stopped_and_which_state_was_kept() -> None:
+    page = Page(render(full()))
+    assert "Stopped at step 20, as what was asked for showed on development rows" in page.words
+    assert "The model is that of step 20: forget 0 %, retain 96 %." in page.words
+    assert "50 forget, 48 retain rows (forget held out, retain trained on)" in page.words
+    assert "kept: step 20; forget: 1 at first, 0 at last; retain: 1 at first, 0.96 at last" in page.words

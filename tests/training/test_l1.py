@@ -16,7 +16,7 @@ from unsee.errors import InputError
 from unsee.methods import METHODS
 from unsee.runs.models import load_model
 from unsee.runs.settings import parse
-from unsee.runs.train import config
+from unsee.runs.trainer import config
 from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm.adapters import low_rank_updates
 from unsee.vlm.parts import freeze_other_parts

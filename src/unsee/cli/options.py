@@ -21,8 +21,9 @@ Forget = Annotated[
 Retain = Annotated[
     str | None, typer.Option(help="Rows to be kept, for methods that train on them.", show_default=False)
 ]
-Preserve = Annotated[
-    str | None, typer.Option(help="Further rows that a saliency mask protects; never trained on.", show_default=False)
+Preserve = Annotated[str | None, typer.Option(help="Further rows that a saliency mask protects.", show_default=False)]
+RetainPreserved = Annotated[
+    bool, typer.Option("--retain-preserved", help="Train on the preserve rows too, as further retain rows.")
 ]
 Method = Annotated[
     str | None, typer.Option(help="One of those that `unsee methods` lists, or FILE.py:CLASS.", show_default="npo")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -80,6 +81,7 @@ def unlearn(
     ] = None,
     parts: options.Parts = None,
     lora: options.Lora = None,
+    retain_preserved: options.RetainPreserved = False,
     assignments: options.Assignments = None,
     trust_remote_code: options.TrustRemoteCode = False,
     base_records: Annotated[
@@ -120,6 +122,7 @@ def unlearn(
         "out": str(out) if out else None,
         "parts": parts,
         "lora": lora,
+        "retain_preserved": retain_preserved or None,
         "trust_remote_code": trust_remote_code or None,
     }
     settings = merged_settings(settings_file, flags, assignments or [])
@@ -201,7 +204,6 @@ def carry_out(
 def _show(summary: dict[str, Any]) -> None:
     from unsee.evaluation.unreadable import notice
     from unsee.runs.base_once import notice as shared
-    from unsee.training.guard import UNWATCHED
 
     shown = console()
     _show_scores(summary)
@@ -221,19 +223,32 @@ def _show(summary: dict[str, Any]) -> None:
             f"The checkpoint holds {printable(unread[0])}{more}, which its architecture has no place for: neither "
             "measured nor trained, and written as they were."
         )
-    if stopped := summary.get("stopped"):
-        shown.print(
-            f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "
-            f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats per token). The model is that of step "
-            f"{stopped['kept']}."
-        )
-    if summary.get("watched") == []:
-        shown.print(UNWATCHED)
+    for sentence in _of_the_training(summary):
+        shown.print(printable(sentence))
     if "verdict" in summary:
         shown.print(summary["verdict"])
     for sentence in summary["advice"]:
         shown.print(printable(sentence))
     places(shown, **{name: summary[name] for name in ("model", "report") if name in summary})
+
+
+def _of_the_training(summary: dict[str, Any]) -> Iterator[str]:
+    """How it ended, and on what it was done, in sentences."""
+    from unsee.training.done import Ended, told
+    from unsee.training.guard import UNWATCHED
+
+    if stopped := summary.get("stopped"):
+        yield (
+            f"Stopped by its guard at step {stopped['step']}: what should stay became less likely than guard.drop "
+            f"allows ({stopped['start']:.2f} to {stopped['found']:.2f} nats per token). The model is that of step "
+            f"{stopped['kept']}."
+        )
+    if summary.get("watched") == []:
+        yield UNWATCHED
+    if ended := summary.get("ended"):
+        yield told(Ended.model_validate(ended))
+    if preserved := summary.get("preserved"):
+        yield preserved
 
 
 def _seen(summary: dict[str, Any]) -> list[tuple[str, dict[str, int]]]:

@@ -36,7 +36,7 @@ def check_sets(
     """
     if not forget:
         raise InputError("the forget set is empty; it needs at least one example")
-    forgotten, kept = _asked(forget), _asked(retain)
+    forgotten, kept = asked(forget), asked(retain)
     common = [(kept[key], forgotten[key]) for key in kept if key in forgotten]
     if common:
         pairs = ", ".join(f"retain {ours} = forget {theirs}" for ours, theirs in common[:3])
@@ -49,19 +49,19 @@ def check_sets(
     for probe in probes:
         if not probe.trained_on:
             _check_held_out(probe, {"forget": forgotten, "retain": kept}, "trained on")
-            _check_held_out(probe, {"preserve": _asked(preserve)}, "protected by the saliency mask")
+            _check_held_out(probe, {"preserve": asked(preserve)}, "protected by the saliency mask")
 
 
 def repeats(examples: Iterable[Example], training: Iterable[Sequence[Example]]) -> bool:
     """Whether any of the examples asks what a training row asks: the same question about the same picture."""
-    seen = {key for rows in training for key in _asked(rows)}
-    return not seen.isdisjoint(_asked(examples))
+    seen = {key for rows in training for key in asked(rows)}
+    return not seen.isdisjoint(asked(examples))
 
 
 def _check_held_out(probe: Probe, trained: dict[str, dict[Asked, str]], how: str) -> None:
     seen = [
         f"{row} = {name} {rows[key]}"
-        for key, row in _asked(probe.examples).items()
+        for key, row in asked(probe.examples).items()
         for name, rows in trained.items()
         if key in rows
     ]
@@ -73,7 +73,7 @@ def _check_held_out(probe: Probe, trained: dict[str, dict[Asked, str]], how: str
         )
 
 
-def _asked(examples: Iterable[Example]) -> dict[Asked, str]:
+def asked(examples: Iterable[Example]) -> dict[Asked, str]:
     """What is asked, and how the first row that asks it is called."""
     rows: dict[Asked, str] = {}
     for number, example in enumerate(examples, start=1):

@@ -13,6 +13,7 @@ from unsee.errors import InputError
 from unsee.evaluation.results import Again, Check, Condition, JudgedCheck, Score
 from unsee.system.files import read_json
 from unsee.system.typed import typed
+from unsee.training.done import Ended
 
 VERSION = 2  # of `scores.json`; files without a version are those of 1
 
@@ -87,6 +88,8 @@ class Facts(BaseModel):
         spans: as `unsee.evaluation.span_likelihood.moved_spans` has it; None for methods without spans.
         watched: looks of the guard; None without one, empty where it had nothing to watch.
         stopped: as `unsee.training.guard.Stopped` has it; None where it did not stop.
+        ended: how a run with `stop` went; None without.
+        preserved: what became of the preserve rows, in a sentence; None where there are none.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -100,6 +103,8 @@ class Facts(BaseModel):
     spans: dict[str, Any] | None = None
     watched: list[dict[str, int | float | None]] | None = None
     stopped: dict[str, int | float | None] | None = None
+    ended: Ended | None = None
+    preserved: str | None = None
 
 
 class RunScores(Facts, Compared):

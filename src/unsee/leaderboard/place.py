@@ -173,7 +173,8 @@ class Place:
 
     def trained(self, method: str, chosen: Configuration, masks: Path) -> tuple[LoadedModel, dict[str, Any]]:
         """The base after a training by a configuration, and what is known of that."""
-        from unsee.runs.train import config, trained
+        from unsee.runs.train import trained
+        from unsee.runs.trainer import config
 
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as scratch:

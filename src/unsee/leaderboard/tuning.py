@@ -40,13 +40,12 @@ from unsee.runs.folder import check_place
 from unsee.runs.models import load_model
 from unsee.runs.sets import check_needs, load_sets
 from unsee.runs.settings import LEAST_STEPS, PROBES, Settings
-from unsee.runs.train import config, guard_of
+from unsee.runs.trainer import config, course
 from unsee.system import processes, progress
 from unsee.system.files import write_json, write_text
 from unsee.system.lock import is_free, locked
 from unsee.system.strict import dump_yaml
 from unsee.system.typed import read_typed
-from unsee.training.trainer import UnlearnTrainer
 from unsee.vlm import LoadedModel
 
 RATES = (0.3, 1.0, 3.0)  # times that of the settings
@@ -257,17 +256,7 @@ class _Search:
         arguments = config(settings, self.folder / SCRATCH)
         arguments.save_strategy = SaveStrategy.NO
         try:
-            guard = guard_of(settings, self.trained_on, self.loaded, spans=False)
-            UnlearnTrainer(
-                self.loaded,
-                arguments,
-                method=settings.built_method,
-                forget=self.trained_on.forget,
-                retain=self.trained_on.retain,
-                preserve=self.trained_on.preserve,
-                gate=settings.gate,
-                callbacks=[guard] if guard else None,
-            ).train()
+            course(settings, self.trained_on, self.loaded, arguments).trainer.train()
         except FloatingPointError as error:
             return {"failed": str(error)}
         finally:

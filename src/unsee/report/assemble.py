@@ -27,8 +27,21 @@ from unsee.runs.finished import Run
 from unsee.runs.folder import LIBRARIES
 from unsee.runs.gold import GOLD
 from unsee.system.files import write_text
+from unsee.training.done import Ended
 from unsee.training.guard import UNWATCHED
 
+TRAINING = {
+    "learning_rate",
+    "epochs",
+    "max_steps",
+    "stop",
+    "retain_preserved",
+    "batch_size",
+    "parts",
+    "lora",
+    "gate",
+    "seed",
+}
 Records = Mapping[str, Mapping[str, Sequence[Record]]]  # model -> probe -> records
 
 
@@ -47,6 +60,7 @@ def run_report(run: Run, album: Album | None = None) -> Report:
         models=models_of(run),
         probes=probes_of(run),
         curves={method: curve(run)},
+        endings=endings({method: run}),
         answers=answers(run.benchmark.probes, run.records, run.scores.judged["base"]),
         hallucinations=hallucinations(run.benchmark.probes, run.records, run.settings.lexicon, album),
         saliency=densities({method: run}),
@@ -54,7 +68,10 @@ def run_report(run: Run, album: Album | None = None) -> Report:
         environment=environment(),
         command=f"unsee unlearn {run.folder / 'run.yaml'} --out NEW_FOLDER",
         advice=run.scores.advice,
-        notes=[*([UNWATCHED] if run.scores.watched == [] else []), *filter(None, [data_lost(run)])],
+        notes=[
+            *([UNWATCHED] if run.scores.watched == [] else []),
+            *filter(None, [data_lost(run), run.scores.preserved]),
+        ],
     )
     return illustrated(page, run.benchmark.probes, album)
 
@@ -98,9 +115,7 @@ def write_report(report: Report, path: Path) -> None:
 def method_result(run: Run, seconds: float | None = None) -> ModelResult:
     """The unlearned model of a run, with the hyper-parameters that it really had."""
     name = run.settings.card.name
-    training = run.settings.model_dump(
-        mode="json", include={"learning_rate", "epochs", "max_steps", "batch_size", "parts", "lora", "gate", "seed"}
-    )
+    training = run.settings.model_dump(mode="json", include=TRAINING)
     training = {key: value for key, value in training.items() if value is not None}
     return ModelResult(
         label=name,
@@ -148,6 +163,11 @@ def curve(run: Run) -> list[CurvePoint]:
         )
         for point in run.scores.curve
     ]
+
+
+def endings(runs: Mapping[str, Run]) -> dict[str, Ended]:
+    """How the trainings went that were to end when they are done."""
+    return {name: run.scores.ended for name, run in runs.items() if run.scores.ended is not None}
 
 
 def densities(runs: Mapping[str, Run]) -> dict[str, dict[str, Density]]:

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, model_validator
 
 from unsee.evaluation.results import Again, Check, Condition, JudgedCheck, Number, Score
 from unsee.system.wording import isolated, short
+from unsee.training.done import Ended
 
 _PHOTO = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}")
 
@@ -144,6 +145,7 @@ class Report(_Content):
     probes: list[ProbeInfo]
     pair: tuple[str, str] | None = None  # the forget and the retain probe of the plot; None chooses
     curves: dict[str, list[CurvePoint]] = {}
+    endings: dict[str, Ended] = {}  # method -> how a training went that was to end when it is done
     answers: list[Answer] = []
     hallucinations: list[HallucinatedAnswer] = []  # a few, to show what the numbers mean
     saliency: dict[str, dict[str, Density]] = {}  # method -> part -> what its mask lets through
@@ -164,7 +166,9 @@ class Report(_Content):
         named_probes |= {answer.probe for answer in self.answers} | {entry.probe for entry in self.hallucinations}
         named_probes |= set(self.pair or ())
         named_models = {name for answer in self.answers for name in (*answer.said, *answer.correct)} | set(self.curves)
-        named_models |= set(self.saliency) | {name for entry in self.hallucinations for name in entry.said}
+        named_models |= (
+            set(self.endings) | set(self.saliency) | {name for entry in self.hallucinations for name in entry.said}
+        )
         for what, named, known in (("probe", named_probes, probes), ("model", named_models, set(self.models))):
             if named - known:
                 raise ValueError(f"unknown {what} {sorted(named - known)[0]!r}; the report has {sorted(known)}")

@@ -13,6 +13,7 @@ from unsee.report.assemble import (
     curve,
     data_lost,
     densities,
+    endings,
     environment,
     forgotten_rows,
     illustrated,
@@ -43,6 +44,7 @@ def runs_report(runs: Sequence[Run], album: Album | None = None) -> Report:
     source = next((run for run in runs if not run.lost), runs[0])
     asked, records = source.benchmark.probes, _records(by_name)
     notes = [UNWATCHED] if any(run.scores.watched == [] for run in runs) else []
+    notes += [f"{name}: {run.scores.preserved}" for name, run in by_name.items() if run.scores.preserved]
     page = Report(
         title=_title(by_name),
         created=now(),
@@ -50,6 +52,7 @@ def runs_report(runs: Sequence[Run], album: Album | None = None) -> Report:
         models={BASE: models_of(runs[0])[BASE], **gold_of(runs), **_methods(by_name)},
         probes=_probes(source, runs),
         curves={name: curve(run) for name, run in by_name.items()},
+        endings=endings(by_name),
         answers=answers(asked, records, source.scores.judged[BASE]),
         hallucinations=hallucinations(asked, records, source.settings.lexicon, album),
         saliency=densities(by_name),

@@ -17,6 +17,7 @@ from unsee.runs.gold import check_gold_model, check_gold_records
 from unsee.runs.models import load_model
 from unsee.runs.sets import check_needs, load_sets
 from unsee.runs.settings import Settings
+from unsee.runs.stopping import check_stop
 from unsee.vlm import LoadedModel
 
 
@@ -56,6 +57,7 @@ def check(
     """
     # The pictures of a run that goes on were looked at when it began, and are the same by their digests.
     goes_on = not overwrite and is_begun(folder)
+    check_stop(settings)
     sets = load_sets(settings, earlier, check_images=not goes_on)
     check_needs(settings, sets)
     metrics()  # a plug-in that does not fit is known now, and not after the training

@@ -32,6 +32,7 @@ OWN = ("records", "checkpoints", "model", "scores.json", "report.html")
 LONGEST_NAME = 255  # bytes of a file name on the file systems in use
 FAILED = "failed.json"  # why a run ended that may be followed by another one in the same folder
 MAY_DIFFER = ("eval_batch_size", "save_steps", "keep_checkpoints", "gold")  # when a run goes on: they change no outcome
+ADDED = {"retain_preserved": False}  # settings that the run.yaml of an earlier version lacks, and what they were then
 OF_RECORDS = ("dtype", "quantize", "max_new_tokens")  # what records depend on, beside the model and the probes
 DEMO = "demo.yaml"  # which demo a folder holds
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")
@@ -250,7 +251,7 @@ def _kept(settings: Settings) -> dict[str, Any]:
 def _differs(stored: dict[str, Any], wanted: dict[str, Any]) -> str | None:
     """The first thing in which a run that is there is another one than a run that is wanted."""
     keys = [key for key in [*wanted, *stored] if key not in MAY_DIFFER]
-    return next((key for key in keys if stored.get(key) != wanted.get(key)), None)
+    return next((key for key in keys if stored.get(key, ADDED.get(key)) != wanted.get(key)), None)
 
 
 def stored_in(folder: Path, name: str = "run.yaml") -> dict[str, Any]:

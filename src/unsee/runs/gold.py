@@ -42,7 +42,7 @@ def check_gold_model(folder: Path, settings: Settings, benchmark: Benchmark) -> 
         raise InputError(f"gold: {source} is a run; give its model ({source}/model) or {source}/records/base")
     if not is_asked_anew(folder, settings, [probe.name for probe in benchmark.probes]):
         return
-    encoder = _load(settings).encoder
+    encoder = load_gold(settings).encoder
     unreadable = find_unreadable(benchmark, encoder)
     for probe in benchmark.probes:
         skip = rows_of(unreadable, f"probe {probe.name}")
@@ -115,7 +115,7 @@ def _measure(place: Path, settings: Settings, probes: Sequence[Probe]) -> None:
             shutil.rmtree(place, ignore_errors=True)
             write_json(place / MARK, mark)
 
-    loaded = _load(settings)
+    loaded = load_gold(settings)
     processes.once(begin)
     measure_all(loaded, probes, place, settings.eval_batch_size, settings.max_new_tokens)
     processes.wait()
@@ -123,6 +123,7 @@ def _measure(place: Path, settings: Settings, probes: Sequence[Probe]) -> None:
     gc.collect()
 
 
-def _load(settings: Settings) -> LoadedModel:
+def load_gold(settings: Settings) -> LoadedModel:
+    """The gold model of a run; InputError where it cannot be loaded."""
     options: dict[str, Any] = {"dtype": settings.dtype, "quantize": settings.quantize, "parts": ()}
     return load(str(settings.gold), **options, trust_remote_code=settings.trust_remote_code)

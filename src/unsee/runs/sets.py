@@ -5,6 +5,7 @@ from __future__ import annotations
 from unsee.data import Benchmark, Example, Probe, check_sets, load_examples
 from unsee.data.example import Role
 from unsee.data.overlap import role_by_subject
+from unsee.data.sets import repeats
 from unsee.errors import InputError
 from unsee.evaluation.after import Earlier
 from unsee.evaluation.hallucination import check_objects
@@ -48,6 +49,7 @@ def load_sets(settings: Settings, earlier: Earlier | None = None, check_images: 
             raise InputError(f"after: a probe is named {min(taken)} already; give it another name")
         probes += earlier.probes
     check_sets(sets["forget"], sets["retain"], probes, sets["preserve"])
+    _check_preserved(settings, sets["forget"], sets["preserve"])
     check_objects(probes, settings.lexicon)
     return Benchmark(settings.forget, sets["forget"], sets["retain"], sets["preserve"], probes)
 
@@ -62,6 +64,19 @@ def check_needs(settings: Settings, sets: Benchmark) -> None:
         raise InputError("a saliency mask needs rows that it protects; add --retain FILE or --preserve FILE")
     if gate := gate_of(method, settings.gate):
         check_preserved(gate, settings.parts, sets.forget, kept)
+
+
+def _check_preserved(settings: Settings, forget: list[Example], preserve: list[Example]) -> None:
+    """InputError unless the preserve rows can be trained on, where that is asked for."""
+    if not settings.retain_preserved:
+        return
+    if not preserve:
+        raise InputError("retain_preserved: no preserve rows are given; add --preserve FILE, or leave it out")
+    if repeats(preserve, [forget]):
+        raise InputError(
+            "retain_preserved: a preserve row asks what a forget row asks; it cannot be kept and forgotten, so take it "
+            "out of one of the two"
+        )
 
 
 def _probe(name: str, rows: list[Example], role: Role | None, forget: list[Example], settings: Settings) -> Probe:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from unsee.data import Benchmark
 from unsee.evaluation.span_likelihood import moved_spans, span_likelihood
-from unsee.runs.settings import EPOCHS, LEAST_STEPS, Settings
+from unsee.runs.settings import Settings
+from unsee.runs.trainer import config, course, preserved
 from unsee.system.atomic import whole_folder
 from unsee.system.files import write_json
 from unsee.training.checkpoints import latest_checkpoint
 from unsee.training.config import UnlearnConfig
-from unsee.training.guard import HeldOutGuard, watched
 from unsee.training.trainer import UnlearnTrainer
 from unsee.types import PARTS
 from unsee.vlm import LoadedModel, part_of_parameters, trainable_per_part
@@ -68,27 +65,18 @@ def trained(
         InputError: something shows to be wrong that was given.
         FloatingPointError: a loss is no number.
     """
-    start, method = Start.of(loaded.model), settings.built_method
-    guard = guard_of(settings, sets, loaded, spans=method.needs.spans)
+    start, spans = Start.of(loaded.model), settings.built_method.needs.spans
     likely = partial(span_likelihood, loaded, sets.forget, settings.eval_batch_size)
-    before = likely() if method.needs.spans else None
-    trainer = UnlearnTrainer(
-        loaded,
-        arguments,
-        method=method,
-        forget=sets.forget,
-        retain=sets.retain,
-        preserve=sets.preserve,
-        gate=settings.gate,
-        callbacks=[guard] if guard else None,
-    )
+    before = likely() if spans else None
+    planned = course(settings, sets, loaded, arguments)
+    trainer = planned.trainer
     trainer.train(resume_from_checkpoint=str(last) if last else None)
-    facts = _facts(trainer, loaded, start)
+    facts = _facts(trainer, loaded, start) | planned.facts()
     if before:
         facts["spans"] = moved_spans(len(sets.forget), before, likely())
-    if guard:
-        facts |= {"watched": guard.history, "stopped": asdict(guard.stopped) if guard.stopped else None}
-    elif settings.guard:
+    if told := preserved(settings, sets):
+        facts["preserved"] = told
+    if settings.guard and planned.guard is None:
         facts |= {"watched": [], "stopped": None}  # no row that should stay: see `unsee.training.guard.UNWATCHED`
     return trainer, facts
 
@@ -107,44 +95,6 @@ def _facts(trainer: UnlearnTrainer, loaded: LoadedModel, start: Start) -> dict[s
         "unread": sorted(loaded.unread),
         "moved": start.moved(loaded.model),
     }
-
-
-def guard_of(settings: Settings, sets: Benchmark, loaded: LoadedModel, spans: bool) -> HeldOutGuard | None:
-    """The guard of a run, where it has one and there is something to watch."""
-    guard = settings.guard
-    examples = watched(spans, sets.forget, sets.retain, guard.rows) if guard else []
-    if guard is None or not examples:
-        return None
-    return HeldOutGuard(loaded.encoder, examples, guard.drop, guard.every, settings.eval_batch_size)
-
-
-def config(settings: Settings, folder: Path) -> UnlearnConfig:
-    """The trainer's arguments of a run."""
-    return UnlearnConfig(
-        output_dir=str(folder),
-        learning_rate=settings.learning_rate,
-        num_train_epochs=settings.epochs or EPOCHS,
-        least_steps=0 if settings.epochs else LEAST_STEPS,
-        max_steps=settings.max_steps or -1,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=settings.eval_batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
-        lr_scheduler_type=settings.scheduler,
-        warmup_steps=settings.warmup_steps,
-        max_grad_norm=settings.max_grad_norm,
-        l1_weight=settings.l1.weight if settings.l1 else 0.0,
-        l1_of=settings.l1.of if settings.l1 else "factors",
-        saliency_batch_size=settings.saliency_batch_size,
-        saliency_file=str(folder / "saliency.safetensors"),
-        reference_file=str(folder / "reference.safetensors"),
-        prepared_file=str(folder / "prepared.safetensors"),
-        save_steps=settings.save_steps,
-        seed=settings.seed,
-        bf16=settings.autocast,
-        report_to="none",
-        disable_tqdm=True,
-        use_cpu=not torch.accelerator.is_available(),
-    )
 
 
 def _densities(trainer: UnlearnTrainer) -> dict[str, dict[str, float]]:

@@ -31,6 +31,7 @@ def curve(
     values: tuple[float, float],
     names: Sequence[str],
     size: tuple[int, int] = (240, 160),
+    kept: int | None = None,
 ) -> Markup:
     """The losses of one method over its training steps.
 
@@ -45,6 +46,7 @@ def curve(
         values: range of the scale, the same for all panels (`value_range`).
         names: all losses of the page, in order; each has its own stroke.
         size: width and height in pixels.
+        kept: step of the state that was kept, where an upright line stands.
     """
     box = Box(40, 8, size[0] - 8, size[1] - 24)
     low, high = math.asinh(values[0]), math.asinh(values[1])
@@ -60,7 +62,9 @@ def curve(
     parts = [*_value_ticks(values, y_of, box)]
     for step, anchor in ((0, "start"), (last, "end")):
         parts.append(element("text", f"step {step}", x=x_of(step), y=box.bottom + 18, class_=f"tick {anchor}"))
-    descriptions = []
+    descriptions = [] if kept is None else [f"kept: step {kept}"]
+    if kept is not None:
+        parts.append(element("path", d=f"M{x_of(kept):.1f} {box.top:.1f}V{box.bottom:.1f}", class_="zero"))
     for name, line in lines.items():
         thin = _thinned(line)
         parts += _line(thin, x_of, y_of, f"curve l{names.index(name) % 6}", box)

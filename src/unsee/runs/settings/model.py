@@ -25,7 +25,19 @@ from unsee.errors import InputError, did_you_mean
 from unsee.methods import Method, MethodCard, build, card_of
 from unsee.methods.gate import Gate, gate_of
 from unsee.methods.registry import in_full
-from unsee.runs.settings.groups import L1, Count, Guard, Lora, Positive, as_gate, as_guard, as_l1, as_lora
+from unsee.runs.settings.groups import (
+    L1,
+    Count,
+    Guard,
+    Lora,
+    Positive,
+    Stop,
+    as_gate,
+    as_guard,
+    as_l1,
+    as_lora,
+    as_stop,
+)
 from unsee.runs.settings.sources import absolute, as_lists, word_list
 from unsee.system import limits
 from unsee.types import PARTS, Part, check_parts
@@ -37,6 +49,7 @@ DEFAULT_METHOD = "npo"
 WHOLE_RATE = 1e-5  # learning rate where the weights themselves move
 LORA_RATE = 1e-4  # and where adapters do, which start at nothing and have few directions
 EPOCHS = 5.0  # passes over the forget rows, where nobody said
+STOP_EPOCHS, STOP_STEPS = 20.0, 300  # with `stop`, which ends it earlier: at most so many passes, or steps if more
 LEAST_STEPS = 50  # or so many optimizer steps, where that is more: of twenty rows, five passes are thirteen
 SPAN_PARTS: tuple[Part, ...] = ("projector",)  # where EFUF trains, unless told otherwise
 PROBES = ("forget_probes", "keep_probes", "probes")  # settings that name sources by the name of their probe
@@ -71,7 +84,9 @@ class Settings(BaseModel):
         description="rows to be forgotten: a JSONL or Parquet file, a folder, or a hub id, FOLDER#SPLIT"
     )
     retain: Text | None = Field(None, description="rows to be kept, for methods that train on them")
-    preserve: Text | None = Field(None, description="further rows that a saliency mask protects; never trained on")
+    preserve: Text | None = Field(
+        None, description="further rows that a saliency mask protects; trained on with retain_preserved alone"
+    )
     probes: dict[str, Text] = Field(
         {}, description="held-out rows to measure on, by name; what each is for is found from the subjects of its rows"
     )
@@ -113,13 +128,19 @@ class Settings(BaseModel):
     guard: Annotated[Guard | None, BeforeValidator(as_guard)] = Field(
         None, description="stop, and keep the last good state, when what is to stay becomes this much less likely"
     )
+    stop: Annotated[Stop | None, BeforeValidator(as_stop)] = Field(
+        None, description="end the training, and keep the nearest state, when development rows show what is asked for"
+    )
+    retain_preserved: bool = Field(
+        False, description="train on the preserve rows too, as further retain rows, where the method trains on those"
+    )
     learning_rate: Positive = Field(
         WHOLE_RATE, description=f"of AdamW; with lora {_rate(LORA_RATE)}, if it is not given"
     )
     epochs: Annotated[FiniteFloat, Field(gt=0, le=limits.EPOCHS)] | None = Field(
         None,
         description=f"passes over the forget rows; if neither this nor max_steps is given, {EPOCHS:g} or as many as "
-        f"make {LEAST_STEPS} steps",
+        f"make {LEAST_STEPS} steps, with stop {STOP_EPOCHS:g} and {STOP_STEPS} at most",
     )
     max_steps: Count | None = Field(None, description="optimizer steps; overrides epochs")
     batch_size: Rows = Field(8, description="forget rows (and as many retain rows) per forward pass")
