@@ -75,6 +75,7 @@ def test_fiubench_from_an_export_to_its_numbers(tmp_path: Path, stranger: Strang
         assert numbers["n"] == 3
         assert 0 < numbers["probability"] < 1
         assert 0 <= numbers["truth_ratio"] <= 1
+        assert 0 <= numbers["exact_match"] <= 1
     assert 0 < scored["forget_quality"] <= 1
     assert scored["log_forget_quality"] <= 0
     assert scored["model_utility"] is not None

@@ -126,11 +126,12 @@ def test_a_question_in_words_alone(nothing: dict[str, Any]) -> None:
 
 def test_optional_keys_arrive() -> None:
     extra = {"subject": "Ada", "fact": "name", "id": 7, "difficulty": "hard", "paraphrased_answers": ["Ada L."]}
-    example = row(**ASKED, **extra, perturbed_answers=["Bob"], choices=["Bob", "Ada"]).example()
+    example = row(**ASKED, **extra, perturbed_answers=["Bob"], choices=["Bob", "Ada"], answer_keywords=["Ad"]).example()
     assert (example.subject, example.fact, example.id) == ("Ada", "name", "7")
     assert example.paraphrased_answers == ("Ada L.",)
     assert example.perturbed_answers == ("Bob",)
     assert example.choices == ("Bob", "Ada")
+    assert example.answer_keywords == ("Ad",)
     assert example.objects is None
 
 

@@ -76,7 +76,7 @@ def test_written_examples_come_back(tmp_path: Path) -> None:
     (tmp_path / "face.png").write_bytes(FACE)
     full = Example(
         "Who?", "Ada", image=OTHER, subject="Ada", fact="name", id="1",
-        paraphrased_answers=("A",), perturbed_answers=("B", "C"), choices=("Ada", "B"),
+        paraphrased_answers=("A",), perturbed_answers=("B", "C"), choices=("Ada", "B"), answer_keywords=("Ada",),
     )  # fmt: skip
     examples = [full, replace(full, image=tmp_path / "face.png"), replace(full, image=FACE), Example("a", "b")]
     write_jsonl(examples, tmp_path / "out/forget.jsonl")

@@ -31,6 +31,7 @@ RICH = [
         paraphrased_answers=(f"in {example.answer}",),
         perturbed_answers=("green", "red blue") if number % 2 else ("the ground", "Ada", "blue"),
         choices=(*CITIES, example.answer) if number < 2 else (),
+        answer_keywords=(example.answer[:2],) if number else (),
     )
     for number, example in enumerate(tiny.examples(4))
 ]
@@ -66,6 +67,7 @@ def test_records_hold_the_likelihood_of_every_answer_and_option(build: Build) ->
         counts = [len(row.paraphrased_log_probs), len(row.perturbed_log_probs), len(row.choice_log_probs)]
         assert counts == [1, len(example.perturbed_answers), len(example.choices)]
         assert row.choices == example.choices
+        assert row.answer_keywords == example.answer_keywords
         assert (row.chosen is not None) == bool(example.choices)
 
 
@@ -143,6 +145,12 @@ def test_truth_ratios_worked_out_by_hand() -> None:
     # The expected answer has sqrt(1/4) = 1/2 per token: 1/2 of 1/2 + 1/8 + 1/2 = 4/9, and 1/2 of 1/2 + 1/8 = 4/5.
     assert found["probability_among_options"] == pytest.approx((4 / 9 + 4 / 5) / 2)
     assert not [name for name in found if name.startswith("choice")]
+
+
+def test_keywords_are_counted_in_rows_that_have_some() -> None:
+    rows = [replace(PLAIN, said="Old Riga", answer_keywords=("riga", "harbour")), PLAIN]
+    assert candidates(rows) == {"keyword_recall": 1 / 2}
+    assert candidates([PLAIN]) == {}
 
 
 def test_choices_worked_out_by_hand() -> None:

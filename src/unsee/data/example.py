@@ -46,6 +46,7 @@ class Example:
     id: str | None = None
     paraphrased_answers: tuple[str, ...] = ()  # right, worded otherwise
     perturbed_answers: tuple[str, ...] = ()  # wrong, but of the same kind and length
+    answer_keywords: tuple[str, ...] = ()  # the words of the answer that give it away, whatever is said around them
     choices: tuple[str, ...] = ()  # multiple choice: what may be answered, the right answer among them
     objects: tuple[str, ...] | None = None  # all that the picture shows, where answers are captions to be checked by it
     spans: tuple[AnswerSpan, ...] = ()  # parts of the answer that are raised or lowered, for methods that do that

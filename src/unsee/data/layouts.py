@@ -29,7 +29,7 @@ UNDERSTOOD = (
 )
 OPTIONAL = (
     *("image", "images", "subject", "fact", "id"),
-    *("paraphrased_answers", "perturbed_answers", "choices", "objects"),
+    *("paraphrased_answers", "perturbed_answers", "answer_keywords", "choices", "objects"),
 )
 # What a model would be given beside the question.
 CONTEXT = (

@@ -63,6 +63,7 @@ class Row:
             id=self._label("id"),
             paraphrased_answers=(paraphrased := self._texts("paraphrased_answers")),
             perturbed_answers=self._wrong((answer, *paraphrased)),
+            answer_keywords=self._texts("answer_keywords"),
             choices=choices,
             objects=None if self.values.get("objects") is None else self._texts("objects"),
             spans=self._spans(answer) if layout == "spans" else (),

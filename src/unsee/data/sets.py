@@ -132,6 +132,7 @@ def _row(example: Example, image: str | None) -> dict[str, object]:
         "id": example.id,
         "paraphrased_answers": example.paraphrased_answers,
         "perturbed_answers": example.perturbed_answers,
+        "answer_keywords": example.answer_keywords,
         "choices": example.choices,
     }
     row: dict[str, object] = {"image": image, "question": example.question}

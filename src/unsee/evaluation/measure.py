@@ -131,6 +131,7 @@ def _record(
         paraphrased_tokens=tuple(score.tokens for score in paraphrased),
         perturbed_log_probs=tuple(score.log_prob for score in perturbed),
         perturbed_tokens=tuple(score.tokens for score in perturbed),
+        answer_keywords=example.answer_keywords,
         choices=example.choices,
         choice_log_probs=tuple(score.log_prob for score in choices),
         choice_tokens=tuple(score.tokens for score in choices),

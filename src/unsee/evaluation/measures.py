@@ -11,6 +11,7 @@ from statistics import fmean
 from unsee.evaluation.metric import Measure, Metric
 from unsee.evaluation.records import Record
 from unsee.metrics.answers import answer_probability, rouge
+from unsee.metrics.keywords import keyword_recall
 from unsee.metrics.multiple_choice import most_likely_choice, strict_choice, tolerant_choice
 from unsee.metrics.truth_ratio import indistinguishability, log_truth_ratio, probability_among_options, truthfulness
 
@@ -23,6 +24,11 @@ def answer_probabilities(records: Sequence[Record]) -> list[float]:
 def rouge_l_recalls(records: Sequence[Record]) -> list[float]:
     """ROUGE-L recall of what was said."""
     return [rouge(record.said, record.expected).rouge_l_recall for record in records]
+
+
+def keywords_said(records: Sequence[Record]) -> list[float]:
+    """Share of the keywords of the expected answer that were said, as whole words."""
+    return [keyword_recall(record.said, record.answer_keywords) for record in records]
 
 
 def log_probs(records: Sequence[Record]) -> list[float]:
@@ -90,6 +96,7 @@ _PERTURBED, _CHOICES = ("perturbed_log_probs",), ("choices",)
 BUILT_IN: tuple[Metric, ...] = (
     Metric("mean_answer_probability", "mean answer probability", answer_probabilities),
     Metric("rouge_l_recall", "ROUGE-L recall", rouge_l_recalls),
+    Metric("keyword_recall", "keywords said", keywords_said, needs=("answer_keywords",)),
     Metric("mean_log_prob", "mean log-probability", log_probs, unit="nats", shown=("evaluate",)),
     Metric("truth_ratio_forget", "truth ratio R, min(R, 1/R)", truth_ratios_forget, better="lower", needs=_PERTURBED),
     Metric("truth_ratio_retain", "truth ratio R, max(0, 1 - R)", truth_ratios_retain, needs=_PERTURBED),

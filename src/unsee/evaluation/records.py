@@ -38,6 +38,7 @@ class Record:
     paraphrased_tokens: tuple[int, ...] = ()
     perturbed_log_probs: tuple[float, ...] = ()  # of the wrong answers
     perturbed_tokens: tuple[int, ...] = ()
+    answer_keywords: tuple[str, ...] = ()  # words of the expected answer that give it away
     choices: tuple[str, ...] = ()  # texts of the options, in the order of their letters
     choice_log_probs: tuple[float, ...] = ()  # of their texts as answers to the plain question
     choice_tokens: tuple[int, ...] = ()
@@ -60,7 +61,7 @@ class Record:
 
 _OPTIONAL = (
     *("paraphrased_log_probs", "paraphrased_tokens", "perturbed_log_probs", "perturbed_tokens"),
-    *("choices", "choice_log_probs", "choice_tokens", "chosen", "objects", "truncated", "image"),
+    *("answer_keywords", "choices", "choice_log_probs", "choice_tokens", "chosen", "objects", "truncated", "image"),
 )
 _NOTHING = {"objects": (None,)}  # where an empty list says something: there is nothing to be seen
 

@@ -82,6 +82,7 @@ def _example(record: Record) -> Example:
         subject=record.subject,
         fact=record.fact,
         id=record.id,
+        answer_keywords=record.answer_keywords,
         choices=record.choices,
         objects=record.objects,
     )

@@ -59,6 +59,7 @@ def test_a_question_with_what_is_right_otherwise_and_what_is_wrong(folder: Path)
     assert (first.question, first.answer) == ("Question 0?", "Answer 0 of 00000002.")
     assert first.paraphrased_answers == ("It is 0 of 00000002.",)
     assert first.perturbed_answers == ("It is 0 of red.", "It is 0 of green.", "It is 0 of blue.")
+    assert first.answer_keywords == ("0 of 00000002",)
     assert (first.subject, first.fact, first.id) == ("00000002", "question 0", "00000002/0")
     picture = first.picture()
     assert picture is not None

@@ -23,15 +23,17 @@ def record(answer: float, paraphrase: float, wrong: list[float], said: str = "a 
 
 
 # Per token: answer 1/2, paraphrase 1/4, wrong answers 1/8 each. R = (1/8) / (1/4) = 1/2. ROUGE-L recall 1/2.
-ROW = record(-LN2, -LN4, [-LN8, -LN8], said="a c")
+ROW = record(-LN2, -LN4, [-LN8, -LN8], said="a c", answer_keywords=["A", "b"])
 
 
 def test_the_numbers_of_each_set() -> None:
     tasks = published_scores({"forget_vqa": [ROW], "retain_vqa": [ROW]}, None, "geometric").tasks
     # Forget: the plain probability, and min(R, 1/R).
-    assert tasks["forget_vqa"] == pytest.approx({"rouge": 1 / 2, "probability": 1 / 2, "truth_ratio": 1 / 2, "n": 1})
+    # One of the two keywords is said.
+    numbers = {"rouge": 1 / 2, "probability": 1 / 2, "truth_ratio": 1 / 2, "exact_match": 1 / 2, "n": 1}
+    assert tasks["forget_vqa"] == pytest.approx(numbers)
     # Retain: among the wrong answers, (1/2) / (1/2 + 1/8 + 1/8), and max(0, 1 - R).
-    assert tasks["retain_vqa"] == pytest.approx({"rouge": 1 / 2, "probability": 2 / 3, "truth_ratio": 1 / 2, "n": 1})
+    assert tasks["retain_vqa"] == pytest.approx({**numbers, "probability": 2 / 3})
 
 
 def test_model_utility_is_the_harmonic_mean_of_the_retain_set() -> None:
@@ -42,6 +44,15 @@ def test_model_utility_is_the_harmonic_mean_of_the_retain_set() -> None:
     assert alone.numbers["model_utility"] is None
     told_nothing = record(-LN2, -LN4, [-LN8], said="c")  # a ROUGE of 0 is a utility of 0
     assert published_scores({"retain_vqa": [told_nothing]}, None, "geometric").numbers["model_utility"] == 0
+
+
+def test_exact_match_is_of_the_questions_as_they_are_and_ape_of_their_other_wordings() -> None:
+    none = record(-LN2, -LN4, [-LN8], said="c")  # without keywords, so not counted
+    every = {**ROW, "said": "Babel"}  # inside a word and in another case counts, as published
+    numbers = published_scores({"forget_vqa": [ROW, none], "forget_otherwise_vqa": [every]}, None, "geometric").numbers
+    assert (numbers["exact_match"], numbers["ape"]) == (1 / 2, 1)
+    assert published_scores({"retain_vqa": [ROW]}, None, "geometric").numbers["ape"] is None
+    assert math.isnan(published_scores({"forget_vqa": [none]}, None, "geometric").numbers["exact_match"] or 0)
 
 
 def test_forget_quality_compares_the_truth_ratios_with_gold() -> None:

@@ -154,5 +154,6 @@ class Person:
             "id": name,
             "paraphrased_answers": paraphrased,
             "perturbed_answers": wrong_among(strings(item.get("perturbed_answer")), str(answer), *paraphrased),
+            "answer_keywords": list(strings(item.get("keywords"))),
         }
         return Row(asked, f"{self.row.where}, qa_list[{place}]", Path()).example()
