@@ -120,13 +120,13 @@ def _images(row: Row, name: str, layout: Columns) -> list[Any]:
     return list(value or ()) if layout.get(name) == [IMAGE] else []
 
 
-def _beside(row: Row, name: str) -> dict[str, bytes | None]:
-    """The picture that a path leads to, as a column of pictures would hold it."""
+def _beside(row: Row, name: str) -> dict[str, bytes]:
+    """The picture that a path leads to, as a column of pictures would hold it; no bytes where there is none."""
     try:
         found = picture_beside(row, name)
         return {"bytes": found if isinstance(found, bytes) else found.read_bytes()}
     except (InputError, OSError):
-        return {"bytes": None}
+        return {"bytes": b""}
 
 
 def _picture(row: Row, value: Any, broken: list[str], into: ConfigRows) -> str | None:

@@ -85,7 +85,7 @@ def evaluate(
 ) -> None:
     """Ask a model every question of a file and score its answers.
 
-    Rows with paraphrased_answers, perturbed_answers or choices are scored on those too.
+    Rows with paraphrased_answers, perturbed_answers, answer_keywords or choices are scored on those too.
 
     A low score may be of facts in hiding; --attack looks for them. Gold's score under the same attack is mere guessing.
     """
