@@ -21,13 +21,14 @@ from unsee.errors import InputError
 from unsee.evaluation.records import Record, read_records
 from unsee.evaluation.scores import score
 from unsee.metrics.answers import exact_match
-from unsee.system import processes
+from unsee.system import launch, processes
 from unsee.system.files import write_jsonl
 from unsee.system.progress import progress
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import Said, answers, room_for
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.scoring import AnswerScore, Scorer
+from unsee.vlm.sharded import as_one, in_pieces, share
 
 LETTER_TOKENS = 16  # an answer to a question with lettered options is cut there, unless an option is longer
 
@@ -43,7 +44,8 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
         max_new_tokens: answers are cut there; None leaves room for what the probe expects, see `room_for`.
 
     Returns:
-        One record an example, in the probe's order. Several processes do a share each, and all have all of them.
+        One record an example, in the probe's order. Several processes do a share each, and all have all of them. A
+        model in pieces is asked everything by all of them in step, as each holds a part of it.
     """
     model, was_training = loaded.model, loaded.model.training
     model.eval()
@@ -52,9 +54,9 @@ def measure(loaded: LoadedModel, probe: Probe, batch_size: int = 64, max_new_tok
     try:
         # Rows of a kind are asked together: a row in words alone is several times shorter than one with an image.
         order = sorted(range(len(probe)), key=lambda index: probe.examples[index].image is None)
-        starts = processes.share(range(0, len(order), batch_size))
+        starts = share(model, range(0, len(order), batch_size))
         by_place: dict[int, Record] = {}
-        with processes.as_one():
+        with as_one(model):
             for start in progress(starts, f"asking {probe.name}", total=len(starts)):
                 places = order[start : start + batch_size]
                 by_place |= zip(places, _ask(loaded, scorer, probe, places, room), strict=True)
@@ -149,7 +151,12 @@ def measure_all(
     batch_size: int = 64,
     max_new_tokens: int | None = None,
 ) -> dict[str, list[Record]]:
-    """Measure several probes; with a folder, write one JSONL file a probe and read those that are there already."""
+    """Measure several probes; with a folder, write one JSONL file a probe and read those that are there already.
+
+    Under FSDP the model is asked in pieces, which are made of it here; the given one stays whole.
+    """
+    if launch.asks_for_shards():
+        loaded = in_pieces(loaded)
     by_probe: dict[str, list[Record]] = {}
     for probe in probes:
         path = folder / f"{probe.name}.jsonl" if folder is not None else None

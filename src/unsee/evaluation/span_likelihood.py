@@ -14,6 +14,7 @@ from unsee.system import processes
 from unsee.vlm.batch import Batch
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.policy import Policy
+from unsee.vlm.sharded import as_one, share
 
 _ROLES = SPAN_ROLES[:2]
 
@@ -41,8 +42,8 @@ def span_likelihood(
     model, was_training = loaded.model, loaded.model.training
     model.eval()
     policy, by_batch = Policy(model), {}
-    with processes.as_one():
-        for start in processes.share(range(0, len(examples), batch_size)):
+    with as_one(model):
+        for start in share(model, range(0, len(examples), batch_size)):
             by_batch[start] = _sums(
                 policy, loaded.encoder.batch(examples[start : start + batch_size]).to(loaded.device)
             )

@@ -8,8 +8,24 @@ from transformers import set_seed
 
 from unsee.errors import InputError
 from unsee.runs.settings import Settings
+from unsee.system.launch import asks_for_shards
 from unsee.vlm import LoadedModel, LoraOptions, load
 from unsee.vlm.adapters import moving_adapters
+from unsee.vlm.sharded import check_shardable
+
+
+def check_pieces(settings: Settings) -> None:
+    """See that a run trains whole weights, where it was started with weights in pieces (FSDP).
+
+    Raises:
+        InputError: it does not.
+    """
+    asked = "lora" if settings.lora else "quantize" if settings.quantize else None
+    if asked and asks_for_shards():
+        raise InputError(
+            f"{asked} under FSDP is not supported: weights in pieces are trained whole; leave {asked} out, or start "
+            "plain processes (accelerate launch --multi_gpu)"
+        )
 
 
 def load_model(settings: Settings) -> LoadedModel:
@@ -30,6 +46,8 @@ def load_model(settings: Settings) -> LoadedModel:
     )
     if not any(weight.requires_grad for weight in loaded.model.parameters()):
         raise InputError(f"parts: no weight of {settings.model} is in {', '.join(settings.parts)}; choose other parts")
+    if asks_for_shards():
+        check_shardable(loaded.model, settings.model)
     if settings.l1:
         moving_adapters(loaded.model)  # now, and not after the base has been measured
     return loaded

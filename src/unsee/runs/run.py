@@ -18,6 +18,7 @@ from unsee.runs.failing import making_the_model, measuring_the_model
 from unsee.runs.finished import Run, earlier_of
 from unsee.runs.folder import check_folder, drop_checkpoints, start_folder
 from unsee.runs.measure import measure_after, measure_base
+from unsee.runs.models import check_pieces
 from unsee.runs.score import score
 from unsee.runs.settings import Settings
 from unsee.runs.train import train
@@ -42,8 +43,9 @@ def unlearn(
         InputError: when anything that was given is wrong, and nothing has been written then; or another process is at
             work in the folder.
     """
-    check_launch()
+    check_launch(sharded=True)
     processes.join()
+    check_pieces(settings)
     folder = Path(settings.out)
     check_folder(folder, settings, overwrite)  # before a lock file is there, and again when nobody else can change it
     with locked(folder):

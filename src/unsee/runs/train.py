@@ -19,6 +19,7 @@ from unsee.types import PARTS
 from unsee.vlm import LoadedModel, part_of_parameters, trainable_per_part
 from unsee.vlm.change import Start
 from unsee.vlm.save import save
+from unsee.vlm.sharded import in_one_piece
 
 FACTS = Path("checkpoints", "training.json")  # what is known of the training
 
@@ -39,10 +40,11 @@ def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel
     checkpoints = folder / "checkpoints"
     checkpoints.mkdir(parents=True, exist_ok=True)
     trainer, facts = trained(settings, sets, loaded, config(settings, checkpoints), latest_checkpoint(checkpoints))
+    written = in_one_piece(loaded)
     if trainer.is_world_process_zero():
         write_json(folder / FACTS, facts)
         with whole_folder(folder / "model") as temporary:
-            save(loaded, temporary)
+            save(written, temporary)
     trainer.accelerator.wait_for_everyone()
 
 

@@ -12,14 +12,17 @@ from collections.abc import Sequence
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from unsee.system import processes
 
 
 def same_start(weights: Sequence[nn.Parameter]) -> None:
-    """Give every process the weights of the main one."""
+    """Give every process the weights of the main one. Those in pieces were whole, and alike, before."""
     if processes.count() > 1:
         for weight in weights:
+            if isinstance(weight, DTensor):
+                continue
             dist.broadcast(weight.data, src=0)
 
 

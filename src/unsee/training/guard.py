@@ -16,6 +16,7 @@ from unsee.system.typed import typed
 from unsee.training.watch import Watch
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy, answer_scores
+from unsee.vlm.sharded import as_one, share
 
 UNWATCHED = (
     "The guard had nothing to watch: no caption is to be held as a whole and there are no retain rows, so a divergence "
@@ -87,8 +88,8 @@ class HeldOutGuard(Watch):
         device = next(model.parameters()).device
         model.eval()
         sums: dict[int, tuple[float, int]] = {}  # by the first row of a batch
-        with processes.as_one():
-            for start in processes.share(range(0, len(self.examples), self.batch_size)):
+        with as_one(model):
+            for start in share(model, range(0, len(self.examples), self.batch_size)):
                 batch = self.encoder.batch(self.examples[start : start + self.batch_size]).to(device)
                 log_probs, counts = answer_scores(self.policy, batch)
                 sums[start] = float(log_probs.double().sum()), int(counts.sum())

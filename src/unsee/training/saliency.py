@@ -44,6 +44,7 @@ from unsee.types import Part
 from unsee.vlm.batch import Batch
 from unsee.vlm.parts import part_of_parameters
 from unsee.vlm.policy import Policy
+from unsee.vlm.sharded import as_one, is_piece, is_sharded, joined, local, rows_of, share
 
 TIE = 2.0**-12
 """Ratios that are this close to gamma count as equal to it: float32 gradients of thousands of batches are no closer."""
@@ -90,7 +91,7 @@ def add_squared_gradients(
             assert weight.grad is not None
             met.add(name)
             if name in scales:
-                gradient = weight.grad.float()
+                gradient = local(weight.grad).float()
                 totals[name].addcmul_(gradient, gradient, value=scales[name])
             weight.grad = None  # or the next batch would be added to this one before it is squared
 
@@ -114,18 +115,34 @@ def add_squared_gradients(
 
 
 def _zeros_for(weight: Tensor) -> Tensor:
-    return torch.zeros_like(weight, dtype=exact_dtype(weight.device))
+    return torch.zeros_like(local(weight), dtype=exact_dtype(weight.device))
 
 
 def _add_share(
     policy: Policy, batches: Batches, of_what: str, totals: Mapping[str, Tensor], scales: Mapping[str, float]
 ) -> set[str]:
-    """`add_squared_gradients` of this process's share of batches; the names are those of all processes."""
-    numbers = processes.share(range(len(batches)))
+    """`add_squared_gradients` of this process's share of batches; the names are those of all processes.
+
+    In pieces, each process has the sums of its rows of every weight, and all take the same batches in step.
+    """
+    numbers = share(policy.model, range(len(batches)))
     watched = progress(numbers, f"saliency of {of_what}", total=len(numbers)) if numbers else ()
-    with processes.as_one():
+    with as_one(policy.model):
         met = add_squared_gradients(policy, (batches[number] for number in watched), totals, scales)
     return set().union(*processes.together({processes.rank(): met}).values())
+
+
+def _anywhere(mask: Tensor, weight: Tensor) -> Tensor:
+    """A mask of all rows of a weight: whole from the pieces, or where it is True in any process."""
+    return joined(mask, weight) if is_piece(weight) else anywhere(mask)
+
+
+def _of_all(total: Tensor, weight: Tensor) -> Tensor:
+    """The sums of all processes for all rows of a weight; the argument may be changed."""
+    if is_piece(weight):
+        return joined(total, weight)
+    add_up(total)
+    return total
 
 
 def passes(difference: Tensor) -> Tensor:
@@ -186,10 +203,11 @@ class SaliencyMask:
             raise InputError("saliency: needs at least one forget and one preserve example")
         # One accumulator per weight, in its shape, is all that is held: D is built up in it in place. It takes as much
         # as the two moments of Adam, which come later.
-        totals = {name: _zeros_for(model.get_parameter(name)) for name in part_of}
+        weights = {name: model.get_parameter(name) for name in part_of}
+        totals = {name: _zeros_for(weight) for name, weight in weights.items()}
         asked = _add_share(policy, forget, "forget", totals, dict.fromkeys(totals, 1.0))
         # Read before anything is taken away; afterwards 0 could mean "not reached" as well as "a tie".
-        reached = {name: pack(anywhere(total > 0)) for name, total in totals.items()}
+        reached = {name: pack(_anywhere(total > 0, weights[name])) for name, total in totals.items()}
         for total in totals.values():
             total.mul_((1 + TIE) / len(forget))  # in favour of the forget set, so that a tie comes out above 0
         scales = {name: -_per_batch(gate, part, len(preserve), len(words)) for name, part in part_of.items()}
@@ -201,7 +219,7 @@ class SaliencyMask:
             raise unprotected(sorted(bare))
         in_language = {name: scale for name, scale in scales.items() if part_of[name] == "language"}
         _add_share(policy, words, "words to preserve", totals, in_language)
-        mask = cls._of_differences(totals, reached)
+        mask = cls._of_differences(totals, reached, weights)
         if not any(count.passing for count in mask.counts.values()):
             raise InputError(
                 f"saliency: {_named(gate)} masks out every weight that the forget set reaches; choose a smaller gamma"
@@ -209,13 +227,13 @@ class SaliencyMask:
         return mask
 
     @classmethod
-    def _of_differences(cls, totals: dict[str, Tensor], reached: Mapping[str, Tensor]) -> SaliencyMask:
+    def _of_differences(
+        cls, totals: dict[str, Tensor], reached: Mapping[str, Tensor], weights: Mapping[str, Tensor]
+    ) -> SaliencyMask:
         """Turn the accumulators into bits, one by one; each is let go at once."""
-        bits, counts, shapes = {}, {}, {name: total.shape for name, total in totals.items()}
+        bits, counts, shapes = {}, {}, {name: weight.shape for name, weight in weights.items()}
         for name in list(totals):
-            total = totals.pop(name)
-            add_up(total)
-            bits[name] = of_the_main(pack(passes(total)))
+            bits[name] = of_the_main(pack(passes(_of_all(totals.pop(name), weights[name]))))
             through = unpack(bits[name] & reached[name], shapes[name])
             counts[name] = Count(int(through.sum()), int(unpack(reached[name], shapes[name]).sum()))
         return cls(bits, shapes, counts)
@@ -264,6 +282,10 @@ class SaliencyMask:
         The gate sits on the gradient of one backward pass, before it is added to what other terms have left, so it
         holds under accumulation and leaves the other terms alone.
         """
+        if is_sharded(model):
+            with self._gate_pieces(model):
+                yield
+            return
         # `register_hook` sees this backward's gradient; one after accumulation would mask other terms', too.
         hooks = [
             weight.register_hook(partial(self._through, name.removeprefix("module.")))
@@ -276,10 +298,30 @@ class SaliencyMask:
             for hook in hooks:
                 hook.remove()
 
+    @contextmanager
+    def _gate_pieces(self, model: nn.Module) -> Iterator[None]:
+        """The same for a model in pieces, whose gradients come without a hook: what is there already steps aside."""
+        moving = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+        before = [weight.grad for _, weight in moving]
+        for _, weight in moving:
+            weight.grad = None
+        yield
+        for (name, weight), earlier in zip(moving, before, strict=True):
+            if weight.grad is None:
+                weight.grad = earlier
+                continue
+            gradient = local(weight.grad)
+            gradient.masked_fill_(~rows_of(self._whole(name, gradient.device), weight), 0)
+            if earlier is not None:
+                gradient.add_(local(earlier))
+
     def _through(self, name: str, gradient: Tensor) -> Tensor:
         """What of a gradient passes. Masks are unpacked one at a time: all at once they take one byte per weight."""
-        bits = self.bits[name] = self.bits[name].to(gradient.device)
-        return gradient.masked_fill(~unpack(bits, self.shapes[name]), 0)
+        return gradient.masked_fill(~self._whole(name, gradient.device), 0)
+
+    def _whole(self, name: str, device: torch.device) -> Tensor:
+        bits = self.bits[name] = self.bits[name].to(device)
+        return unpack(bits, self.shapes[name])
 
     def save(self, path: Path) -> None:
         """Write one safetensors file: the bits of each parameter, and the rest as JSON among the metadata."""

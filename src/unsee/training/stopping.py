@@ -16,9 +16,11 @@ from unsee.system import processes
 from unsee.system.typed import typed
 from unsee.training.asking import right_answers
 from unsee.training.done import FORGET, Asked, Ended, Look, Wanted, Why, nearest, over
+from unsee.training.summing import anywhere
 from unsee.training.watch import Watch
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy
+from unsee.vlm.sharded import local
 
 
 class _Known(BaseModel):
@@ -133,4 +135,5 @@ class StopWhenDone(Watch):
     def _finite(self) -> bool:
         """Whether all weights that may move are numbers."""
         moving = [weight for weight in self.policy.model.parameters() if weight.requires_grad]
-        return processes.agreed(all(bool(torch.isfinite(weight).all()) for weight in moving))
+        broken = torch.stack([~torch.isfinite(local(weight)).all() for weight in moving]).any()
+        return not anywhere(broken)  # in pieces, each process sees its rows alone

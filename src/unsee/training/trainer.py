@@ -12,7 +12,8 @@ What differs from ordinary training:
   checkpoints hold the weights before that.
 - Weights in half precision that may move are kept in float32 until the training is over, and rounded once.
 - Several processes average their gradients once per optimizer step, here, and no wrapper does it in their backward
-  passes: these differ in number from process to process.
+  passes: these differ in number from process to process. Weights in pieces are another matter: see
+  `unsee.training.sharding`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import PreTrainedModel, Trainer, TrainerCallback
+from transformers import PreTrainedModel, TrainerCallback
 from transformers.trainer_utils import TrainOutput
 
 from unsee.data.example import Example
@@ -38,14 +39,16 @@ from unsee.errors import InputError
 from unsee.losses.sparsity import l1_of_factors, l1_of_product
 from unsee.methods import Method, Reference, UnlearnBatch
 from unsee.methods.gate import Gate, gate_of
-from unsee.methods.method import Finishes, needs_of, without_retain
+from unsee.methods.method import Finishes, Term, needs_of, without_retain
 from unsee.system import processes
 from unsee.system.launch import check_arguments, check_distributed
 from unsee.training.averaging import average_gradients, same_start
 from unsee.training.bar import Bar, quiet_trainer
 from unsee.training.checkpoints import MarkComplete, written_whole
 from unsee.training.config import UnlearnConfig, use_one_gpu
+from unsee.training.sharding import ShardedTrainer, end_alike, load_whole
 from unsee.training.starting import StartingPoint
+from unsee.training.summing import anywhere
 from unsee.training.watch import Watch
 from unsee.vlm.adapters import LowRank, moving_adapters
 from unsee.vlm.batch import Batch
@@ -53,6 +56,9 @@ from unsee.vlm.change import WeightChange
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.policy import Policy
 from unsee.vlm.precision import Masters, autocast, training_precision
+from unsee.vlm.sharded import shard_if_asked
+
+ELSEWHERE = "a loss is not finite in another process"
 
 
 class _Positions(Dataset[int]):
@@ -68,7 +74,7 @@ class _Positions(Dataset[int]):
         return position
 
 
-class UnlearnTrainer(Trainer):
+class UnlearnTrainer(ShardedTrainer):
     """Trains one method on forget and retain examples.
 
     Args:
@@ -128,6 +134,7 @@ class UnlearnTrainer(Trainer):
         self.precision = training_precision(model.model, args.mixed_precision)
         self.masters = Masters(model.model, self.precision)
         self.masters.widen()  # at a rate of 1e-5 an update is mostly too small to change a bfloat16 weight
+        self.sharded = shard_if_asked(model, self.masters.dtypes)
         self.positions = _Positions(args.max_steps * effective)
         self.bar = Bar(method.name)
         of_model: Any = model.model.config
@@ -213,14 +220,12 @@ class UnlearnTrainer(Trainer):
         batch = UnlearnBatch(forget, retain, refusals, others, step, epoch, steps, prepared=self.prepared)
         terms = self.method.terms(batch, self.policy, self.reference)  # lazy: a graph is built when its turn comes
         total = torch.zeros((), device=self.args.device)
-        failed = ""
         for term in terms:
-            if not torch.isfinite(term.value):  # not raised yet: the other processes would wait for this one for ever
-                failed = f"{term.name} loss is {term.value.item()}"
+            if self._fails(term):
                 break
             if term.value.requires_grad:  # rows in words alone say nothing about vision and projector
                 with self.mask.gate(model) if self.mask and term.forgets else nullcontext():
-                    self.accelerator.backward(term.value / self.current_gradient_accumulation_steps)
+                    self._backward(term.value)
             # Detached: holding on to a term would hold on to its graph while the next is built.
             total += term.value.detach() / self.current_gradient_accumulation_steps
             self._note({term.name: term.value, **term.parts})
@@ -230,17 +235,33 @@ class UnlearnTrainer(Trainer):
             total += norm.detach() / self.current_gradient_accumulation_steps
             self._note({"l1": norm})
         self._term_count += 1
-        self._share(failed)
+        self._share()
         return total
 
-    def _share(self, failed: str) -> None:
+    def _fails(self, term: Term) -> bool:
+        """Whether a term is no number. Not raised yet: the other processes would wait for this one for ever."""
+        if not torch.isfinite(term.value):
+            self._failed = self._failed or f"{term.name} loss is {term.value.item()}"
+        if self.sharded and anywhere(torch.tensor(bool(self._failed), device=self.args.device)):
+            self._failed = self._failed or ELSEWHERE
+        return bool(self._failed)
+
+    def _backward(self, loss: Tensor) -> None:
+        loss = loss / self.current_gradient_accumulation_steps
+        if self.sharded:
+            end_alike(self.policy_model, loss)
+        self.accelerator.backward(loss)
+
+    def _share(self) -> None:
         """Average the gradients over the processes, before an optimizer step; all of them stop where one has to."""
-        self._failed = self._failed or failed
-        alone = processes.count() == 1
-        if not (alone or self.accelerator.sync_gradients):
+        if self.sharded:  # averaged as they were made
+            stops = bool(self._failed)
+        elif processes.count() == 1 or self.accelerator.sync_gradients:
+            stops = average_gradients(self.moving, bool(self._failed))
+        else:
             return
-        if average_gradients(self.moving, bool(self._failed)):
-            what = self._failed or "a loss is not finite in another process"
+        if stops:
+            what = self._failed or ELSEWHERE
             raise FloatingPointError(f"{self.method.name}: {what} at step {self.state.global_step + 1}")
 
     def _note(self, values: Mapping[str, Tensor]) -> None:
@@ -286,7 +307,7 @@ class UnlearnTrainer(Trainer):
             stored = type(target).from_pretrained(
                 resume_from_checkpoint, config=config, dtype=torch.float32, use_safetensors=True
             )
-            target.load_state_dict(stored.state_dict())
+            load_whole(target, stored.state_dict())
         else:  # adapters have their own way
             super()._load_from_checkpoint(resume_from_checkpoint, model)
         for watch in self.watches:

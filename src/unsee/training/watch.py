@@ -20,6 +20,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from unsee.errors import InputError
 from unsee.system.strict import parse_json
 from unsee.vlm.policy import Policy
+from unsee.vlm.sharded import is_sharded, joined, local, rows_of
 
 
 class Watch(TrainerCallback):
@@ -58,14 +59,14 @@ class Watch(TrainerCallback):
         """Give the model the weights that are kept."""
         for name, weight in self.policy.model.named_parameters():
             if name in self._weights:
-                weight.copy_(self._weights[name])
+                local(weight).copy_(self._weights[name])
 
     def on_save(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Put what is known into the checkpoint; the kept weights too, unless they are those of the checkpoint."""
+        weights = {} if self.kept == state.global_step else self._whole()  # by all: each may have its rows alone
         if state.is_world_process_zero:
             header = json.dumps({**self.known(), "kept": self.kept})
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
-            weights = {} if self.kept == state.global_step else self._weights
             save_file(weights, folder / self.file, metadata={self.what: header})
 
     def resume(self, checkpoint: Path) -> None:
@@ -84,7 +85,8 @@ class Watch(TrainerCallback):
             self.know(header)
         except (SafetensorError, KeyError, InputError) as error:
             raise InputError(f"{path}: not what {what} wrote ({error}); remove {checkpoint}") from error
-        self.kept, self._weights = int(header["kept"]), weights or self._moving()
+        own = {name: rows_of(value, self.policy.model.get_parameter(name)) for name, value in weights.items()}
+        self.kept, self._weights = int(header["kept"]), own or self._moving()
 
     @property
     def file(self) -> str:
@@ -92,9 +94,17 @@ class Watch(TrainerCallback):
         return f"{self.what}.safetensors"
 
     def _moving(self) -> dict[str, Tensor]:
-        """A copy of the weights that may move, off the accelerator."""
+        """A copy of the weights that may move, off the accelerator; in pieces, of the rows that this process has."""
         return {
-            name: weight.detach().to("cpu", copy=True)
+            name: local(weight.detach()).to("cpu", copy=True)
             for name, weight in self.policy.model.named_parameters()
             if weight.requires_grad
         }
+
+    def _whole(self) -> dict[str, Tensor]:
+        """The weights that are kept, all rows of them."""
+        model = self.policy.model
+        if not is_sharded(model):
+            return self._weights
+        likes = {name: model.get_parameter(name) for name in self._weights}
+        return {name: joined(rows.to(likes[name].device), likes[name]).cpu() for name, rows in self._weights.items()}

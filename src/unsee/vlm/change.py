@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from unsee.errors import InputError
 from unsee.vlm.adapters import low_rank_pairs, low_rank_updates
+from unsee.vlm.sharded import local, rows_of, whole
 
 SIDE = 64  # rows and columns of a weight that are looked at to see whether it moved
 
@@ -33,7 +34,7 @@ class WeightChange:
         self._held: set[int] = set()
         if keep_start:
             self._held = {id(factor) for factor in _factors_that_stay(model)}
-            self.start = {name: weight.detach().to("cpu", copy=True) for name, weight in self.weights()}
+            self.start = {name: local(weight.detach()).to("cpu", copy=True) for name, weight in self.weights()}
 
     def weights(self) -> list[tuple[str, nn.Parameter]]:
         """The weights that may move, by name."""
@@ -48,8 +49,8 @@ class WeightChange:
         """
         for name, weight in self.weights():
             if id(weight) not in self._held:
-                start = self.start[name].to(weight.device).float()
-                weight.copy_(start + factor * (weight.float() - start))
+                rows, start = local(weight), self.start[name].to(weight.device).float()
+                rows.copy_(start + factor * (rows.float() - start))
 
     @torch.no_grad()
     def add_noise(self, norm: float, seed: int) -> None:
@@ -61,7 +62,8 @@ class WeightChange:
         """
         length = sum(float(noise.double().square().sum()) for _, noise in self._noise(seed)) ** 0.5
         for weight, noise in self._noise(seed):  # drawn a second time: it is as large as the model
-            weight.copy_(weight.float() + (norm / length) * noise.to(weight.device))
+            rows = local(weight)
+            rows.copy_(rows.float() + (norm / length) * rows_of(noise, weight).to(weight.device))
 
     def _noise(self, seed: int) -> Iterator[tuple[nn.Parameter, Tensor]]:
         generator = torch.Generator().manual_seed(seed)
@@ -137,4 +139,4 @@ def _mean_square(model: nn.Module) -> float:
 
 
 def _some(weight: Tensor) -> Tensor:
-    return weight.detach().flatten()[:: -(-weight.numel() // SIDE**2)].to("cpu", copy=True)
+    return whole(weight.detach()).flatten()[:: -(-weight.numel() // SIDE**2)].to("cpu", copy=True)

@@ -17,6 +17,7 @@ from unsee.data.example import Example
 from unsee.system.limits import NEW_TOKENS
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import innermost
+from unsee.vlm.sharded import generating, is_sharded
 
 
 class Said(NamedTuple):
@@ -72,8 +73,9 @@ def answers(model: Any, encoder: Encoder, examples: Sequence[Example], max_new_t
         pad_token_id=encoder.pad_token_id,
         use_cache=True,
     )
-    with _no_settings_of_its_own(innermost(model)):
-        tokens = model.generate(**inputs, generation_config=config)
+    with _no_settings_of_its_own(innermost(model)), generating(model):
+        # In pieces, every process goes on until the last one has said all: each holds a part of every layer.
+        tokens = model.generate(**inputs, generation_config=config, synced_gpus=is_sharded(model))
     return decoded(encoder, tokens[:, inputs["input_ids"].shape[1] :].tolist())
 
 

@@ -17,6 +17,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationC
 
 from unsee.errors import InputError
 from unsee.system import processes
+from unsee.system.launch import asks_for_shards
 from unsee.types import PARTS, Part
 from unsee.vlm.agreement import check_agreement
 from unsee.vlm.checkpoint import (
@@ -95,7 +96,7 @@ def load(
             comes with gets further ranks.
         quantize: "4bit" rounds the linear layers of the base. Rounded weights cannot be trained: where weights may
             move, it needs `lora` or an adapter's folder.
-        device: defaults to the accelerator when there is one.
+        device: defaults to the accelerator when there is one, and no FSDP.
         trust_remote_code: run code that comes with the checkpoint. Off unless asked for.
 
     Raises:
@@ -105,8 +106,9 @@ def load(
     """
     if dtype not in DTYPES:
         raise InputError(f"dtype {dtype!r} is unknown: choose one of {', '.join(DTYPES)}")
-    if device is None:
-        device = torch.accelerator.current_accelerator(check_available=True) or "cpu"
+    if device is None:  # a model that will be taken into pieces is never whole on an accelerator
+        accelerator = None if asks_for_shards() else torch.accelerator.current_accelerator(check_available=True)
+        device = accelerator or "cpu"
     checkpoint = _find(str(source))
     stated = read_object(checkpoint.base_folder / "config.json")
     rounded = check_rounded(stated, checkpoint.base, quantize)

@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from unsee.vlm.sharded import is_sharded, local
+
 HALF = (torch.float16, torch.bfloat16)
 _NAMES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -32,21 +34,30 @@ class Masters:
 
     def __init__(self, model: nn.Module, precision: torch.dtype | None) -> None:
         matrices = {id(module.weight) for module in model.modules() if isinstance(module, nn.Linear)}
-        self.dtypes = [
-            (weight, weight.dtype)
-            for weight in model.parameters()
+        self.model = model
+        self.dtypes = {
+            name: weight.dtype
+            for name, weight in model.named_parameters()
             if weight.dtype in HALF and (weight.requires_grad or (precision is not None and id(weight) not in matrices))
-        ]
+        }
 
     def widen(self) -> None:
         """Keep them in float32 from now on."""
-        for weight, _ in self.dtypes:
-            weight.data = weight.data.float()
+        for name in self.dtypes:
+            weight = self.model.get_parameter(name)
+            if weight.dtype != torch.float32:
+                weight.data = weight.data.float()
 
+    @torch.no_grad()
     def narrow(self) -> None:
-        """Round them to what they were loaded in."""
-        for weight, dtype in self.dtypes:
-            weight.data = weight.data.to(dtype)
+        """Round them to what they were loaded in. Pieces are rounded where they are, in float32 as they stay."""
+        for name, dtype in self.dtypes.items():
+            weight = self.model.get_parameter(name)
+            if is_sharded(self.model):
+                rows = local(weight)
+                rows.copy_(rows.to(dtype))
+            else:
+                weight.data = weight.data.to(dtype)
 
 
 def training_precision(model: nn.Module, asked_for: str) -> torch.dtype | None:

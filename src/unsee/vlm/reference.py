@@ -19,6 +19,7 @@ from unsee.vlm.adapters import low_rank_pairs
 from unsee.vlm.batch import Batch
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import AnswerLogits, HiddenStates, Policy, innermost
+from unsee.vlm.sharded import as_one, is_sharded, sharded_copy, share, whole
 from unsee.vlm.stored import read_tensors, write_tensors
 
 
@@ -73,7 +74,8 @@ class CopyReference(FrozenReference):
     """A second set of weights: only when full fine-tuning meets a loss on whole distributions."""
 
     def __init__(self, policy: Policy) -> None:
-        frozen = copy.deepcopy(policy.model).eval()
+        pieces = is_sharded(policy.model)
+        frozen = (sharded_copy(policy.model) if pieces else copy.deepcopy(policy.model)).eval()
         super().__init__(Policy(frozen.requires_grad_(False), policy.autocast))
 
 
@@ -185,8 +187,8 @@ def _scores(policy: Policy, encoder: Encoder, examples: Sequence[Example], batch
     model, was_training = policy.model, policy.model.training
     device = next(model.parameters()).device
     model.eval()
-    numbers, by_batch = processes.share(range(len(batches))), {}
-    with processes.as_one():
+    numbers, by_batch = share(model, range(len(batches))), {}
+    with as_one(model):
         for number in progress(numbers, "reference log-probabilities", total=len(numbers)):
             batch = encoder.batch([examples[place] for place in batches[number]]).to(device)
             by_batch[number] = policy.answer_log_probs(batch).tolist()
@@ -232,7 +234,7 @@ def _digest(weights: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(weights.items()):
         digest.update(json.dumps([name, str(value.dtype), list(value.shape)]).encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        digest.update(whole(value.detach()).cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

@@ -28,8 +28,10 @@ from torch import Tensor, nn
 from transformers.cache_utils import DynamicCache, DynamicLayer, DynamicSlidingWindowLayer
 
 from unsee.data.example import Example
+from unsee.system import processes
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.policy import Policy, answer_scores, innermost
+from unsee.vlm.sharded import is_sharded
 
 # Layers that grow by making new tensors, which leaves a copy that shares the old ones as it was.
 _SHAREABLE = (DynamicLayer, DynamicSlidingWindowLayer)
@@ -94,7 +96,8 @@ class Scorer:
         # Tried on the model at hand, since no list of families stays complete; 2 answers, once per scorer.
         alone, shared = self._one_by_one(example, both), self._shared(example, both)
         exact = next(self.model.parameters()).dtype == torch.float32
-        self.shares = bool(shared) and all(_agree(alone[pair], shared[pair], exact) for pair in both)
+        shares = bool(shared) and all(_agree(alone[pair], shared[pair], exact) for pair in both)
+        self.shares = processes.agreed(shares) if is_sharded(self.model) else shares
 
     def _one_by_one(
         self, examples: Sequence[Example], pairs: Sequence[tuple[int, str]]
