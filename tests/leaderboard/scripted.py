@@ -41,18 +41,16 @@ def knows(subject: str, row: str, configuration: dict[str, Any] | None, probe: s
 def run_cell(folder: str, subject: str, row: str, configuration: dict[str, Any] | None, **rest: Any) -> None:
     """Write down what the script says; the first time that a file `kill` lies beside the cells, die instead.
 
-    The first time that a file `hold` lies beside their folder, write half of it and do nothing more.
+    The first time that a file `hold` lies beside their folder, write half of it and do nothing more: in a child of the
+    process that the file names, where it names one, and others wait for that.
     """
     target = Path(folder)
     out = target.parents[3]
     if row == "npo" and (out / "kill").exists():
         (out / "kill").unlink()
         os.kill(os.getpid(), signal.SIGKILL)
-    if row == "npo" and (out.parent / "hold").exists():
-        write_jsonl(target / "records" / f"{PROBES[0]}.jsonl", [])
-        with suppress(FileNotFoundError):  # another was quicker
-            (out.parent / "hold").rename(out.parent / f"held-{os.getpid()}")
-            time.sleep(600)
+    if row == "npo":
+        _hold(out.parent, target)
     with (out / "log").open("a") as log:
         log.write(f"{target.name}\n")
     found = {}
@@ -66,6 +64,15 @@ def run_cell(folder: str, subject: str, row: str, configuration: dict[str, Any] 
         found[probe] = {"score": share, "n": len(right), "left_out": 0, **others}
     write_json(target / "scores.json", {"scores": found, "moved": 1.5})
     progress.Steps(row, 1).advance()
+
+
+def _hold(place: Path, target: Path) -> None:
+    with suppress(FileNotFoundError):  # there is none, or another process was quicker
+        while (parent := (place / "hold").read_text()) and int(parent) != os.getppid():
+            time.sleep(0.05)
+        write_jsonl(target / "records" / f"{PROBES[0]}.jsonl", [])
+        (place / "hold").rename(place / f"held-{os.getpid()}")
+        time.sleep(600)
 
 
 def _record(probe: str, n: int, right: bool) -> dict[str, Any]:

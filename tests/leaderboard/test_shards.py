@@ -20,7 +20,7 @@ from tests.system.test_lock import FORK, another_process
 from unsee.errors import InputError
 from unsee.leaderboard import output
 from unsee.leaderboard.board import Outcome
-from unsee.system import shards
+from unsee.system import patience, shards
 from unsee.system.lock import CLAIMS, NAME, locked
 from unsee.system.shards import Sharded, Share
 from unsee.system.workers import Job, Source
@@ -167,7 +167,7 @@ def test_what_is_wrong_with_a_cell_is_told_and_left_to_others(scripted_bench: Be
 def test_who_waits_says_for_whom(
     scripted_bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(shards, "PATIENCE", 0.1)
+    monkeypatch.setattr(patience, "PATIENCE", 0.1)
     (tmp_path / "hold").touch()
     with started(scripted_bench, tmp_path / "out", 1, 2):
         number, said = held(tmp_path), ""

@@ -24,6 +24,8 @@ unsee bench --out board --methods npo,mine.py:Mine     beside a method of your o
 
 unsee bench --out board --shard 2/8   the second of eight programs, on one machine or many, that share the folder
 
+unsee bench --out board --ray auto    on the Ray cluster that this machine has joined
+
 unsee bench --out board --dry-run     what would be done
 """
 
@@ -49,6 +51,9 @@ def bench(
         str | None,
         typer.Option(metavar="I/N", help="One of N programs that share the work and the folder, I from 1 to N."),
     ] = None,
+    ray: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Ray cluster that does the work and sees the folder.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -64,7 +69,7 @@ def bench(
     from unsee.system.executors import chosen
 
     check_place(out)
-    executor = chosen(workers, shard)
+    executor = chosen(workers, shard, ray)
     names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None
     made = plan(
         out,

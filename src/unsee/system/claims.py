@@ -179,3 +179,15 @@ def _is_there(path: Path) -> bool:
     """Whether the owner of a claim may still be there: not where a process of this machine has ended."""
     holder = Holder.read(path)  # None: it is created, and being written, or its owner died between the two
     return holder is None or holder.owner.is_alive() is not False
+
+
+def is_listed(path: Path, folder: Path) -> bool:
+    """Whether a file is in a folder or below it, by listing: a network file system may remember that it was not."""
+    for part in path.relative_to(folder).parts:
+        try:
+            if part not in os.listdir(folder):
+                return False
+        except FileNotFoundError:
+            return False
+        folder = folder / part
+    return True

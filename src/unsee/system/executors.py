@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from unsee.errors import InputError
 from unsee.system.devices import environments
 from unsee.system.lock import locked
 from unsee.system.progress import Steps
@@ -78,14 +79,21 @@ class Local:
             work_off(Waiting(jobs), environments(self.workers)[: len(jobs)], Counted(bar).advance)
 
 
-def chosen(workers: int | None = None, shard: str | None = None) -> Executor:
+def chosen(workers: int | None = None, shard: str | None = None, ray: str | None = None) -> Executor:
     """The executor that options of a command name.
 
     Args:
         workers: as `--workers` has it.
         shard: as `--shard` has it.
+        ray: as `--ray` has it.
 
     Raises:
-        InputError: for a shard that cannot be.
+        InputError: for what cannot be.
     """
+    if ray is not None and shard is not None:
+        raise InputError("--ray with --shard: a cluster shares the work out by itself; give one of them")
+    if ray is not None:
+        from unsee.system.ray_cluster import OnRay
+
+        return OnRay(ray, workers)
     return Sharded(Share.parse(shard), workers) if shard is not None else Local(workers)

@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,15 +20,15 @@ from typing import Any
 
 from unsee.errors import InputError
 from unsee.system.atomic import remove_unfinished
-from unsee.system.claims import Claims
+from unsee.system.claims import Claims, is_listed
 from unsee.system.devices import environments
 from unsee.system.lock import CLAIMS, holder_of
 from unsee.system.owner import Owner
+from unsee.system.patience import Patience
 from unsee.system.progress import Steps
 from unsee.system.workers import Counted, Job, work_off
 
 LOOKS_EVERY = 1.0  # seconds from one look at what others have done to the next
-PATIENCE = 10.0  # seconds of waiting for others without a word
 _SHARD = "shard-"  # before the key of what a shard claims as long as it is at work
 
 
@@ -93,7 +92,7 @@ class Sharded:
     @contextmanager
     def alone(self, name: str) -> Iterator[None]:
         """See `unsee.system.executors.Executor.alone`."""
-        claims, waited = self._at_work, _Patience()
+        claims, waited = self._at_work, Patience()
         while not claims.claim(name):
             waited.tell(f"another shard is making {name}")
             time.sleep(LOOKS_EVERY)
@@ -148,7 +147,7 @@ class _Claimed:
         self._claims, self._folder, self._counted = claims, folder, counted
         self._open = {self._key(job): job for job in jobs}  # neither done nor being done here
         self._turn, self._stopped = threading.Lock(), threading.Event()  # one thread at a time looks
-        self._patience = _Patience()
+        self._patience = Patience()
 
     def take(self) -> Job | None:
         """The next job that nobody does; waits while others do all that is left, since they may die."""
@@ -164,7 +163,7 @@ class _Claimed:
 
     def finish(self, job: Job) -> None:
         """Let others know by its outcome."""
-        if not _is_there(Path(job.outcome), self._folder):
+        if not is_listed(Path(job.outcome), self._folder):
             raise RuntimeError(f"{job.function} has come to its end and left no {job.outcome}")
         self._claims.release(self._key(job))
 
@@ -177,7 +176,7 @@ class _Claimed:
             if os.path.exists(job.outcome):
                 self._pass_over(key)
             elif self._claims.claim(key):
-                if not _is_there(Path(job.outcome), self._folder):
+                if not is_listed(Path(job.outcome), self._folder):
                     return self._open.pop(key)
                 self._claims.release(key)
                 self._pass_over(key)
@@ -196,30 +195,3 @@ class _Claimed:
     def _key(self, job: Job) -> str:
         """The same on machines that have the folder under different names."""
         return hashlib.sha256(os.path.relpath(job.outcome, self._folder).encode()).hexdigest()[:20]
-
-
-def _is_there(path: Path, folder: Path) -> bool:
-    """Whether a file is in a folder or below it, by listing: a network file system may remember that it was not."""
-    for part in path.relative_to(folder).parts:
-        try:
-            if part not in os.listdir(folder):
-                return False
-        except FileNotFoundError:
-            return False
-        folder = folder / part
-    return True
-
-
-class _Patience:
-    """Says once what is waited for, after a while."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._told = False
-
-    def tell(self, what: str) -> None:
-        """On stderr; called again and again while there is something to wait for."""
-        self._since = self._since or time.monotonic()
-        if not self._told and time.monotonic() - self._since > PATIENCE:
-            self._told = True
-            print(f"unsee: waiting: {what}", file=sys.stderr, flush=True)

@@ -222,6 +222,16 @@ class _Worker:
             self._process.wait()
 
 
+def perform(job: Job) -> str | None:
+    """Do a job in this process; what is wrong with its input, if anything is."""
+    module, _, name = job.function.partition(":")
+    try:
+        getattr(importlib.import_module(module), name)(**job.arguments)
+    except InputError as error:
+        return str(error)
+    return None
+
+
 def _end_with(parent: int) -> None:
     """End this worker when the program that started it was killed: nobody would take what it makes."""
     while os.getppid() == parent:
@@ -242,14 +252,8 @@ def _work() -> None:
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     for line in sys.stdin:
-        job = json.loads(line)
-        module, _, name = job["function"].partition(":")
-        try:
-            getattr(importlib.import_module(module), name)(**job["arguments"])
-        except InputError as error:
-            say(_WRONG, json.dumps(str(error)))
-        else:
-            say(_DONE)
+        wrong = perform(Job(**json.loads(line)))
+        say(_DONE) if wrong is None else say(_WRONG, json.dumps(wrong))
 
 
 if __name__ == "__main__":
