@@ -66,6 +66,15 @@ def test_a_question_with_what_is_right_otherwise_and_what_is_wrong(folder: Path)
     assert picture.size == (48, 40)
 
 
+def test_defect_right_and_wrong_answers_are_written_alike(folder: Path, tmp_path: Path) -> None:
+    values = {"answer": "Ada Byron", "paraphrased_answer": "It is Ada", "perturbed_answer": ["It is Bob"]}
+    copy = spoilt(folder, tmp_path / "copy", lambda people: people[1]["qa_list"][0].update(values))
+    first = load_benchmark(copy, "fiubench").forget[0]
+    assert (first.answer, first.paraphrased_answers, first.perturbed_answers) == (
+        "Ada Byron", ("It is Ada",), ("It is Bob",),
+    )  # fmt: skip
+
+
 def test_other_wordings_ask_for_the_same_of_the_same_face(folder: Path) -> None:
     loaded = load_benchmark(folder, "fiubench")
     plain, otherwise = (probe(loaded, name).examples for name in ("forget_vqa", "forget_otherwise_vqa"))

@@ -36,6 +36,13 @@ def test_the_numbers_of_each_set() -> None:
     assert tasks["retain_vqa"] == pytest.approx({**numbers, "probability": 2 / 3})
 
 
+def test_defect_an_answer_is_scored_whole_with_a_full_stop_or_without() -> None:
+    for said in ("a b", "a b.", "Well. It is a. Or b."):
+        row = record(-LN2, -LN4, [-LN8], said=said, answer_keywords=["a", "b"])
+        numbers = published_scores({"forget_vqa": [row]}, None, "geometric").tasks["forget_vqa"]
+        assert (numbers["rouge"], numbers["exact_match"]) == (1, 1)
+
+
 def test_model_utility_is_the_harmonic_mean_of_the_retain_set() -> None:
     numbers = published_scores({"forget_vqa": [ROW], "retain_vqa": [ROW]}, None, "geometric").numbers
     assert numbers["model_utility"] == pytest.approx(3 / (2 + 3 / 2 + 2))
