@@ -25,7 +25,7 @@ every_spec = pytest.mark.parametrize(
 
 
 def test_benchmarks_are_the_folders_of_the_room() -> None:
-    assert {"clear", "mllmu", "tofu", "umu"} <= set(built_in())
+    assert {"clear", "mllmu", "pulse", "tofu", "umu"} <= set(built_in())
     assert [find(name).name for name in built_in()] == built_in()
 
 

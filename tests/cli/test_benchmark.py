@@ -116,7 +116,7 @@ def test_check_ends_with_one_when_there_are_errors(world: Path, tmp_path: Path) 
         (("check", "clear", "nowhere"), "no such folder: nowhere"),
         (("write", "clear", "nowhere", "--out", "x"), "no such folder: nowhere"),
         (("score", "clear", "nowhere"), "holds no records"),
-        (("score", "tofu", "nowhere"), "one of clear, fiubench, mllmu, umu"),
+        (("score", "tofu", "nowhere"), "one of clear, fiubench, mllmu, pulse, umu"),
     ],
 )
 def test_mistakes_end_in_one_line(words: tuple[str, ...], expected: str) -> None:

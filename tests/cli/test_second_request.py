@@ -82,6 +82,25 @@ def test_what_an_earlier_request_removed_and_came_back_is_shown(
     assert line in succeed("report", second, "--json").json["verdict"]
 
 
+def test_a_third_request_asks_what_the_first_removed_by_what_its_base_knew(stranger: Stranger, tmp_path: Path) -> None:
+    """The base of the second had forgotten it already: by its knowledge all of it would be dropped."""
+    runs = [tmp_path / name for name in ("first", "second", "third")]
+    model: Path = stranger / "llava"
+    after: list[str | Path] = []
+    forget = [stranger / "forget.jsonl", *(write_rows(tmp_path / f"{n}.jsonl", n, 6, 300) for n in ("Ben", "Cleo"))]
+    for run, rows in zip(runs, forget, strict=True):
+        asked = ["--model", model, "--forget", rows, *SHORT, "--set", "max_steps=1", *after, "--out", run]
+        told = succeed("unlearn", *asked, "--json").json
+        model, after = run / "model", ["--after", run]
+        for whose, right in (("base", run == runs[0]), ("grad_ascent", False)):
+            for path in (run / "records" / whose).glob("*.jsonl"):
+                said = [{**json.loads(line), "correct": right} for line in path.read_text().splitlines()]
+                path.write_text("".join(json.dumps(row) + "\n" for row in said))
+    assert told["after"]["grad_ascent"]["after_after_forget"] == {"removed": 20, "again": 0}
+    assert told["after"]["grad_ascent"]["after_forget"]["removed"] == 0
+    assert told["models"]["grad_ascent"]["after_after_forget"]["n"] == 20
+
+
 @pytest.mark.parametrize("damage", ["missing", "unfinished", "taken"])
 def test_an_earlier_run_that_cannot_be_asked_again_is_one_line(stranger: Stranger, tmp_path: Path, damage: str) -> None:
     folder = tmp_path / "first"

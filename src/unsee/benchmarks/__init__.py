@@ -82,6 +82,7 @@ def select(
     seed: int = 0,
     probe_rows: int | None = None,
     training: str | Path | None = None,
+    known: tuple[str, ...] | None = None,
 ) -> Selection:
     """What of a benchmark is loaded, with the defaults of its spec.
 
@@ -93,7 +94,7 @@ def select(
     if training is not None and spec.training is None:
         others = [name for name in names() if find(name).training]
         raise InputError(f"training questions of their own belong to {', '.join(others)}, not to {spec.name}")
-    selection = Selection(split or spec.split, request or spec.request, seed, probe_rows, training)
+    selection = Selection(split or spec.split, request or spec.request, seed, probe_rows, training, known)
     one_of("split", selection.split, spec.splits)
     one_of("request", selection.request, spec.requests)
     return selection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,20 @@ from unsee.system.lock import reserved
 from unsee.system.progress import progress
 from unsee.system.strict import dump_yaml
 
-SETTINGS = "data.yaml"
+SETTINGS, SCRIPT = "data.yaml", "requests.sh"
+_SCRIPT_HEAD = """# One request after the other; flags go to all of them, as in: sh requests.sh --method npo --lora 8
+set -e
+cd "$(dirname "$0")"
+"""
 
 
-def write_benchmark(benchmark: Benchmark, folder: Path, max_new_tokens: int | None = None) -> Path:
+def write_benchmark(benchmark: Benchmark, folder: Path, further: Mapping[str, Any] | None = None) -> Path:
     """Write every set of a benchmark; the folder appears when it is whole.
 
     Args:
         benchmark: what to write; empty sets have no file.
         folder: where to; it does not exist yet.
-        max_new_tokens: measured answers are cut there; None leaves that to the run.
+        further: settings to be written beside those that name the sets.
 
     Returns:
         The YAML file that names the sets, the probes that repeat training rows, and the request.
@@ -40,10 +45,9 @@ def write_benchmark(benchmark: Benchmark, folder: Path, max_new_tokens: int | No
         of_role = [probe.name for probe in benchmark.probes if probe.role == role and probe.name in probes]
         values[f"{role}_probes"] = {name: f"probe_{name}.jsonl" for name in of_role}
     values["trained_on"] = [probe.name for probe in benchmark.probes if probe.trained_on and probe.examples]
-    values["request"] = benchmark.request
-    if max_new_tokens is not None:
-        values["max_new_tokens"] = max_new_tokens
-    head = f"# {benchmark.name}\n# unsee unlearn {SETTINGS} --model MODEL --out runs/npo\n"
+    values |= {"request": benchmark.request, **(further or {})}
+    flags = [f" {flag}" for key, flag in (("model", "--model MODEL"), ("out", "--out runs/npo")) if key not in values]
+    head = f"# {benchmark.name}\n# unsee unlearn {SETTINGS}{''.join(flags)}\n"
     with reserved(folder), whole_folder(folder) as temporary:
         # Probes may be called like a set, as in "forget": they have names of their own on disk.
         named = [*files.items(), *((f"probe_{name}", rows) for name, rows in probes.items())]
@@ -51,6 +55,35 @@ def write_benchmark(benchmark: Benchmark, folder: Path, max_new_tokens: int | No
             write_jsonl(rows, temporary / f"{name}.jsonl")
         write_text(temporary / SETTINGS, head + dump_yaml(values))
     return folder / SETTINGS
+
+
+def write_requests(benchmarks: Sequence[Benchmark], folder: Path, model: str, further: Mapping[str, Any]) -> list[Path]:
+    """Write one request after another, each a folder whose settings begin where the run of the one before ended.
+
+    Args:
+        benchmarks: as `unsee.benchmarks.sequence.in_requests` parts one.
+        folder: where to; it does not exist yet. The runs will lie in it, under `runs`.
+        model: what the first request begins with: an absolute path, or a hub id.
+        further: settings of all of them.
+
+    Returns:
+        The settings of each request, and at last the shell script that carries out all of them.
+
+    Raises:
+        InputError: as `write_benchmark`.
+    """
+    check_new(folder)
+    names = [f"request_{number}" for number in range(1, len(benchmarks) + 1)]
+    with reserved(folder), whole_folder(folder) as temporary:
+        for number, (name, benchmark) in enumerate(zip(names, benchmarks, strict=True)):
+            values = {**further, "model": model, "out": f"../runs/{name}"}
+            if number:
+                before = f"../runs/{names[number - 1]}"
+                values |= {"model": f"{before}/model", "after": before}
+            write_benchmark(benchmark, temporary / name, values)
+        lines = [f'unsee unlearn {name}/{SETTINGS} "$@"\n' for name in names]
+        write_text(temporary / SCRIPT, "".join(["#!/bin/sh\n", _SCRIPT_HEAD, *lines]))
+    return [*(folder / name / SETTINGS for name in names), folder / SCRIPT]
 
 
 def check_new(folder: Path) -> None:

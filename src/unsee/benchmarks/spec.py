@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from unsee.benchmarks.findings import ConfigRows, Finding
 from unsee.benchmarks.schemas import Columns
 from unsee.benchmarks.source import Source
-from unsee.data.example import Benchmark
+from unsee.data.example import Benchmark, Probe
 from unsee.errors import InputError
 from unsee.metrics.truth_ratio import TruthRatio
 from unsee.types import REQUESTS
@@ -29,6 +29,7 @@ class Selection:
         probe_rows: measure at most so many rows per probe, spread evenly; None for all.
         training: the repository with the training questions, where the benchmark has them in one of their own; a hub
             id or a folder; None if its source holds them.
+        known: the IDs of whom a model knows, the best known first, where the benchmark has a gate.
     """
 
     split: str
@@ -36,6 +37,22 @@ class Selection:
     seed: int = 0
     probe_rows: int | None = None
     training: str | Path | None = None
+    known: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A question to the model before anything is written: whom of a benchmark's people does it know?
+
+    Attributes:
+        rule: who counts as known, in words.
+        probes: what the model is asked, from an opened source and a seed.
+        known: from its records, the IDs of those it knows with its accuracy, the best known first.
+    """
+
+    rule: str
+    probes: Callable[[Source, int], Sequence[Probe]]
+    known: Callable[[Records], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -98,6 +115,7 @@ class BenchmarkSpec:
         sometimes: columns that some published revisions go without.
         training: where training questions are published, if in a repository of their own.
         folders: by configuration, the folder of the repository that it lies in, where that has another name.
+        gate: whom a model has to know, of a benchmark about what models know from elsewhere.
         max_new_tokens: answers are cut there, in the settings that are written; None leaves room for what each probe
             expects.
 
@@ -120,6 +138,7 @@ class BenchmarkSpec:
     sometimes: frozenset[str] = frozenset()
     training: str | None = None
     folders: Mapping[str, str] = field(default_factory=dict)
+    gate: Gate | None = None
     max_new_tokens: int | None = None
 
     def __post_init__(self) -> None:

@@ -50,6 +50,15 @@ def right_choice(row: Mapping[str, Any]) -> bool | None:
     return tolerant_choice(chosen, choices) == choices.index(row["expected"])
 
 
+def likely_choice(row: Mapping[str, Any]) -> bool | None:
+    """Whether the right option is the most likely one per token; None where the record does not say."""
+    choices, log_probs = list(row.get("choices") or ()), row.get("choice_log_probs") or ()
+    means = [log_prob / tokens for log_prob, tokens in zip(log_probs, row.get("choice_tokens") or (), strict=True)]
+    if not means or row["expected"] not in choices:
+        return None
+    return most_likely_choice(means) == choices.index(row["expected"])
+
+
 def _classification(rows: Rows) -> dict[str, float]:
     letters, tolerant, likelihood = [], [], []
     for row in rows:
@@ -58,9 +67,8 @@ def _classification(rows: Rows) -> dict[str, float]:
         chosen = right_choice(row)
         tolerant.append(math.nan if chosen is None else float(chosen))
         letters.append(math.nan if chosen is None else float(strict_choice(row["chosen"], len(choices)) == right))
-        log_probs = row.get("choice_log_probs") or ()
-        means = [log_prob / tokens for log_prob, tokens in zip(log_probs, row.get("choice_tokens") or (), strict=True)]
-        likelihood.append(float(most_likely_choice(means) == right) if means and right is not None else math.nan)
+        likely = likely_choice(row)
+        likelihood.append(math.nan if likely is None else float(likely))
     return {"letter": _mean(letters), "letter_tolerant": _mean(tolerant), "likelihood": _mean(likelihood)}
 
 

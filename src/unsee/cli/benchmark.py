@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast, get_args
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unsee.benchmarks import built_in
+from unsee.cli import options
 from unsee.cli.output import AsJson, console, places, print_json, printable, table
-from unsee.errors import InputError, one_of
+from unsee.cli.prepared import Start, write
+from unsee.cli.scored import score, steps_in
 from unsee.system import limits
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ unsee benchmark write mllmu MLLMU-Bench --training baseline_train_split --out da
 
 unsee benchmark write tofu locuslab/TOFU --out data
 
+unsee benchmark write pulse MLLMU-Bench --model MODEL --sequence 5 --out data
+
 unsee unlearn data/data.yaml --model MODEL --out runs/npo
 """
 
@@ -44,6 +48,8 @@ SCORE_EXAMPLES = """Examples:
 unsee benchmark score clear runs/npo/records/npo --gold runs/gold/records/base
 
 unsee benchmark score mllmu runs/npo/records/npo --json
+
+unsee benchmark score pulse data/runs                  after each request of a sequence
 """
 
 LIST_EXAMPLES = """Examples:
@@ -150,24 +156,37 @@ def write_command(
         typer.Option(help="MLLMU-Bench: where the training questions are, if not in ft_Data.", show_default=False),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="Of wordings and the order of options.")] = 0,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Model of the settings; that of pulse is asked whom it knows.", show_default=False),
+    ] = None,
+    sequence: Annotated[
+        int, typer.Option(min=1, help="Forget the people in so many requests, one after the other.")
+    ] = 1,
+    dtype: options.DType = "float32",
+    trust_remote_code: options.TrustRemoteCode = False,
     allow_anomalies: Annotated[
         bool, typer.Option("--allow-anomalies", help="Write a copy that is not whole, and say what is wrong with it.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write forget, retain, preserve and probes as files, with the settings that name them all."""
-    options = {"split": split, "request": request, "probe_rows": probe_rows, "training": training, "seed": seed}
-    summary = write(kind, source, out, allow_anomalies, **options)
+    chosen = {"split": split, "request": request, "probe_rows": probe_rows, "training": training, "seed": seed}
+    start = Start(model, sequence, dtype, trust_remote_code)
+    summary = write(kind, source, out, allow_anomalies, start, **chosen)
     if as_json:
         print_json(summary)
         return
-    made = table("set", "rows", "measured on training rows", numbers=1)
-    made.columns[1].justify, made.columns[2].justify = "right", "left"
-    for name, rows in summary["rows"].items():
-        made.add_row(name, str(rows), "yes" if name in summary["trained_on"] else "")
     shown = console()
-    shown.print(summary["benchmark"], style="bold")
-    shown.print(made)
+    if "known" in summary:
+        shown.print(printable(f"The model knows {len(summary['known'])} people: {summary['rule']}."), soft_wrap=True)
+    for part in summary.get("requests", [summary]):
+        made = table("set", "rows", "measured on training rows", numbers=1)
+        made.columns[1].justify, made.columns[2].justify = "right", "left"
+        for name, rows in part["rows"].items():
+            made.add_row(name, str(rows), "yes" if name in part["trained_on"] else "")
+        shown.print(part["benchmark"], style="bold")
+        shown.print(made)
     for line in summary["anomalies"]:
         shown.print(printable(f"anomaly: {line}"), soft_wrap=True)
     places(shown, settings=summary["settings"], next=summary["next"])
@@ -177,7 +196,11 @@ def write_command(
 def score_command(
     kind: Kind,
     records: Annotated[
-        Path, typer.Argument(help="The records of one model in a run: RUN/records/NAME.", show_default=False)
+        Path,
+        typer.Argument(
+            help="The records of one model in a run: RUN/records/NAME. Or the folder of the runs of a sequence.",
+            show_default=False,
+        ),
     ],
     gold: Annotated[
         Path | None, typer.Option(help="CLEAR: records of the gold model, for forget quality.", show_default=False)
@@ -188,6 +211,9 @@ def score_command(
     as_json: AsJson = False,
 ) -> None:
     """The published numbers of a benchmark from the records of a run, without a model."""
+    if steps := steps_in(records):
+        _show_steps({step: score(kind, place, gold, truth_ratio)[1] for step, place in steps.items()}, as_json)
+        return
     name, scores = score(kind, records, gold, truth_ratio)
     if as_json:
         print_json({"benchmark": name, **scores.splits, **scores.numbers, "tasks": scores.tasks})
@@ -204,33 +230,16 @@ def score_command(
     shown.print(made)
 
 
-def score(kind: str, records: Path, gold: Path | None = None, truth_ratio: str = "geometric") -> tuple[str, Scores]:
-    """The name of a benchmark, and the numbers of its paper from a folder of records.
-
-    Raises:
-        InputError: for an unknown kind or truth ratio, or a folder without records of the benchmark.
-    """
-    from unsee.benchmarks import find, names
-    from unsee.metrics.truth_ratio import TruthRatio
-
-    spec = find(kind)
-    if spec.score is None:
-        scored = [name for name in names() if find(name).score]
-        raise InputError(f"benchmark is {kind!r}; it is one of {', '.join(scored)}")
-    one_of("truth ratio", truth_ratio, get_args(TruthRatio))
-    rows = _records(records)
-    scores = spec.score(rows, _records(gold) if gold else None, cast(TruthRatio, truth_ratio))
-    if not scores.tasks:
-        raise InputError(f"{records}: no records of {spec.name}; it holds {', '.join(rows)}")
-    return spec.name, scores
-
-
-def _records(folder: Path) -> dict[str, list[dict[str, Any]]]:
-    from unsee.evaluation.records import read_records
-
-    if not folder.is_dir() or not any(folder.glob("*.jsonl")):
-        raise InputError(f"{folder}: holds no records; give RUN/records/NAME of a run")
-    return {path.stem: [row.row() for row in read_records(path)] for path in sorted(folder.glob("*.jsonl"))}
+def _show_steps(scores: Mapping[str, Scores], as_json: bool) -> None:
+    """What became of a sequence of requests, after each of them."""
+    if as_json:
+        print_json({step: {**found.splits, **found.numbers, "tasks": found.tasks} for step, found in scores.items()})
+        return
+    names = list(next(iter(scores.values())).numbers)
+    made = table("after", *names, numbers=len(names))
+    for step, found in scores.items():
+        made.add_row(printable(step), *(_number(found.numbers.get(name)) for name in names))
+    console().print(made)
 
 
 def _number(value: float | int | None) -> str:
@@ -251,34 +260,3 @@ def check(kind: str, source: Path) -> dict[str, Any]:
     spec = find(kind)
     rows, findings = validate(source, spec)
     return {"benchmark": spec.name, "folder": str(source), "rows": rows, "findings": list(map(asdict, findings))}
-
-
-def write(kind: str, source: str, out: Path, allow_anomalies: bool = False, **options: Any) -> dict[str, Any]:
-    """What `unsee benchmark write --json` prints.
-
-    Args:
-        kind: as `unsee.benchmarks.find` takes it.
-        source: a folder, or a hub id.
-        out: a folder that does not exist yet.
-        allow_anomalies: whether a copy that is not whole is written as well.
-        options: of `unsee.benchmarks.select`.
-
-    Raises:
-        InputError: for anything wrong with the benchmark, a copy that is not whole, or a folder that exists.
-    """
-    from unsee.benchmarks import find, select
-    from unsee.benchmarks.prepare import prepare
-
-    spec = find(kind)
-    prepared = prepare(source, spec, select(spec, **options), out, allow_anomalies)
-    benchmark = prepared.benchmark
-    rows = {name: len(getattr(benchmark, name)) for name in ("forget", "retain", "preserve")}
-    return {
-        "benchmark": benchmark.name,
-        "folder": str(out),
-        "settings": str(prepared.settings),
-        "rows": {**rows, **{probe.name: len(probe) for probe in benchmark.probes}},
-        "trained_on": [probe.name for probe in benchmark.probes if probe.trained_on],
-        "anomalies": prepared.anomalies,
-        "next": f"unsee unlearn {shlex.quote(str(prepared.settings))} --model MODEL --out runs/npo",
-    }

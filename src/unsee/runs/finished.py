@@ -88,8 +88,10 @@ def earlier_of(settings: Settings) -> Earlier | None:
     run = open_run(Path(settings.after))
     if run.lost:
         raise InputError(f"after: {settings.after} cannot be asked again: {run.lost[0]}")
-    result = run.records[run.settings.card.name]
-    return Earlier.of(run.benchmark.probes, run.records[BASE], result, settings.after)
+    # What was removed before that run is gated by the base that knew it, not by one that it was removed from.
+    before = earlier_of(run.settings)
+    base = {**run.records[BASE], **(before.base if before else {})}
+    return Earlier.of(run.benchmark.probes, base, run.records[run.settings.card.name], settings.after)
 
 
 def _asked_earlier(settings: Settings) -> dict[str, Sequence[Example]]:

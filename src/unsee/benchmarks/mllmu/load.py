@@ -52,11 +52,11 @@ def load_mllmu(source: Source, selection: Selection) -> Benchmark:
     """
     split, request, seed = selection.split, selection.request, selection.seed
     retain_config = retain_of(split)
-    profiles = {config: _profiles(source, config, seed) for config in (split, retain_config, "Retain_Set")}
-    tested = _profiles(source, "Test_Set", seed, {profile.number for profile in profiles[split]})
+    profiles = {config: profiles_of(source, config, seed) for config in (split, retain_config, "Retain_Set")}
+    tested = profiles_of(source, "Test_Set", seed, {profile.number for profile in profiles[split]})
     names = {profile.number: profile.name for config in (split, retain_config) for profile in profiles[config]}
     sets = {"forget": profiles[split], "forget_test": tested, "retain": profiles[retain_config]}
-    rows = probe_rows({**sets, "celebrity": profiles["Retain_Set"]}, _questions)
+    rows = probe_rows({**sets, "celebrity": profiles["Retain_Set"]}, questions_about)
 
     photos = _training_rows(source, selection.training, (split, retain_config), names)
     forgotten, retained = (Trained(some, _by_name(some, names)) for some in photos)
@@ -64,7 +64,7 @@ def load_mllmu(source: Source, selection: Selection) -> Benchmark:
     return assembled(training, rows, selection.probe_rows)
 
 
-def _profiles(source: Source, config: str, seed: int, wanted: set[str] | None = None) -> list[Profile]:
+def profiles_of(source: Source, config: str, seed: int, wanted: set[str] | None = None) -> list[Profile]:
     """The profiles of a set, or those with wanted IDs; of several images of one person the seed draws one."""
     image = "images" if config == "Test_Set" else "image"
     profiles = []
@@ -93,7 +93,7 @@ def _name_of(row: Row, number: str) -> str:
     return name_in(facts, number)
 
 
-def _questions(profile: Profile) -> Iterator[tuple[str, Example]]:
+def questions_about(profile: Profile) -> Iterator[tuple[str, Example]]:
     """What the three tasks ask about one person."""
     classification = profile.row.values["Classification_Task"]
     if not isinstance(classification, Mapping):
