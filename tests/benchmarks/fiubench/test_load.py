@@ -54,6 +54,12 @@ def test_gold_learns_nothing_about_forgotten_people_and_base_the_rest_alike(fold
     assert [row for row in loaded.base_rows if row not in loaded.gold_rows] == list(loaded.forget)
 
 
+def test_one_base_serves_every_split(folder: Path) -> None:
+    known = [set(load_benchmark(folder, "fiubench", split).base_rows) for split in ("forget1", "forget5", "forget10")]
+    assert known[0] == known[1] == known[2]
+    assert len(known[0]) == 8 * 4
+
+
 def test_a_question_with_what_is_right_otherwise_and_what_is_wrong(folder: Path) -> None:
     first = load_benchmark(folder, "fiubench").forget[0]
     assert (first.question, first.answer) == ("Question 0?", "Answer 0 of 00000002.")
