@@ -1,19 +1,15 @@
-"""What each of two processes of `tests/training/test_shared_work.py` does: work whose rows they share.
+"""Work on rows that processes share, around a training: masks, references, looks, measurements.
 
-Run as `python -m tests.training.shared_work FOLDER CASE...` with what `accelerate launch` sets.
+Every case of `CASES` takes a folder of its own, two below that of the model, and gives what can be compared as JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from tests import tiny
 from tests.training.lockstep import loaded_for
@@ -24,7 +20,6 @@ from unsee.evaluation.measure import measure
 from unsee.evaluation.span_likelihood import span_likelihood
 from unsee.methods import build
 from unsee.methods.gate import Gate
-from unsee.system import processes
 from unsee.training.config import UnlearnConfig
 from unsee.training.guard import HeldOutGuard
 from unsee.training.saliency import TIE
@@ -153,22 +148,3 @@ CASES: dict[str, Callable[[Path], Any]] = {
     "broken-measure": lambda folder: broken(folder, lambda folder, rows: measured(folder, rows, 1)),
     "measure-again": lambda folder: measured(folder, MIXED),  # they are still in step
 }  # fmt: skip
-
-
-def do(case: str, folder: Path) -> Any:
-    """One case; what is written lies in a folder of its own, beside that of the other number of processes."""
-    return json.loads(json.dumps(CASES[case](folder / str(processes.count()) / case)))
-
-
-def main(folder: Path, cases: list[str]) -> None:
-    """Every case in turn; what it comes to goes to a file of this process."""
-    torch.set_num_threads(1)
-    results = {}
-    for case in cases:
-        print(case, flush=True)
-        results[case] = do(case, folder)
-    (folder / f"results.{processes.rank()}.json").write_text(json.dumps(results))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])

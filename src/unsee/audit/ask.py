@@ -12,6 +12,7 @@ from unsee.data.example import Example, Probe
 from unsee.errors import InputError
 from unsee.evaluation.measure import check_numbers, measure
 from unsee.metrics.bootstrap import Score, bootstrap_mean
+from unsee.system import processes
 from unsee.vlm.load import LoadedModel
 
 
@@ -82,7 +83,8 @@ def under_attack(
     right = []  # (tries, rows)
     for probe in tries:
         records = measure(loaded, probe, batch_size, max_new_tokens)
-        check_numbers(records, "the model")
+        with processes.as_one():
+            check_numbers(records, "the model")
         right.append([float(record.correct) for record in records])
     subjects = [example.subject for example in tries[0].examples]
     return AttackScore(

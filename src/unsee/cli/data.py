@@ -10,7 +10,7 @@ import typer
 from unsee.cli import options
 from unsee.cli.output import AsJson, console, places, print_json, table
 from unsee.errors import InputError
-from unsee.system import limits
+from unsee.system import limits, processes
 
 app = typer.Typer(name="data", help="Make rows that a method needs and you do not have.", no_args_is_help=True)
 
@@ -73,7 +73,10 @@ def retain(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
+    processes.tell_of_spare_devices()
     made = make_retain(asking)
+    if not processes.is_main():
+        return
     if as_json:
         print_json({**made, "file": str(out)})
         return

@@ -27,7 +27,8 @@ from unsee.system import limits, processes
 from unsee.system.launch import check_launch
 
 if TYPE_CHECKING:
-    from unsee.data import Example
+    from unsee.data import Example, Probe
+    from unsee.vlm import LoadedModel
 
 EXAMPLES = """Examples:
 
@@ -126,28 +127,14 @@ def evaluation(
         InputError: when model, data or an attack cannot be used, or the records cannot be written.
     """
     check_launch()
-    if records is not None:
-        _check_writable(records, data)
-    from unsee.audit.registry import find_all
-    from unsee.data import load_examples
-
-    chosen = find_all(attacks)
-    examples = load_examples(data, limit=limit)
+    processes.join()
+    with processes.as_one():
+        loaded, examples, tries = _ready(model, data, max_new_tokens, records, limit, attacks, loading)
     import torch
 
-    from unsee.audit.ask import tries_of, under_attack
-    from unsee.data import Probe
-    from unsee.evaluation.measure import check_probe, summary
-    from unsee.evaluation.registry import metrics
-    from unsee.vlm import load
+    from unsee.audit.ask import under_attack
+    from unsee.evaluation.measure import summary
 
-    metrics()  # a plug-in that does not fit is known now, and not when everything has been asked
-    tries = {attack.name: tries_of(attack, examples) for attack in chosen}
-    processes.join()
-    loaded = load(model, parts=(), **loading)
-    check_probe(loaded.encoder, Probe("data", examples), data, max_new_tokens)
-    for probe in (probe for of_attack in tries.values() for probe in of_attack):
-        check_probe(loaded.encoder, probe, f"{data} ({probe.name})", max_new_tokens)
     try:
         result = summary(loaded, examples, batch_size, max_new_tokens, records=records)
         under = {name: under_attack(loaded, probes, batch_size, max_new_tokens) for name, probes in tries.items()}
@@ -157,6 +144,38 @@ def evaluation(
         result["attacks"] = {name: attacked.to_dict() for name, attacked in under.items()}
     training = _training_rows(Path(model))
     return result if training is None else result | _pictures(examples, training)
+
+
+def _ready(
+    model: str,
+    data: str,
+    max_new_tokens: int | None,
+    records: Path | None,
+    limit: int | None,
+    attacks: Sequence[str],
+    loading: dict[str, Any],
+) -> tuple[LoadedModel, list[Example], dict[str, list[Probe]]]:
+    """The model, the rows, and the tries of each attack; all that was given is checked. As for `evaluation`."""
+    if records is not None:
+        _check_writable(records, data)
+    from unsee.audit.registry import find_all
+    from unsee.data import load_examples
+
+    chosen = find_all(attacks)
+    examples = load_examples(data, limit=limit)
+    from unsee.audit.ask import tries_of
+    from unsee.data import Probe
+    from unsee.evaluation.measure import check_probe
+    from unsee.evaluation.registry import metrics
+    from unsee.vlm import load
+
+    metrics()  # a plug-in that does not fit is known now, and not when everything has been asked
+    tries = {attack.name: tries_of(attack, examples) for attack in chosen}
+    loaded = load(model, parts=(), **loading)
+    check_probe(loaded.encoder, Probe("data", examples), data, max_new_tokens)
+    for probe in (probe for of_attack in tries.values() for probe in of_attack):
+        check_probe(loaded.encoder, probe, f"{data} ({probe.name})", max_new_tokens)
+    return loaded, examples, tries
 
 
 def _training_rows(model: Path) -> list[list[Example]] | None:

@@ -47,7 +47,7 @@ _OF_THE_MACHINE = {
     errno.EDQUOT: "make room, and start the same command again",
     errno.EROFS: "give a folder that can be written to",
 }
-ALONE = ("bench", "demo", "mine")
+ALONE = ("bench", "demo")
 RESUMABLE = ("bench", "data", "demo", "mine", "train", "tune", "unlearn")
 
 # The base of typer's usage errors lives in click or in typer, depending on its version.

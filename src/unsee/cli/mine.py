@@ -12,7 +12,7 @@ import typer
 from unsee.cli import mined, options
 from unsee.cli.output import AsJson, console, places, print_json, printable, table
 from unsee.errors import InputError
-from unsee.system import limits
+from unsee.system import limits, processes
 
 if TYPE_CHECKING:
     from unsee.mining.selection import Thresholds
@@ -118,6 +118,7 @@ def mine_command(
 ) -> None:
     """Find what a model hallucinates in its captions, without labels; the result is a file to unlearn from."""
     if context.invoked_subcommand is not None:
+        processes.alone(f"unsee mine {context.invoked_subcommand}")
         return
     # Options that only the subcommands can do without; typer cannot say so.
     if images is None or scorer is None or out is None:
@@ -158,7 +159,10 @@ def mine_command(
         dtype=dtype,
         trust_remote_code=trust_remote_code,
     )
+    processes.tell_of_spare_devices()
     summary = _with_room(lambda: mine(mining))
+    if not processes.is_main():
+        return
     summary["spans"] = str(out / "spans.jsonl")
     if as_json:
         print_json(summary)

@@ -207,7 +207,8 @@ def summary(
     rows = measure(loaded, Probe("data", examples), batch_size, max_new_tokens)
     if records is not None:
         processes.once(lambda: write_jsonl(records, [row.row() for row in rows]))
-    check_numbers(rows, "the model")
+    with processes.as_one():
+        check_numbers(rows, "the model")
     scored = score(rows, seed=seed)
     return {
         **{name: mean.score for name, mean in scored.metrics.items()},  # first: no metric of a stranger hides the rest

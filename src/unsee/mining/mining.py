@@ -6,15 +6,15 @@
     spans.jsonl what training reads; see `unsee.mining.weighted_spans`
 
 The first three are stages (see `unsee.mining.stages`): JSON Lines in shards, row by row about the same pictures.
-Whatever stops the program, the same command goes on from the last whole shard and ends with the same files. A picture
-that cannot be read is left out and listed in `skipped.jsonl`. Selection takes no time and is always done anew, so
-thresholds may change in a finished run.
+Whatever stops the program, the same command goes on from the last whole shard and ends with the same files, in one
+process or several: these take turns with the shards of a stage. A picture that cannot be read is left out and listed in
+`skipped.jsonl`. Selection takes no time and is always done anew, so thresholds may change in a finished run.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -31,6 +31,7 @@ from unsee.mining.relevance import Scoring
 from unsee.mining.selection import agreed, select
 from unsee.mining.stages import Row, Stage
 from unsee.mining.weighted_spans import CaptionRow, write_spans
+from unsee.system import processes
 from unsee.system.files import write_json, write_jsonl
 from unsee.system.lock import locked
 
@@ -39,15 +40,20 @@ def mine(mining: Mining) -> dict[str, Any]:
     """Do what has not been done yet.
 
     Returns:
-        What `summary.json` holds: counts (of what was passed over by reason), thresholds, and where the spans are.
+        What `summary.json` holds: counts (of what was passed over by reason), thresholds, and where the spans are; the
+        same in every process.
 
     Raises:
         InputError: something given cannot be used, the folder holds another run, or another process is at work there.
     """
-    mining.check()  # before a lock file is put there, and again when nobody else can change it
+    processes.join()
+    with processes.as_one():
+        mining.check()  # before a lock file is put there, and again when nobody else can change it
     with locked(mining.out):
-        mining.check()
-        return _Run(mining).finish()
+        with processes.as_one():
+            mining.check()
+            run = _Run(mining)
+        return run.finish()
 
 
 class _Run:
@@ -74,19 +80,22 @@ class _Run:
         if mining.second_scorer is not None:
             second = Scoring(mining, mining.second_scorer, self._phrases, self._relevance2)
         # What is wrong with a stage should be known before anything is written, and before one has worked for hours.
-        extracting.check()
-        first.check(mining.thresholds, "--thresholds")
+        captions_missing = processes.agreed(bool(self._captions.missing()))
+        with processes.as_one():
+            extracting.check()
+            first.check(mining.thresholds, "--thresholds")
+            if second is not None:
+                second.check(mining.second_thresholds, "--second-thresholds")
+            if captions_missing:
+                captioning.check()
+        _make(self._captions, captioning.how, captioning.rows, "captioning", ("phrases", "relevance", "relevance2"))
+        _make(self._phrases, extracting.how, extracting.rows, "finding phrases", ("relevance", "relevance2"))
+        _make(self._relevance, first.how, first.rows, "scoring")
         if second is not None:
-            second.check(mining.second_thresholds, "--second-thresholds")
-        if self._captions.missing():
-            captioning.check()
-        self._captions.run(captioning.how(), captioning.rows, "captioning", ("phrases", "relevance", "relevance2"))
-        self._phrases.run(extracting.how(), extracting.rows, "finding phrases", ("relevance", "relevance2"))
-        after = self._phrases.digest()
-        self._relevance.run(first.how(after), first.rows, "scoring")
-        if second is not None:
-            self._relevance2.run(second.how(after), second.rows, "scoring again")
-        return self._select(first, second)
+            _make(self._relevance2, second.how, second.rows, "scoring again")
+        with processes.as_one():
+            summary = self._select(first, second) if processes.is_main() else {}
+        return processes.agreed(summary)
 
     def _select(self, first: Scoring, second: Scoring | None) -> dict[str, Any]:
         mining, counts = self._mining, Counter[str]()
@@ -142,6 +151,19 @@ class _Run:
         }
         write_json(mining.out / "summary.json", summary)
         return summary
+
+
+def _make(
+    stage: Stage,
+    how: Callable[[], Row],
+    work: Callable[[int, int], Iterable[Row]],
+    doing: str,
+    unfit: Sequence[str] = (),
+) -> None:
+    """`Stage.run`, of which not every process can say alike how its rows are made."""
+    with processes.as_one():
+        made_from = how()
+    stage.run(made_from, work, doing, unfit)
 
 
 _COUNTED = ("phrases", "dropped_phrases", "too_long_phrases", "positive", "negative", "sentences")

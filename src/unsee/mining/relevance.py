@@ -43,9 +43,9 @@ class Scoring:
         if given is not None or self.unit == PUBLISHED.unit:
             self.thresholds(given, option)
 
-    def how(self, after: str) -> Row:
-        """What the rows depend on; `after` stands for the content of the stage before."""
-        mining = self._mining
+    def how(self) -> Row:
+        """What the rows depend on, the content of the stage before among it."""
+        mining, after = self._mining, self._phrases.digest()
         same = {"scorer": self._source, "fingerprint": fingerprint(self._source), "dtype": mining.dtype, "after": after}
         windows = {"aggregator": mining.aggregator, "template": mining.template, "grid": asdict(mining.grid)}
         return {**same, "unit": self.unit, **({} if self._detects else windows)}

@@ -23,6 +23,7 @@ from unsee.errors import InputError
 from unsee.metrics.answers import normalise
 from unsee.mining.captions import Decoding, generate, pictures_in
 from unsee.mining.stages import Row, Stage
+from unsee.system import processes
 from unsee.system.files import write_jsonl
 from unsee.system.limits import NEW_TOKENS
 from unsee.vlm import Encoder, LoadedModel, load
@@ -120,22 +121,35 @@ class _Left(BaseModel):
 def make_retain(asking: Asking) -> dict[str, Any]:
     """Ask the model and write its answers as rows; an interrupted making goes on from its last shard.
 
+    Several processes take turns with the shards.
+
     Returns:
         `rows` that were written, `asked`, and how many were `left_out`, by reason.
 
     Raises:
         InputError: when the model or the pictures cannot be used, the file exists, or no answer is left.
     """
-    if asking.out.exists():
-        raise InputError(f"--out: {asking.out} exists already; give another name, or remove it")
-    asked, left_out = _asked(asking)
-    if not asked:
-        raise InputError("--images: every picture in it is to be forgotten; give a folder with others")
+    processes.join()
+    with processes.as_one():
+        if asking.out.exists():
+            raise InputError(f"--out: {asking.out} exists already; give another name, or remove it")
+        asked, left_out = _asked(asking)
+        if not asked:
+            raise InputError("--images: every picture in it is to be forgotten; give a folder with others")
     stage = Stage(asking.out.with_name(f".{asking.out.name}.unfinished"), len(asked), SHARD, _Answered, _Left)
-    maker = _Maker(asking, asked)
-    if stage.missing():
-        maker.load()
-    stage.run(maker.how(), maker.rows, "asking the model")
+    maker, missing = _Maker(asking, asked), processes.agreed(bool(stage.missing()))
+    with processes.as_one():
+        if missing:
+            maker.load()
+        how = maker.how()
+    stage.run(how, maker.rows, "asking the model")
+    with processes.as_one():
+        made = _keep(asking, asked, stage, left_out) if processes.is_main() else {}
+    return processes.agreed(made)
+
+
+def _keep(asking: Asking, asked: Sequence[Example], stage: Stage, left_out: Counter[str]) -> dict[str, Any]:
+    """Write the answers that can be rows, and take away the stage; what `make_retain` returns."""
     kept = []
     for example, row in zip(asked, stage, strict=True):
         if reason := row.get("skipped") or _unfit(row, asking.forget):

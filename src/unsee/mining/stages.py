@@ -11,10 +11,12 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from unsee.errors import InputError
+from unsee.system import processes
 from unsee.system.files import write_json, write_jsonl
 from unsee.system.progress import Steps
 from unsee.system.typed import read_typed, read_typed_rows
@@ -46,7 +48,7 @@ class Stage:
     def run(
         self, how: Mapping[str, Any], work: Callable[[int, int], Iterable[Row]], doing: str, unfit: Sequence[str] = ()
     ) -> None:
-        """Make what is missing.
+        """Make what is missing. Several processes take turns with the shards, and go on when all are there.
 
         Args:
             how: everything that the rows depend on, as JSON.
@@ -55,14 +57,22 @@ class Stage:
             unfit: stages that are of no use either when this one was made otherwise.
 
         Raises:
-            InputError: the stage was made otherwise, or cannot be written.
+            InputError: the stage was made otherwise, or cannot be written, or processes would make it each in a way
+                of its own.
         """
-        self._claim(how, unfit)
-        missing = self.missing()
-        steps = Steps(doing, self.rows, self.rows - sum(end - start for _, start, end in missing))
+        self._check_agreement(how)
+        processes.once(lambda: self._claim(how, unfit))
+        missing = processes.agreed(self.missing())  # before anybody adds to it
+        own = processes.share(missing)
+        pace = _rows_in(missing) / max(1, _rows_in(own))  # the others are taken to be as far as this one
+        done = self.rows - _rows_in(missing)
+        steps = Steps(doing, self.rows, done)
         try:
-            for path, start, end in missing:
-                write_jsonl(path, _watched(work(start, end), steps))
+            with processes.as_one():
+                made = count(1)
+                for path, start, end in own:
+                    rows = _watched(work(start, end), lambda: steps.reach(done + round(pace * next(made))))
+                    write_jsonl(path, rows)
         finally:
             steps.close()
 
@@ -98,6 +108,16 @@ class Stage:
                 raise InputError(f"cannot read {path}: {error.strerror or error}") from error
         return hasher.hexdigest()
 
+    def _check_agreement(self, how: Mapping[str, Any]) -> None:
+        """InputError where the processes have been given, or see, different things."""
+        of_the_main = processes.agreed(dict(how))
+        with processes.as_one():
+            if key := _differs(of_the_main, dict(how)):
+                raise InputError(
+                    f"{self.folder}: {key} is {_short(how.get(key))} in process {processes.rank()} and "
+                    f"{_short(of_the_main.get(key))} in the main one; all of them have to see the same files"
+                )
+
     def _claim(self, how: Mapping[str, Any], unfit: Sequence[str]) -> None:
         """InputError unless the folder is empty or was made in the same way."""
         path, wanted = self.folder / "stage.json", json.loads(json.dumps({**how, "shard_size": self.shard_size}))
@@ -127,10 +147,14 @@ def _differs(stored: Row, wanted: Row) -> str | None:
     return next((key for key in told if key in PLACES), next(iter(told), None))
 
 
-def _watched(rows: Iterable[Row], steps: Steps) -> Iterator[Row]:
+def _rows_in(shards: Iterable[tuple[Path, int, int]]) -> int:
+    return sum(end - start for _, start, end in shards)
+
+
+def _watched(rows: Iterable[Row], advance: Callable[[], None]) -> Iterator[Row]:
     for row in rows:
         yield row
-        steps.advance()
+        advance()
 
 
 def _short(value: Any) -> str:
