@@ -91,7 +91,7 @@ def add_squared_gradients(
             assert weight.grad is not None
             met.add(name)
             if name in scales:
-                gradient = local(weight.grad).float()
+                gradient = local(weight.grad).to(totals[name].dtype)  # once: what is promoted on the way is so twice
                 totals[name].addcmul_(gradient, gradient, value=scales[name])
             weight.grad = None  # or the next batch would be added to this one before it is squared
 
