@@ -12,6 +12,12 @@ from pathlib import Path
 from tests.system.test_processes import free_port
 
 
+def environment_of_two() -> dict[str, str]:
+    """What both processes find in their environment, beside RANK and LOCAL_RANK."""
+    given = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "ACCELERATE_USE_CPU": "true"}
+    return given | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+
+
 def in_two_processes(module: str, folder: Path, cases: Sequence[str], seconds: float) -> str:
     """Run `python -m MODULE FOLDER CASE...` twice, side by side.
 
@@ -20,8 +26,7 @@ def in_two_processes(module: str, folder: Path, cases: Sequence[str], seconds: f
     Returns:
         "ended" when both did as they should; else in which case they hung, or what they said on stderr.
     """
-    given = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "ACCELERATE_USE_CPU": "true"}
-    given |= {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    given = environment_of_two()
     logs, errors = ([folder / f"{name}.{rank}" for rank in range(2)] for name in ("cases", "errors"))
     started = [
         subprocess.Popen(

@@ -14,6 +14,7 @@ import pytest
 from tests import tiny
 from tests.commandline import files_of
 from tests.system.test_atomic import of_a_dead_writer
+from tests.two_processes import environment_of_two
 from unsee.mining import captioning, mining, stages
 from unsee.mining.captions import Decoding, generate
 from unsee.mining.mining import mine
@@ -162,16 +163,21 @@ sys.exit(cli.main(sys.argv[2:]))
 """
 
 
-def killed_behind(how: Mining, shards: int, batches: int) -> int:
-    """The exit code of a process that mines, and is killed as soon as there are so many shards in all."""
-    command = [
+def command(how: Mining, batches: int) -> list[str]:
+    """What mines in a process of its own."""
+    words = (
         *(sys.executable, "-c", PROGRAM, batches, "mine", "--images", how.images, "--out", how.out),
         *("--scorer", how.scorer, "--second-scorer", how.second_scorer, "--model", how.model),
         *("--lexicon", how.lexicons[0], "--max-new-tokens", how.decoding.max_new_tokens),
         *("--temperature", how.decoding.temperature, "--seed", how.decoding.seed, "--patch", how.grid.patch),
         *("--batch-size", how.batch_size, "--shard-size", how.shard_size),
-    ]
-    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    )
+    return list(map(str, words))
+
+
+def killed_behind(how: Mining, shards: int, batches: int) -> int:
+    """The exit code of a process that mines, and is killed as soon as there are so many shards in all."""
+    process = subprocess.Popen(command(how, batches), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     while process.poll() is None and len(list(how.out.glob("*/0*.jsonl"))) < shards:
         time.sleep(0.002)
     process.kill()
@@ -193,5 +199,33 @@ def test_a_process_killed_again_and_again(checkpoints: Path, photos: Path, whole
     how = settings(checkpoints, photos, tmp_path / "run", SAMPLED)
     codes = [killed_behind(how, shards, batches=100) for shards in range(1, 13, 3)]  # amid each stage
     assert codes.count(-signal.SIGKILL) >= 3
+    mine(how)
+    assert files_of(how.out) == whole[SAMPLED]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", range(2))
+def test_one_of_two_processes_killed_ends_the_other_and_a_third_goes_on(
+    checkpoints: Path, photos: Path, whole: Whole, tmp_path: Path, rank: int
+) -> None:
+    how, given = settings(checkpoints, photos, tmp_path / "run", SAMPLED), environment_of_two()
+    started = [  # the one that is to be killed waits amid a shard of captions, and the other one comes to its end
+        subprocess.Popen(
+            command(how, batches=1 if own == rank else 100), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            env={**given, "RANK": str(own), "LOCAL_RANK": str(own)},
+        )
+        for own in range(2)
+    ]  # fmt: skip
+    try:
+        of_the_other = how.out / "captions" / f"{1 - rank:05d}.jsonl"
+        while not of_the_other.is_file():
+            assert [process.poll() for process in started] == [None, None]
+            time.sleep(0.01)
+        started[rank].kill()
+        assert started[1 - rank].wait(120) not in (0, None)
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
     mine(how)
     assert files_of(how.out) == whole[SAMPLED]

@@ -20,12 +20,14 @@ from unsee.evaluation.measure import measure
 from unsee.evaluation.span_likelihood import span_likelihood
 from unsee.methods import build
 from unsee.methods.gate import Gate
+from unsee.training.asking import right_answers
 from unsee.training.config import UnlearnConfig
 from unsee.training.guard import HeldOutGuard
 from unsee.training.saliency import TIE
 from unsee.training.trainer import UnlearnTrainer
 from unsee.types import Part
-from unsee.vlm import Encoder, LoadedModel
+from unsee.vlm import Encoder, LoadedModel, Policy
+from unsee.vlm.generate import answers
 
 MIXED = tiny.examples(7)  # every third in words alone, the first among them
 SEEN, TOLD = ([row for row in tiny.examples(12, 1) if (row.image is None) == told] for told in (False, True))
@@ -89,7 +91,18 @@ def reference(folder: Path) -> Any:
 def guard(folder: Path) -> Any:
     """The first look of a guard."""
     made: Any = trainer_of(folder, build("grad_diff"), "projector", guard=True)
-    return {"start": made.guards[0].start, "rows": made.encoder.rows}
+    (watch,) = (callback for callback in made.callback_handler.callbacks if isinstance(callback, HeldOutGuard))
+    return {"start": watch.start, "rows": made.encoder.rows}
+
+
+def asked(folder: Path) -> Any:
+    """Whether each row is right, some by what the model says."""
+    loaded: Any = counted(tiny.llava())
+    replies = answers(loaded.model, loaded.encoder, SEEN[:3], 2)
+    pairs = zip(SEEN[:3], replies, strict=True)
+    named = [replace(row, subject=said.text, answer=f"{said.text} there") for row, said in pairs]
+    rows, loaded.encoder.rows = [*named, *MIXED], 0
+    return {"right": right_answers(Policy(loaded.model), loaded.encoder, rows, 2), "rows": loaded.encoder.rows}
 
 
 def spans(folder: Path) -> Any:
@@ -140,6 +153,7 @@ CASES: dict[str, Callable[[Path], Any]] = {
     "near-above": lambda folder: broken(folder, lambda folder, _: near(folder, 1e-9)),
     "reference": reference,
     "guard": guard,
+    "asked": asked,
     "spans": spans,
     "measure": lambda folder: measured(folder, MIXED),
     "measure-one-batch": lambda folder: measured(folder, MIXED[:2]),

@@ -8,6 +8,7 @@ import torch
 
 from unsee.data.example import Example
 from unsee.metrics.answers import exact_match, normalise
+from unsee.system import processes
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import Said, answers
 from unsee.vlm.policy import Policy
@@ -29,7 +30,7 @@ def right_answers(policy: Policy, encoder: Encoder, examples: Sequence[Example],
         batch_size: examples per forward pass.
 
     Returns:
-        One for each example, in order.
+        One for each example, in order. Several processes do a share each, and all have all of them.
     """
     model, was_training = policy.model, policy.model.training
     model.eval()
@@ -38,16 +39,18 @@ def right_answers(policy: Policy, encoder: Encoder, examples: Sequence[Example],
     order = sorted(range(len(examples)), key=lambda place: (examples[place].image is None, lengths[place]))
     right: dict[int, bool] = {}
     try:
-        for start in range(0, len(order), batch_size):
-            places = order[start : start + batch_size]
-            batch = [examples[place] for place in places]
-            room = max(lengths[place] for place in places) + MORE
-            with policy.autocast():
-                replies = answers(model, encoder, batch, room)
-            for place, said in zip(places, replies, strict=True):
-                right[place] = _is_right(examples[place], said)
+        with processes.as_one():
+            for start in processes.share(range(0, len(order), batch_size)):
+                places = order[start : start + batch_size]
+                batch = [examples[place] for place in places]
+                room = max(lengths[place] for place in places) + MORE
+                with policy.autocast():
+                    replies = answers(model, encoder, batch, room)
+                for place, said in zip(places, replies, strict=True):
+                    right[place] = _is_right(examples[place], said)
     finally:
         model.train(was_training)
+    right = processes.together(right)
     return [right[place] for place in range(len(examples))]
 
 
