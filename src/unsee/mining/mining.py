@@ -33,6 +33,7 @@ from unsee.mining.stages import Row, Stage
 from unsee.mining.weighted_spans import CaptionRow, write_spans
 from unsee.system import processes
 from unsee.system.files import write_json, write_jsonl
+from unsee.system.launch import check_launch
 from unsee.system.lock import locked
 
 
@@ -46,6 +47,7 @@ def mine(mining: Mining) -> dict[str, Any]:
     Raises:
         InputError: something given cannot be used, the folder holds another run, or another process is at work there.
     """
+    check_launch()
     processes.join()
     with processes.as_one():
         mining.check()  # before a lock file is put there, and again when nobody else can change it

@@ -25,6 +25,7 @@ from unsee.mining.captions import Decoding, generate, pictures_in
 from unsee.mining.stages import Row, Stage
 from unsee.system import processes
 from unsee.system.files import write_jsonl
+from unsee.system.launch import check_launch
 from unsee.system.limits import NEW_TOKENS
 from unsee.vlm import Encoder, LoadedModel, load
 from unsee.vlm.pretrained import fingerprint
@@ -129,6 +130,7 @@ def make_retain(asking: Asking) -> dict[str, Any]:
     Raises:
         InputError: when the model or the pictures cannot be used, the file exists, or no answer is left.
     """
+    check_launch()
     processes.join()
     with processes.as_one():
         if asking.out.exists():

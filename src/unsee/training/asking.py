@@ -12,6 +12,7 @@ from unsee.system import processes
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import Said, answers
 from unsee.vlm.policy import Policy
+from unsee.vlm.sharded import as_one, share
 
 MORE = 4  # tokens beyond the longest expected answer, so that one which goes on is seen to
 
@@ -39,8 +40,8 @@ def right_answers(policy: Policy, encoder: Encoder, examples: Sequence[Example],
     order = sorted(range(len(examples)), key=lambda place: (examples[place].image is None, lengths[place]))
     right: dict[int, bool] = {}
     try:
-        with processes.as_one():
-            for start in processes.share(range(0, len(order), batch_size)):
+        with as_one(model):
+            for start in share(model, range(0, len(order), batch_size)):
                 places = order[start : start + batch_size]
                 batch = [examples[place] for place in places]
                 room = max(lengths[place] for place in places) + MORE

@@ -14,6 +14,7 @@ from unsee.runs.supervised.settings import Until
 from unsee.system import processes
 from unsee.vlm import LoadedModel
 from unsee.vlm.generate import answers, room_for
+from unsee.vlm.sharded import as_one, share
 
 PROBES = "probes"  # the key of a look among what a trainer logs
 _ROUNDING = 1e-9
@@ -56,11 +57,12 @@ class Looks(TrainerCallback):
         model, was_training = self.loaded.model, self.loaded.model.training
         model.eval()
         right: dict[int, bool] = {}
-        for start in processes.share(range(0, len(rows), self.batch_size)):
-            asked = rows[start : start + self.batch_size]
-            replies = answers(model, self.loaded.encoder, asked, self.room)
-            for place, (row, reply) in enumerate(zip(asked, replies, strict=True), start=start):
-                right[place] = exact_match(reply.text, row.answer, row.paraphrased_answers)
+        with as_one(model):
+            for start in share(model, range(0, len(rows), self.batch_size)):
+                asked = rows[start : start + self.batch_size]
+                replies = answers(model, self.loaded.encoder, asked, self.room)
+                for place, (row, reply) in enumerate(zip(asked, replies, strict=True), start=start):
+                    right[place] = exact_match(reply.text, row.answer, row.paraphrased_answers)
         model.train(was_training)
         right = processes.together(right)
         return sum(right.values()) / len(rows)
