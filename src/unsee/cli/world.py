@@ -68,6 +68,39 @@ def models_command(
         places(console(), base=models.base, gold=models.gold)
 
 
+START_EXAMPLES = """Examples:
+
+unsee world start world --family llava --out start           for an export in any layout
+
+unsee world start rows.jsonl --family qwen2_5_vl --out start
+
+unsee train --model start --benchmark clear --source world --role base --until 0.95 --out base
+"""
+
+
+@app.command("start", epilog=START_EXAMPLES)
+def start_command(
+    source: Annotated[Path, typer.Argument(help="What export wrote, or a file of rows.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="A folder that does not exist yet.", show_default=False)],
+    family: Annotated[str, typer.Option(help="llava or qwen2_5_vl.")] = "llava",
+    seed: Annotated[int, typer.Option(min=0, max=limits.SEED, help="Of the weights.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Write a tiny checkpoint that knows nothing yet, for `unsee train` to make base and gold from."""
+    from unsee.world.start import start
+
+    made = start(source, family, out, seed)
+    rows = f"--benchmark {made.layout} --source" if made.layout else "--data"
+    role = " --role base" if made.layout else ""
+    following = f"unsee train --model {shlex.quote(str(out))} {rows} {shlex.quote(str(source))}{role} --out base"
+    summary = {"folder": str(made.folder), "rows": made.rows, "tokens": made.words, "next": following}
+    if as_json:
+        print_json(summary)
+        return
+    console().print(f"Random weights, and a tokenizer of {made.words:,} tokens from {made.rows:,} rows.")
+    places(console(), folder=summary["folder"], next=following)
+
+
 def write(out: Path, layout: str, people: int, seed: int) -> dict[str, Any]:
     """What `unsee world export --json` prints.
 

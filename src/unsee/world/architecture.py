@@ -56,20 +56,8 @@ def make_processor(texts: Iterable[str], vocabulary: int = 4096, patch_size: int
         vocabulary: at most so many tokens.
         patch_size: of the image encoder, in pixels; each patch is an image token.
     """
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.normalizer = normalizers.NFC()
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    specials = ["<pad>", "<s>", "</s>", "<image>"]
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocabulary,
-        special_tokens=specials,
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(texts, trainer)
     wrapped = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
+        tokenizer_object=trained_tokenizer(texts, ["<pad>", "<s>", "</s>", "<image>"], vocabulary),
         bos_token="<s>",
         eos_token="</s>",
         pad_token="<pad>",
@@ -88,6 +76,28 @@ def make_processor(texts: Iterable[str], vocabulary: int = 4096, patch_size: int
         num_additional_image_tokens=1,
         chat_template=CHAT_TEMPLATE,
     )
+
+
+def trained_tokenizer(texts: Iterable[str], specials: list[str], vocabulary: int) -> Tokenizer:
+    """A byte-level BPE that is trained on some texts.
+
+    Args:
+        texts: everything that a model will read.
+        specials: tokens that no text holds.
+        vocabulary: at most so many tokens.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary,
+        special_tokens=specials,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return tokenizer
 
 
 def make_model(processor: LlavaProcessor, seed: int, layers: int = LANGUAGE_LAYERS) -> LlavaForConditionalGeneration:
