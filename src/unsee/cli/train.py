@@ -177,6 +177,11 @@ def _show(summary: dict[str, Any]) -> None:
     )
     if until := summary["until"]:
         shown.print(_reached(until, summary["looks"]))
+    if (fitness := summary["fitness"]) and fitness["sentence"]:
+        shown.print(printable(fitness["sentence"]))
+    elif fitness:
+        knows = "knows" if fitness["whose"] == "base" else "does not know"
+        shown.print(f"It {knows} what is to be forgotten, as a {fitness['whose']} should.")
     places(shown, model=summary["model"], scores=f"{summary['out']}/scores.json")
 
 

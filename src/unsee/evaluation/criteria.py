@@ -23,6 +23,8 @@ FORGET_MARGIN = 0.10  # a forget score this close to gold's counts as like gold
 KEEP_MARGIN = 0.05  # a fall of this much below base counts as kept
 EQUIVALENCE_MARGIN = 0.05  # differences from gold that a leaderboard takes for none
 HALLUCINATION_MARGIN = 0.10  # a rise that may be larger than this is not shown to be none
+KNOWN_SHARE = 0.5  # a probe of which a model knows at least so much is known
+LIKELY, LONG = 0.5, 8  # probability per token of an answer of more tokens than these, which counts as known
 COLLAPSED = 0.5  # below this share of base's score, knowledge is destroyed rather than dented
 
 Kept = Literal["kept", "not shown", "lost some", "collapsed"]

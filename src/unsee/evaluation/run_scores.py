@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, field_validator
 
 from unsee.data.example import Role
 from unsee.errors import InputError
+from unsee.evaluation.fitness import Fitness
 from unsee.evaluation.results import Again, Check, Condition, JudgedCheck, Score
 from unsee.system.files import read_json
 from unsee.system.typed import typed
@@ -117,6 +118,7 @@ class RunScores(Facts, Compared):
         unreadable: captions that were left out, as `unsee.evaluation.unreadable.Unreadable` has it.
         taken_over: from which run records of the base are, by probe.
         seconds: that each stage took.
+        fitness: whether the base knows what is to go; None where no probe is about that.
         advice: what to try next, in full sentences.
     """
 
@@ -126,6 +128,7 @@ class RunScores(Facts, Compared):
     unreadable: dict[str, list[dict[str, Any]]] = {}
     taken_over: dict[str, str] = {}
     seconds: dict[str, float]
+    fitness: Fitness | None = None
     advice: list[str] = []
 
     @field_validator("models")

@@ -53,16 +53,17 @@ def advise(scores: RunScores, settings: Settings) -> list[str]:
         scores: of the run; their advice is not looked at.
         settings: of the run.
     """
+    unfit = [scores.fitness.sentence] if scores.fitness and scores.fitness.sentence else []
     if not settings.card.needs.forget:
-        return []  # a control
+        return unfit  # a control
     held, partly, lost = *_kept_on(scores, settings), _lost(scores, settings)
     gone = bool(lost or scores.condition.get(settings.card.name))
     if gone and held and _unmoved(scores, settings) is None:
-        return [_both(held, lost, settings)]
+        return [*unfit, _both(held, lost, settings)]
     advice = [_slower(scores, lost, settings)] if lost else []
     advice += [_farther(scores, held, settings)] if held else []
     advice += [_somewhat_farther(scores, partly, settings)] if partly and not (held or gone) else []
-    return [*advice, *of_spans(scores.spans, scores.steps, settings.learning_rate)]
+    return [*unfit, *advice, *of_spans(scores.spans, scores.steps, settings.learning_rate)]
 
 
 def _probed(scores: RunScores, settings: Settings, role: str) -> Iterator[Probed]:

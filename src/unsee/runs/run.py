@@ -7,10 +7,12 @@ that was given has been checked.
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from pathlib import Path
 
 from unsee.evaluation.compared import BASE
+from unsee.evaluation.fitness import Fitness, fitness
 from unsee.runs.base_once import take_over
 from unsee.runs.check import check
 from unsee.runs.clock import Clock
@@ -60,6 +62,7 @@ def unlearn(
         with making_the_model(folder, settings, loaded.device):
             with clock("measure base"):
                 base = measure_base(folder, settings, sets.probes, loaded)
+            _tell_of_unfitness(fitness(sets.probes, base, seed=settings.seed))
             if not processes.agreed((folder / "model").is_dir()):
                 with clock("unlearn"):
                     train(folder, settings, sets, loaded)
@@ -71,3 +74,9 @@ def unlearn(
             scores = score(folder, settings, given, records, clock.seconds)
             processes.once(lambda: write_json(folder / "scores.json", scores.to_dict()))
         return Run(folder, settings, sets, records, scores)
+
+
+def _tell_of_unfitness(base: Fitness | None) -> None:
+    """Say on stderr, before anything is trained, that the base does not know what is to be forgotten."""
+    if base is not None and base.sentence and processes.is_main():
+        print(f"unsee: {base.sentence}", file=sys.stderr, flush=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from unsee.evaluation.compared import compared
+from unsee.evaluation.compared import BASE, compared
+from unsee.evaluation.fitness import fitness
 from unsee.evaluation.run_scores import VERSION, Facts, RunScores, values_of
 from unsee.runs.advice import advise
 from unsee.runs.base_once import taken_over
@@ -39,6 +40,7 @@ def score(
         unreadable=given.unreadable,
         taken_over=taken_over(folder),
         seconds=dict(seconds),
+        fitness=fitness(given.sets.probes, records[BASE], seed=settings.seed),
         **values_of(facts),
     )
     return scores.model_copy(update={"advice": advise(scores, settings)})

@@ -17,6 +17,7 @@ from transformers import set_seed
 
 from unsee.data import Example, Probe
 from unsee.errors import InputError
+from unsee.evaluation.fitness import fitness
 from unsee.evaluation.measure import check_numbers, check_probe, measure_all
 from unsee.evaluation.records import Record
 from unsee.evaluation.registry import metrics
@@ -160,6 +161,7 @@ def _score(
         roles={probe.name: probe.role for probe in taught.probes},
         trained_on=[probe.name for probe in taught.probes if probe.trained_on],
         until=_ended(settings.until, taught, facts),
+        fitness=fitness(taught.probes, records, settings.role, settings.seed) if settings.role else None,
         seconds=dict(seconds),
     )
 

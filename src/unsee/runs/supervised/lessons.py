@@ -81,8 +81,8 @@ def _taught(
         settings.source, settings.benchmark, settings.split, settings.request, training=settings.training
     )
     learned = benchmark.base_rows if settings.role == "base" else benchmark.gold_rows
-    known = [probe for probe in benchmark.probes if ought_to_be_known(probe, learned)]
-    return learned, known, f"{benchmark.name}, {settings.role}"
+    asked = [probe for probe in benchmark.probes if probe.role == "forget" or ought_to_be_known(probe, learned)]
+    return learned, asked, f"{benchmark.name}, {settings.role}"
 
 
 def ought_to_be_known(probe: Probe, learned: Iterable[Example]) -> bool:

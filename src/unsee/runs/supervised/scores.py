@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from unsee.data.example import Role as ProbeRole
+from unsee.evaluation.fitness import Fitness
 from unsee.evaluation.results import Score
 from unsee.runs.supervised.settings import Role
 
@@ -73,6 +74,7 @@ class TrainScores(Facts):
         roles: what each probe is for in the benchmark that it is of.
         trained_on: the probes that ask training rows.
         until: how far it came of what was asked for; None if nothing was.
+        fitness: of a base, whether it knows what is to go; of gold, whether it does not.
         seconds: that each stage took.
     """
 
@@ -84,4 +86,5 @@ class TrainScores(Facts):
     roles: dict[str, ProbeRole | None]
     trained_on: list[str]
     until: Ended | None
+    fitness: Fitness | None
     seconds: dict[str, float]
