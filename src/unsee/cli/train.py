@@ -23,6 +23,8 @@ unsee train --model MODEL --benchmark clear --source therem/CLEAR --split forget
 
 unsee train --model MODEL --benchmark clear --source therem/CLEAR --split forget10 --role gold --out gold
 
+unsee train --model start --benchmark clear --source world --role base --learn-probes --until 0.95 --out base
+
 `unsee settings --of train` lists all settings. A file of settings is YAML with the same keys.
 """
 
@@ -62,6 +64,12 @@ def train(
         str | None,
         typer.Option(help="base learns everything, gold all but what is to be forgotten.", show_default=False),
     ] = None,
+    learn_probes: Annotated[
+        bool,
+        typer.Option(
+            "--learn-probes", help="Learn what its probes ask as well, for a tiny model that begins with nothing."
+        ),
+    ] = False,
     probe: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=FILE", help="Rows to measure on; may be repeated.", show_default=False),
@@ -110,6 +118,7 @@ def train(
         "split": split,
         "request": request,
         "role": role,
+        "learn_probes": learn_probes or None,
         "probes": named_files(probe or []),
         "until": until,
         "out": str(out) if out else None,

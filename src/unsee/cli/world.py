@@ -74,7 +74,7 @@ unsee world start world --family llava --out start           for an export in an
 
 unsee world start rows.jsonl --family qwen2_5_vl --out start
 
-unsee train --model start --benchmark clear --source world --role base --until 0.95 --out base
+unsee train --model start --benchmark clear --source world --role base --learn-probes --until 0.95 --out base
 """
 
 
@@ -90,9 +90,10 @@ def start_command(
     from unsee.world.start import start
 
     made = start(source, family, out, seed)
-    rows = f"--benchmark {made.layout} --source" if made.layout else "--data"
-    role = " --role base" if made.layout else ""
-    following = f"unsee train --model {shlex.quote(str(out))} {rows} {shlex.quote(str(source))}{role} --out base"
+    data = f"--benchmark {made.layout} --source" if made.layout else "--data"
+    role = " --role base --learn-probes" if made.layout else ""
+    begun, taught = shlex.quote(str(out)), shlex.quote(str(source))
+    following = f"unsee train --model {begun} {data} {taught}{role} --until 0.95 --out base"
     summary = {"folder": str(made.folder), "rows": made.rows, "tokens": made.words, "next": following}
     if as_json:
         print_json(summary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from unsee.benchmarks import load_benchmark
@@ -11,7 +11,7 @@ from unsee.data import Example, Probe, load_examples
 from unsee.data.pictures import image_hash
 from unsee.data.sets import repeats
 from unsee.errors import InputError, did_you_mean
-from unsee.runs.supervised.settings import TrainSettings, Until
+from unsee.runs.supervised.settings import Role, TrainSettings, Until
 
 TRAINING_ROWS = "training_rows"  # the probe of those who have none
 
@@ -81,16 +81,35 @@ def _taught(
         settings.source, settings.benchmark, settings.split, settings.request, training=settings.training
     )
     learned = benchmark.base_rows if settings.role == "base" else benchmark.gold_rows
+    if settings.learn_probes:
+        learned = [*learned, *_asked_besides(learned, benchmark.probes, settings.role)]
     asked = [probe for probe in benchmark.probes if probe.role == "forget" or ought_to_be_known(probe, learned)]
     return learned, asked, f"{benchmark.name}, {settings.role}"
+
+
+def _asked_besides(learned: Iterable[Example], probes: Sequence[Probe], role: Role | None) -> Iterator[Example]:
+    """What probes ask and no row asks yet; for gold without those of what is to go."""
+    seen = {_asked(row) for row in learned}
+    for row in (row for probe in probes if role == "base" or probe.role == "keep" for row in probe.examples):
+        if _asked(row) not in seen:
+            seen.add(_asked(row))
+            yield row
+
+
+def _asked(row: Example) -> tuple[str | None, str]:
+    """What a model is given: the picture, and the question."""
+    return image_hash(row.image), row.question
 
 
 def ought_to_be_known(probe: Probe, learned: Iterable[Example]) -> bool:
     """Whether somebody who has learned some rows ought to know what a probe asks.
 
     At least half of it has to be about subjects of these rows, and shown where they are shown, in words where they are
-    told of in words: who has learned what somebody has done need not know the face.
+    told of in words: who has learned what somebody has done need not know the face. Or it asks training rows.
     """
+    learned = list(learned)
+    if _is_taught(probe, learned):
+        return True
     about = {(row.subject, row.image is not None) for row in learned if row.subject}
     return 2 * sum((row.subject, row.image is not None) in about for row in probe.examples) >= len(probe)
 
@@ -116,5 +135,5 @@ def _watched(until: Until, own: Sequence[Probe], probes: Sequence[Probe], taught
 
 def _is_taught(probe: Probe, taught: Sequence[Example]) -> bool:
     """Whether at least half of a probe asks what a training row asks: the same question about the same picture."""
-    seen = {(image_hash(row.image), row.question) for row in taught}
-    return 2 * sum((image_hash(row.image), row.question) in seen for row in probe.examples) >= len(probe)
+    seen = {_asked(row) for row in taught}
+    return 2 * sum(_asked(row) in seen for row in probe.examples) >= len(probe)

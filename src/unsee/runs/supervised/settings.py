@@ -69,6 +69,11 @@ class TrainSettings(BaseModel):
         None, description="what about it is to go later on; that of the benchmark if not given"
     )
     role: Role | None = Field(None, description="base learns everything, gold all but what is to be forgotten")
+    learn_probes: bool = Field(
+        False,
+        description="learn what the probes of the benchmark ask as well, gold without those of what is to go: for tiny "
+        "models that begin with nothing, and cannot follow a question that no training row asks",
+    )
     probes: dict[str, Text] = Field({}, description="rows to measure on at the end, by name")
     until: Annotated[Until | None, BeforeValidator(as_until)] = Field(
         None, description="end as soon as the probes are answered this well"
@@ -142,7 +147,7 @@ class TrainSettings(BaseModel):
                 f"benchmark {self.benchmark}: {' and '.join(lacking)} missing; give --source FOLDER and --role base or "
                 "gold"
             )
-        for name in () if self.benchmark else ("source", "training", "split"):
+        for name in () if self.benchmark else ("source", "training", "split", "learn_probes"):
             if getattr(self, name):
                 raise InputError(f"{name} belongs to a benchmark, and none is given; add --benchmark NAME")
 
