@@ -76,7 +76,7 @@ def learn(
     """Carry out a training, or finish one that was interrupted.
 
     Args:
-        settings: as `unsee.runs.supervised.parse` gives them.
+        settings: as `unsee.runs.supervised.settings.parse` gives them.
         rows: to be learned, where they are in memory; the settings name none then.
         probes: to be measured beside those that the settings name. Those that ask training rows are found.
         overwrite: start anew, whatever training the folder holds.
