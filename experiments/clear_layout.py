@@ -7,6 +7,9 @@ of CLEAR writes forget, retain, preserve and probes as files, runs read those, a
 records. Every stage leaves files behind and is passed over where they are there. About half an hour of two cores at 200
 people, most of it base and gold.
 
+With `--stop` every method runs once more: until development rows show what is asked for, at a rate that a range test
+finds, with the defaults of both and the leaderboard's hyper-parameters.
+
 Nothing is tuned here: which methods and which configurations is read from the leaderboard's own CSV files. Each runs
 for as many steps as there, and for a multiple: where 20 people are to go instead of 4, five times the steps are as many
 for each.
@@ -29,6 +32,7 @@ from unsee.benchmarks.clear.score import AMONG_OPTIONS, SPLITS, TEXTUAL, ClearSc
 from unsee.benchmarks.files import SETTINGS, write_benchmark
 from unsee.data.example import Probe
 from unsee.data.load import load_examples
+from unsee.evaluation.criteria import FORGET_PROBES
 from unsee.evaluation.measure import measure_all
 from unsee.evaluation.records import Record, read_records
 from unsee.leaderboard.grids import VARIANTS, Configuration, configuration
@@ -69,16 +73,24 @@ class Chosen:
     method: str
     distance: float  # on the leaderboard
     configuration: Configuration
+    stops: bool = False  # when it is done, at a rate of its own, whatever the configuration says of steps and rate
 
     @property
     def name(self) -> str:
         """The row and how long it is trained."""
-        return f"{self.row}, {self.configuration.max_steps} steps"
+        return f"{self.row}, stop" if self.stops else f"{self.row}, {self.configuration.max_steps} steps"
 
     @property
     def folder(self) -> str:
         """Of its run."""
-        return f"{self.row}-{self.configuration.max_steps}-steps"
+        return self.name.replace(", ", "-").replace(" ", "-")
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """How long it is trained, and how fast, as settings of a run."""
+        if self.stops:
+            return {"stop": {}, "find_rate": True, "retain_preserved": True}
+        return {"learning_rate": self.configuration.learning_rate, "max_steps": self.configuration.max_steps}
 
     def longer(self, times: int) -> Chosen:
         """The same with so many times the steps."""
@@ -106,13 +118,16 @@ def main() -> None:
     parser.add_argument("--split", default="forget10")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--methods", type=int, default=5, help="how many of the leaderboard's best")
-    parser.add_argument("--times", type=int, nargs="+", default=[1, 5], help="multiples of the leaderboard's steps")
+    parser.add_argument("--times", type=int, nargs="*", default=[1, 5], help="multiples of the leaderboard's steps")
+    parser.add_argument("--stop", nargs="*", metavar="ROW", help="rows that run until they are done, too; all if none")
     parser.add_argument("--probe-rows", type=int, help="measure at most so many rows per probe")
     parser.add_argument("--leaderboard", type=Path, default=Path(__file__).parents[1] / "docs" / "leaderboard")
     parser.add_argument("--markdown", type=Path, help="where the page goes; CSV files go into a folder beside it")
     options = parser.parse_args()
     best = best_methods(options.leaderboard, options.methods)
     runs = [one.longer(times) for times in options.times for one in best]
+    if options.stop is not None:
+        runs += [replace(one, stops=True) for one in best if not options.stop or one.row in options.stop]
     data, models = prepared(options.out, options.people, options.seed, options.split, options.probe_rows)
     unlearn_all(options.out, runs, data, models, options.seed)
     found = read_all(options.out, runs)
@@ -138,8 +153,9 @@ def best_methods(leaderboard: Path, count: int) -> list[Chosen]:
         scores.setdefault(line["row"], {}).setdefault(line["seed"], {})[line["probe"]] = float(line["score"])
         kinds[line["row"]] = line["kind"]
     base, gold = scores[BASE], scores[GOLD]
+    targets = FORGET_PROBES["visual"]
     ranked = sorted(
-        (fmean(distance_on_leaderboard(one, base[seed], gold[seed], "visual") for seed, one in seeds.items()), row)
+        (fmean(distance_on_leaderboard(one, base[seed], gold[seed], targets) for seed, one in seeds.items()), row)
         for row, seeds in scores.items()
         if kinds[row] != "control"
     )
@@ -196,8 +212,7 @@ def unlearn_all(out: Path, runs: Sequence[Chosen], data: Path, models: Mapping[s
             "hyper_parameters": dict(chosen.hyper_parameters),
             "parts": list(chosen.parts),
             "lora": {"rank": chosen.lora, "alpha": chosen.lora} if chosen.lora else None,
-            "learning_rate": chosen.learning_rate,
-            "max_steps": chosen.max_steps,
+            **one.values,
             "batch_size": chosen.batch_size,
             "saliency_batch_size": chosen.batch_size,
             "eval_batch_size": EVAL_BATCH,
@@ -205,7 +220,7 @@ def unlearn_all(out: Path, runs: Sequence[Chosen], data: Path, models: Mapping[s
             "seed": seed,
             "out": str(folder),
         }
-        missing += chosen.max_steps
+        missing += 0 if one.stops else chosen.max_steps
         jobs.append(
             Job("unsee.demos.person:unlearn_job", {"values": values, "base_records": str(out / "records" / BASE)})
         )
@@ -227,8 +242,19 @@ def read_all(out: Path, runs: Sequence[Chosen]) -> list[Found]:
         folder = out / "runs" / one.folder
         seconds = read_json(folder / "scores.json")["seconds"]
         records = read_folder(folder / "records" / one.method)
-        found.append(measured(one.name, one.configuration.label, records, gold, seconds))
+        found.append(measured(one.name, label_of(one, folder), records, gold, seconds))
     return found
+
+
+def label_of(one: Chosen, folder: Path) -> str:
+    """The configuration of a run; of one that stops by itself, the rate and the step that it came to."""
+    if not one.stops:
+        return one.configuration.label
+    scores = read_json(folder / "scores.json")
+    ended = scores["ended"]
+    hyper = ", ".join(f"{name} {value:g}" for name, value in one.configuration.hyper_parameters.items())
+    found = f"found lr {scores['rate']['rate']:g}, step {ended['kept']} of {ended['step']} ({ended['why']})"
+    return f"{found}, {hyper}" if hyper else found
 
 
 def read_folder(folder: Path) -> Records:

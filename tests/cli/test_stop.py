@@ -130,3 +130,16 @@ def test_what_becomes_of_preserve_rows_is_always_said(
     printed = succeed("unlearn", *given(stranger, out, method), *more, *(["--retain-preserved"] if flag else [])).out
     assert told in " ".join(printed.split())
     assert yaml.safe_load((out / "run.yaml").read_text())["settings"]["retain_preserved"] is flag
+
+
+def test_a_run_says_which_rate_it_found(stranger: Stranger, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    options = [option for option in given(stranger, out) if option != "--no-report"]
+    printed = succeed("unlearn", *options, "--set", "find_rate=true", "--set", "max_steps=1").out
+    found = json.loads((out / "scores.json").read_text())["rate"]
+    assert f"Learning rate: {found['rate']:g}, 0.2 of where a range test of" in " ".join(printed.split())
+    assert found["tried"][0]["rate"] == pytest.approx(1e-5)  # a tenth of that of the settings
+    assert found["start"].keys() == {"forget", "retain"}
+    page = (out / "report.html").read_text()
+    assert "of where a range test of" in page
+    assert json.loads((out / "checkpoints" / "rate.json").read_text()) == found

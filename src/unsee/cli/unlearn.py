@@ -234,6 +234,7 @@ def _show(summary: dict[str, Any]) -> None:
 
 def _of_the_training(summary: dict[str, Any]) -> Iterator[str]:
     """How it ended, and on what it was done, in sentences."""
+    from unsee.training import rates
     from unsee.training.done import Ended, told
     from unsee.training.guard import UNWATCHED
 
@@ -245,6 +246,8 @@ def _of_the_training(summary: dict[str, Any]) -> Iterator[str]:
         )
     if summary.get("watched") == []:
         yield UNWATCHED
+    if rate := summary.get("rate"):
+        yield rates.told(rates.FoundRate.model_validate(rate))
     if ended := summary.get("ended"):
         yield told(Ended.model_validate(ended))
     if preserved := summary.get("preserved"):

@@ -15,6 +15,7 @@ from unsee.evaluation.results import Again, Check, Condition, JudgedCheck, Score
 from unsee.system.files import read_json
 from unsee.system.typed import typed
 from unsee.training.done import Ended
+from unsee.training.rates import FoundRate
 
 VERSION = 2  # of `scores.json`; files without a version are those of 1
 
@@ -90,6 +91,7 @@ class Facts(BaseModel):
         watched: looks of the guard; None without one, empty where it had nothing to watch.
         stopped: as `unsee.training.guard.Stopped` has it; None where it did not stop.
         ended: how a run with `stop` went; None without.
+        rate: what a range test found, of a run with `find_rate`; None without.
         preserved: what became of the preserve rows, in a sentence; None where there are none.
     """
 
@@ -105,6 +107,7 @@ class Facts(BaseModel):
     watched: list[dict[str, int | float | None]] | None = None
     stopped: dict[str, int | float | None] | None = None
     ended: Ended | None = None
+    rate: FoundRate | None = None
     preserved: str | None = None
 
 

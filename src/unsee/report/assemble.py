@@ -29,6 +29,7 @@ from unsee.runs.gold import GOLD
 from unsee.system.files import write_text
 from unsee.training.done import Ended
 from unsee.training.guard import UNWATCHED
+from unsee.training.rates import told
 
 TRAINING = {
     "learning_rate",
@@ -70,7 +71,7 @@ def run_report(run: Run, album: Album | None = None) -> Report:
         advice=run.scores.advice,
         notes=[
             *([UNWATCHED] if run.scores.watched == [] else []),
-            *filter(None, [data_lost(run), run.scores.preserved]),
+            *filter(None, [data_lost(run), *of_training(run)]),
         ],
     )
     return illustrated(page, run.benchmark.probes, album)
@@ -117,6 +118,8 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
     name = run.settings.card.name
     training = run.settings.model_dump(mode="json", include=TRAINING)
     training = {key: value for key, value in training.items() if value is not None}
+    if run.scores.rate is not None:
+        training["learning_rate"] = run.scores.rate.rate
     return ModelResult(
         label=name,
         role="method",
@@ -129,6 +132,12 @@ def method_result(run: Run, seconds: float | None = None) -> ModelResult:
         condition=run.scores.condition.get(name),
         after=run.scores.after.get(name, {}),
     )
+
+
+def of_training(run: Run) -> list[str]:
+    """Sentences on what a run found or did by itself."""
+    rate, preserved = run.scores.rate, run.scores.preserved
+    return [*([told(rate)] if rate else []), *([preserved] if preserved else [])]
 
 
 def data_lost(run: Run) -> str:

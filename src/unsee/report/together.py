@@ -20,6 +20,7 @@ from unsee.report.assemble import (
     method_result,
     models_of,
     now,
+    of_training,
     probes_of,
 )
 from unsee.report.comparable import gold_of, named
@@ -44,7 +45,7 @@ def runs_report(runs: Sequence[Run], album: Album | None = None) -> Report:
     source = next((run for run in runs if not run.lost), runs[0])
     asked, records = source.benchmark.probes, _records(by_name)
     notes = [UNWATCHED] if any(run.scores.watched == [] for run in runs) else []
-    notes += [f"{name}: {run.scores.preserved}" for name, run in by_name.items() if run.scores.preserved]
+    notes += [f"{name}: {sentence}" for name, run in by_name.items() for sentence in of_training(run)]
     page = Report(
         title=_title(by_name),
         created=now(),

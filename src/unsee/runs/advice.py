@@ -56,6 +56,11 @@ def advise(scores: RunScores, settings: Settings) -> list[str]:
     unfit = [scores.fitness.sentence] if scores.fitness and scores.fitness.sentence else []
     if not settings.card.needs.forget:
         return unfit  # a control
+    if scores.rate is not None:
+        found = settings.model_copy(update={"learning_rate": scores.rate.rate, "find_rate": False})
+        own = advise(scores.model_copy(update={"rate": None}), found)
+        rate = "--set learning_rate="
+        return [sentence.replace(rate, f"--set find_rate=false {rate}") for sentence in own]
     held, partly, lost = *_kept_on(scores, settings), _lost(scores, settings)
     gone = bool(lost or scores.condition.get(settings.card.name))
     if gone and held and _unmoved(scores, settings) is None:

@@ -32,7 +32,10 @@ OWN = ("records", "checkpoints", "model", "scores.json", "report.html")
 LONGEST_NAME = 255  # bytes of a file name on the file systems in use
 FAILED = "failed.json"  # why a run ended that may be followed by another one in the same folder
 MAY_DIFFER = ("eval_batch_size", "save_steps", "keep_checkpoints", "gold")  # when a run goes on: they change no outcome
-ADDED = {"retain_preserved": False}  # settings that the run.yaml of an earlier version lacks, and what they were then
+ADDED = {  # settings that the run.yaml of an earlier version lacks, and what they were then
+    "retain_preserved": False,
+    "find_rate": False,
+}
 OF_RECORDS = ("dtype", "quantize", "max_new_tokens")  # what records depend on, beside the model and the probes
 DEMO = "demo.yaml"  # which demo a folder holds
 LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets", "safetensors")

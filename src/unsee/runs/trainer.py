@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
+from transformers import TrainerCallback
 
 from unsee.data import Benchmark
 from unsee.methods.gate import gate_of
 from unsee.methods.method import needs_of
+from unsee.runs.rate import found_rate, rows_to_look_at
 from unsee.runs.settings import EPOCHS, LEAST_STEPS, STOP_EPOCHS, STOP_STEPS, Settings
 from unsee.runs.stopping import Watched, check_stop, stop_of, watched
 from unsee.training.config import UnlearnConfig
 from unsee.training.guard import HeldOutGuard
 from unsee.training.guard import watched as guarded
+from unsee.training.rates import FoundRate
 from unsee.training.stopping import StopWhenDone
 from unsee.training.trainer import UnlearnTrainer
-from unsee.training.watch import Watch
 from unsee.vlm import LoadedModel
 
 
@@ -60,12 +63,14 @@ class Course:
         guard: that stops it where it breaks what it should hold, if the run has one and there is something to watch.
         stop: that ends it when it is done, if the run has one.
         seen: what `stop` looks at.
+        rate: that was found, where the run finds its own.
     """
 
     trainer: UnlearnTrainer
     guard: HeldOutGuard | None
     stop: StopWhenDone | None
     seen: Watched | None
+    rate: FoundRate | None = None
 
     def facts(self) -> dict[str, Any]:
         """What the watches saw, once it is over; see `unsee.evaluation.run_scores.Facts`."""
@@ -75,6 +80,8 @@ class Course:
             facts |= {"watched": self.guard.history, "stopped": asdict(stopped) if stopped else None}
         if self.stop and self.seen:
             facts["ended"] = self.stop.ended(self.seen.held_out).model_dump(mode="json")
+        if self.rate:
+            facts["rate"] = self.rate.model_dump(mode="json")
         return facts
 
 
@@ -95,19 +102,33 @@ def course(settings: Settings, sets: Benchmark, loaded: LoadedModel, arguments: 
     seen = watched(settings, sets) if settings.stop else None
     sets = seen.sets if seen else sets
     guard = guard_of(settings, sets, loaded, spans=method.needs.spans)
+
+    def make(of_run: UnlearnConfig, callbacks: list[TrainerCallback]) -> UnlearnTrainer:
+        return UnlearnTrainer(
+            loaded,
+            of_run,
+            method=method,
+            forget=sets.forget,
+            retain=sets.retain,
+            preserve=sets.preserve,
+            gate=settings.gate,
+            callbacks=callbacks or None,
+        )
+
+    rate = None
+    if settings.find_rate:
+        rate = found_rate(settings, seen.rows if seen else rows_to_look_at(sets), loaded, arguments, make)
+        arguments = replace_rate(arguments, rate.rate)
     stop = stop_of(settings, seen, loaded, Path(str(arguments.output_dir))) if seen else None
-    watches: list[Watch] = [watch for watch in (guard, stop) if watch is not None]
-    trainer = UnlearnTrainer(
-        loaded,
-        arguments,
-        method=method,
-        forget=sets.forget,
-        retain=sets.retain,
-        preserve=sets.preserve,
-        gate=settings.gate,
-        callbacks=[*watches] or None,
-    )
-    return Course(trainer, guard, stop, seen)
+    watches: list[TrainerCallback] = [watch for watch in (guard, stop) if watch is not None]
+    return Course(make(arguments, watches), guard, stop, seen, rate)
+
+
+def replace_rate(arguments: UnlearnConfig, rate: float) -> UnlearnConfig:
+    """The same arguments with another learning rate; `dataclasses.replace` would run their checks a second time."""
+    changed = copy.copy(arguments)
+    changed.learning_rate = rate
+    return changed
 
 
 def guard_of(settings: Settings, sets: Benchmark, loaded: LoadedModel, spans: bool) -> HeldOutGuard | None:

@@ -6,17 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from pydantic import BaseModel, Field
 from transformers import TrainerControl, TrainerState
 
 from unsee.data.example import Example
-from unsee.system import processes
 from unsee.system.typed import typed
+from unsee.training.likelihood import mean_log_likelihood
 from unsee.training.watch import Watch
 from unsee.vlm.encoding import Encoder
-from unsee.vlm.policy import Policy, answer_scores
-from unsee.vlm.sharded import as_one, share
+from unsee.vlm.policy import Policy
 
 UNWATCHED = (
     "The guard had nothing to watch: no caption is to be held as a whole and there are no retain rows, so a divergence "
@@ -81,21 +79,9 @@ class HeldOutGuard(Watch):
         self.history = [{"step": 0, "watched": self.start}]
         self.keep(0)
 
-    @torch.no_grad()
     def likelihood(self) -> float:
         """Mean log-likelihood of the tokens of the watched answers; nats."""
-        model, was_training = self.policy.model, self.policy.model.training
-        device = next(model.parameters()).device
-        model.eval()
-        sums: dict[int, tuple[float, int]] = {}  # by the first row of a batch
-        with as_one(model):
-            for start in share(model, range(0, len(self.examples), self.batch_size)):
-                batch = self.encoder.batch(self.examples[start : start + self.batch_size]).to(device)
-                log_probs, counts = answer_scores(self.policy, batch)
-                sums[start] = float(log_probs.double().sum()), int(counts.sum())
-        model.train(was_training)
-        totals, tokens = zip(*(each for _, each in sorted(processes.together(sums).items())), strict=True)
-        return float(sum(totals) / sum(tokens))
+        return mean_log_likelihood(self.policy, self.encoder, self.examples, self.batch_size)
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look, and keep or put back."""

@@ -137,6 +137,11 @@ class Settings(BaseModel):
     learning_rate: Positive = Field(
         WHOLE_RATE, description=f"of AdamW; with lora {_rate(LORA_RATE)}, if it is not given"
     )
+    find_rate: bool = Field(
+        False,
+        description="find the learning rate by a short range test at the starting weights, which begins at a tenth of "
+        "learning_rate and ends at a thousand times it",
+    )
     epochs: Annotated[FiniteFloat, Field(gt=0, le=limits.EPOCHS)] | None = Field(
         None,
         description=f"passes over the forget rows; if neither this nor max_steps is given, {EPOCHS:g} or as many as "
