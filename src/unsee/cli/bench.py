@@ -12,6 +12,7 @@ from unsee.errors import InputError
 from unsee.system import limits
 
 if TYPE_CHECKING:
+    from unsee.leaderboard.board import Plan
     from unsee.types import Request
 
 EXAMPLES = """Examples:
@@ -26,23 +27,55 @@ unsee bench --out board --shard 2/8   the second of eight programs, on one machi
 
 unsee bench --out board --ray auto    on the Ray cluster that this machine has joined
 
+unsee bench plan.yaml --out board     on a model and a benchmark, or rows, of yours
+
 unsee bench --out board --dry-run     what would be done
 """
 
 
 def bench(
     out: Annotated[Path, typer.Option(help="Folder for the leaderboard and all that it rests on.")],
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="PLAN.YAML",
+            help="Which model and which rows; without it, the embedded world. Options win over it.",
+            show_default=False,
+        ),
+    ] = None,
     methods: Annotated[
         str | None,
         typer.Option(help="Rows, by name and with commas between, or FILE.py:CLASS; all of this package if not given."),
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Worlds to report on, with commas between.")] = "0,1,2",
-    development_seeds: Annotated[str, typer.Option(help="Worlds to choose configurations on: other people.")] = "100",
+    seeds: Annotated[
+        str | None,
+        typer.Option(help="Worlds, or trainings, to report on, with commas between.", show_default="0,1,2"),
+    ] = None,
+    development_seeds: Annotated[
+        str | None,
+        typer.Option(help="Those to choose configurations on, asked about other people.", show_default="100"),
+    ] = None,
     people: Annotated[
-        int, typer.Option(min=1, max=limits.PEOPLE, help="Private people in each world; a tenth are forgotten.")
-    ] = 40,
-    budget: Annotated[int, typer.Option(help="Configurations that each row may try, at most 9.")] = 9,
-    request: Annotated[str, typer.Option(help="What is to go: visual, textual or both.")] = "visual",
+        int | None,
+        typer.Option(
+            min=1,
+            max=limits.PEOPLE,
+            help="Private people in each world; a tenth are forgotten.",
+            show_default="40",
+        ),
+    ] = None,
+    budget: Annotated[
+        int | None, typer.Option(help="Configurations that each row may try, at most 9.", show_default="9")
+    ] = None,
+    request: Annotated[
+        str | None, typer.Option(help="What is to go in the world: visual, textual or both.", show_default="visual")
+    ] = None,
+    text_facts: Annotated[
+        bool,
+        typer.Option(
+            "--text-facts", help="Every row a second time, trained on what a mask protects as well (ROW+facts)."
+        ),
+    ] = False,
     workers: Annotated[
         int | None,
         typer.Option(min=1, max=limits.WORKERS, help="Processes; one for each GPU, else for each core, if not given."),
@@ -57,28 +90,27 @@ def bench(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare methods on the embedded world: equal budgets, several seeds, controls, and intervals. No downloads.
+    """Compare methods: equal budgets, several seeds, controls, and intervals.
 
-    Each method tries the same number of configurations on worlds kept for that; the best one is trained and measured
-    on worlds of other people. Writes leaderboard.md, leaderboard.html, leaderboard.csv, cells.csv and plots. A bench
-    that was interrupted goes on when the same command is started again.
+    On the embedded world, which needs no downloads, or on the model and the rows of a plan. Each method tries the same
+    number of configurations on people kept for that; the best one is trained anew and measured on others. Base and gold
+    are made where a plan gives none. Writes leaderboard.md, leaderboard.html, leaderboard.csv, cells.csv and plots. A
+    bench that was interrupted goes on when the same command is started again.
     """
-    from unsee.leaderboard.board import plan
-    from unsee.leaderboard.worlds import Worlds
     from unsee.runs.folder import check_place
     from unsee.system.executors import chosen
 
     check_place(out)
     executor = chosen(workers, shard, ray)
-    names = [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None
-    made = plan(
-        out,
-        names,
-        budget,
-        seeds=_numbers("seeds", seeds),
-        development=_numbers("development-seeds", development_seeds),
-        ground=Worlds(people, _request(request)),
-    )
+    given: dict[str, Any] = {
+        "methods": [name.strip() for name in methods.split(",") if name.strip()] if methods is not None else None,
+        "budget": budget,
+        "seeds": _numbers("seeds", seeds) if seeds is not None else None,
+        "development_seeds": _numbers("development-seeds", development_seeds) if development_seeds else None,
+        "text_facts": text_facts or None,
+    }
+    given = {key: value for key, value in given.items() if value is not None}
+    made = _planned(plan_file, out, given, people, request) if plan_file else _on_worlds(out, given, people, request)
     if dry_run:
         described = made.to_dict()
         print_json(described) if as_json else _show_plan(described)
@@ -91,6 +123,43 @@ def bench(
         print_json({**{key: value for key, value in summary.items() if key != "figures"}, "rows": summary["figures"]})
     else:
         _show(summary, out)
+
+
+def _on_worlds(out: Path, given: dict[str, Any], people: int | None, request: str | None) -> Plan:
+    """A bench on the embedded world."""
+    from unsee.leaderboard.board import plan
+    from unsee.leaderboard.worlds import Worlds
+
+    development = given.pop("development_seeds", (100,))
+    return plan(out, ground=Worlds(people or 40, _request(request or "visual")), development=development, **given)
+
+
+def _planned(file: Path, out: Path, given: dict[str, Any], people: int | None, request: str | None) -> Plan:
+    """A bench on what a plan says.
+
+    Raises:
+        InputError: an option belongs to the world, or something in the plan cannot be used.
+    """
+    from unsee.leaderboard.board import plan
+    from unsee.leaderboard.plan_file import read_plan
+    from unsee.leaderboard.planned import Planned
+    from unsee.methods.registry import in_full
+
+    for option, value in (("--people", people), ("--request", request)):
+        if value is not None:
+            raise InputError(f"{option} belongs to the embedded world; {file} says who is to be forgotten, and what")
+    if "methods" in given:  # whose places start where one stands
+        given["methods"] = [in_full(name) for name in given["methods"]]
+    told = read_plan(file, given)
+    return plan(
+        out,
+        told.methods,
+        told.budget,
+        Planned(told, out),
+        told.text_facts,
+        seeds=told.seeds,
+        development=told.development_seeds,
+    )
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:

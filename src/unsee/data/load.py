@@ -19,6 +19,7 @@ from unsee.data.tables import SUFFIXES, file_rows
 from unsee.errors import InputError
 from unsee.system.progress import progress
 
+SUBJECT = "subject"  # the usual column of it
 _HUB_ID = re.compile(r"(?P<name>[\w-][\w.-]*/[\w-][\w.-]*)(:(?P<config>[\w.-]+))?", re.ASCII)
 
 
@@ -28,6 +29,7 @@ def load_examples(
     limit: int | None = None,
     check_images: bool = True,
     find_images: bool = True,
+    subject: str = SUBJECT,
 ) -> list[Example]:
     """Read and check examples.
 
@@ -41,6 +43,7 @@ def load_examples(
         limit: read the first rows only.
         check_images: decode every picture once, so that a broken one is found now and not hours later.
         find_images: see that every picture is where the row says. Otherwise a path may lead nowhere.
+        subject: the column that says whom a row is about.
 
     Returns:
         At least one example, in the order of the rows.
@@ -51,7 +54,7 @@ def load_examples(
     """
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit}; it must be 1 or more")
-    rows = islice(_rows(source, split), limit)
+    rows = islice((_about(row, subject) for row in _rows(source, split)), limit)
     examples = [(row.where, replace(row, find_image=find_images).example()) for row in rows]
     if not examples:
         raise InputError(f"{source} holds no rows; it needs at least one with a question and an answer")
@@ -72,6 +75,11 @@ def examples_from_rows(rows: Iterable[dict[str, Any]], name: str = "rows", folde
         InputError: if a row is not understood. Pictures are not decoded.
     """
     return [Row(row, f"{name}, row {number}", Path(folder)).example() for number, row in enumerate(rows, start=1)]
+
+
+def _about(row: Row, subject: str) -> Row:
+    """A row whose subject stands in the usual column."""
+    return row if subject == SUBJECT else replace(row, values={**row.values, SUBJECT: row.values.get(subject)})
 
 
 def _rows(source: str | Path, split: str | None) -> Iterator[Row]:

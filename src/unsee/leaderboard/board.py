@@ -15,7 +15,7 @@ from unsee.errors import InputError
 from unsee.evaluation.criteria import share_right
 from unsee.leaderboard import cells, select
 from unsee.leaderboard.cells import Cell, Subject, cell
-from unsee.leaderboard.grids import BUDGET, NOISE, RETAIN_ONLY, Configuration, Row
+from unsee.leaderboard.grids import BUDGET, NOISE, RETAIN_ONLY, Configuration, Row, with_text_facts
 from unsee.leaderboard.grids import rows as make_rows
 from unsee.leaderboard.ground import Ground, Setting
 from unsee.leaderboard.worlds import Worlds
@@ -139,11 +139,26 @@ class Plan:
 
 
 def plan(
-    out: Path, methods: Sequence[str] | None = None, budget: int = BUDGET, ground: Ground | None = None, **more: Any
+    out: Path,
+    methods: Sequence[str] | None = None,
+    budget: int = BUDGET,
+    ground: Ground | None = None,
+    text_facts: bool = False,
+    **more: Any,
 ) -> Plan:
-    """A plan from names of rows; see `Plan` and `unsee.leaderboard.grids.rows`. On worlds, if no ground is given."""
+    """A plan from names of rows; see `Plan` and `unsee.leaderboard.grids.rows`.
+
+    Args:
+        out: folder of the bench.
+        methods: names of rows; all of this package if not given.
+        budget: configurations of each.
+        ground: what they are compared on; worlds if not given.
+        text_facts: whether every row is there twice; see `unsee.leaderboard.grids.with_text_facts`.
+        more: of `Plan`.
+    """
     ground = ground or Worlds()
-    return Plan(Path(out), tuple(make_rows(methods, budget, ground.centre)), ground=ground, **more)
+    rows = make_rows(methods, budget, ground.centre)
+    return Plan(Path(out), tuple(with_text_facts(rows) if text_facts else rows), ground=ground, **more)
 
 
 @dataclass(frozen=True)

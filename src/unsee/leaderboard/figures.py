@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from statistics import fmean
 from typing import Any
 
 from unsee.data.example import Role
 from unsee.evaluation.criteria import counted
 from unsee.evaluation.records import Record
 from unsee.evaluation.registry import measured
-from unsee.leaderboard.board import BASE, Outcome
+from unsee.leaderboard.board import BASE, GOLD, Outcome
 from unsee.leaderboard.results import Results, reported_records
 
 SHARE = "exact_match"  # what `unsee evaluate` calls the share of right answers
@@ -67,6 +68,22 @@ def _of_row(outcome: Outcome, found: Results, row: str) -> Iterator[Figure]:
             yield Figure(row, probe, SHARE, share.value, share.low, share.high, len(rows))
         for metric, mean in measured(rows).items() if rows else ():
             yield Figure(row, probe, metric, _number(mean.score), _number(mean.low), _number(mean.high), mean.n)
+    yield from _published(outcome, row)
+
+
+def _published(outcome: Outcome, row: str) -> Iterator[Figure]:
+    """The numbers of a benchmark's paper: means over seeds, without an interval."""
+    golds = [cell.records() for cell in outcome.reported[GOLD]]
+    by_seed: dict[tuple[str | None, str], list[float | None]] = {}
+    rows: dict[tuple[str | None, str], int | None] = {}
+    for cell, gold in zip(outcome.reported[row], golds, strict=True):
+        for probe, metric, score, count in outcome.plan.ground.published(cell.records(), gold):
+            by_seed.setdefault((probe, metric), []).append(score)
+            rows[probe, metric] = count
+    for (probe, metric), scores in by_seed.items():
+        known = [score for score in scores if score is not None and math.isfinite(score)]
+        mean = fmean(known) if len(known) == len(scores) else None
+        yield Figure(row, probe, metric, mean, None, None, rows[probe, metric])
 
 
 def _those_that_count(

@@ -40,6 +40,7 @@ RANK = 16
 Kind = Literal["control", "method", "variant"]
 Choice = Mapping[str, Any]  # changes of a configuration: hyper-parameters, and `max_steps` or `l1`
 
+FACTS, RETAIN_PRESERVED = "+facts", "retain_preserved"  # the mark of rows, and the setting of their runs
 RETAIN_ONLY, NOISE = "retain_finetune", "random_noise"
 _CONTROLS = (RETAIN_ONLY, NOISE)
 _OF_CONFIGURATION = ("max_steps", "l1")
@@ -192,6 +193,16 @@ def available(centre: Centre = WORLD) -> list[str]:
 def _possible(variant: _Variant) -> bool:
     wanted = {*variant.extra, *(name for choice in variant.choices for name in choice if name == "l1")}
     return wanted <= set(Settings.model_fields)
+
+
+def with_text_facts(made: Sequence[Row]) -> list[Row]:
+    """Every row, and again as a row that trains on what a mask protects as well: for a visual request, text facts."""
+    return [again for row in made for again in (row, _with_text_facts(row))]
+
+
+def _with_text_facts(row: Row) -> Row:
+    further = [replace(one, extra={**one.extra, RETAIN_PRESERVED: True}) for one in row.configurations]
+    return replace(row, name=f"{row.name}{FACTS}", kind="variant", configurations=tuple(further))
 
 
 def rows(names: Sequence[str] | None = None, budget: int = BUDGET, centre: Centre = WORLD) -> list[Row]:

@@ -7,11 +7,12 @@ development alone, and what is reported comes from settings of reporting, which 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 from unsee.data.example import Role
+from unsee.evaluation.records import Record
 from unsee.leaderboard.grids import Centre
 from unsee.types import Request
 
@@ -92,6 +93,11 @@ class Ground(Protocol):
 
     def told(self, development: Sequence[int], seeds: Sequence[int]) -> tuple[str, str, str]:
         """In words: what is to go, where configurations were tried, and where the selected ones were measured."""
+
+    def published(
+        self, records: Mapping[str, Sequence[Record]], gold: Mapping[str, Sequence[Record]]
+    ) -> Iterable[tuple[str | None, str, float | None, int | None]]:
+        """Probe, metric, score and rows of each number of a benchmark's paper, from the records of a model by probe."""
 
     def limits(self) -> list[str]:
         """What intervals of this ground do not cover, a sentence or two each."""

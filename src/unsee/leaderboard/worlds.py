@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any, Final
 from unsee.data import Probe
 from unsee.data.example import Role
 from unsee.evaluation.criteria import role_of
+from unsee.evaluation.records import Record
 from unsee.leaderboard.grids import WORLD, Centre
 from unsee.leaderboard.ground import Models, Stage
 from unsee.leaderboard.place import Base, Place, Rows
@@ -108,6 +109,10 @@ class Worlds:
             f"on the worlds of seeds {', '.join(map(str, development))}",
             f"on the worlds of seeds {', '.join(map(str, seeds))}, where other people live",
         )
+
+    def published(self, records: Mapping[str, Sequence[Record]], gold: Mapping[str, Sequence[Record]]) -> tuple[()]:
+        """Nothing: no paper has numbers of the world."""
+        return ()
 
     def limits(self) -> list[str]:
         """The seed of a world is that of its trainings."""

@@ -1,0 +1,406 @@
+"""A model with the rows of a benchmark, or of a user, as the ground of a bench: the same people in every training.
+
+What a cell is trained on is the same in all of them: everything that is to be forgotten. Its people are halved, and a
+cell of development asks about one half, a cell of reporting about the other (`unsee.leaderboard.halves`).
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from unsee.benchmarks import find, load_benchmark
+from unsee.benchmarks.spec import BenchmarkSpec
+from unsee.data import Benchmark, digest, load_examples
+from unsee.data.by_subject import by_subject
+from unsee.data.example import Role
+from unsee.errors import InputError
+from unsee.evaluation.measure import check_probe
+from unsee.evaluation.records import Record
+from unsee.leaderboard.grids import Centre
+from unsee.leaderboard.ground import Models, Stage
+from unsee.leaderboard.halves import Halves, halve
+from unsee.leaderboard.place import Base, Place, Rows
+from unsee.leaderboard.plan_file import PlanFile, plan_of
+from unsee.leaderboard.work import work_off
+from unsee.runs.settings import Settings, parse
+from unsee.system.files import read_json, write_json
+from unsee.system.lock import in_turn
+from unsee.system.workers import Job, run_all
+from unsee.types import Request
+
+PLAN = "plan.json"  # what workers read: the plan with whole paths
+RATES = (0.3, 1.0, 3.0)  # times the learning rate of the settings
+OF_ADAPTERS = 10.0  # times the rate of weights is that of adapters, as the defaults of runs have it
+MOST_NAMES = 50  # that a prompt can hold
+MADE = ("base", "gold")
+
+
+@dataclass(frozen=True)
+class Half:
+    """One half of the people, asked after a training with a seed.
+
+    Attributes:
+        stage: which half.
+        seed: of the training; None for models that were there before.
+        of: digest of models, rows and settings.
+        plan: the file that workers read.
+    """
+
+    stage: Stage
+    seed: int | None
+    of: str
+    plan: str
+
+    @property
+    def name(self) -> str:
+        """See `unsee.leaderboard.ground.Setting`; so are the others."""
+        return self.stage if self.seed is None else f"{self.stage}-{self.seed}"
+
+    @property
+    def runs(self) -> str:
+        """What works off a cell."""
+        return f"{__name__}:run_cell"
+
+    def untrained(self) -> Half:
+        """The same without a seed."""
+        return replace(self, seed=None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What determines a cell."""
+        return {"half": {"stage": self.stage, "seed": self.seed, "of": self.of}}
+
+    def needed(self) -> dict[str, Any]:
+        """Where the plan is."""
+        return {"plan": self.plan}
+
+
+class Planned:
+    """The ground of a plan.
+
+    Args:
+        plan: as `unsee.leaderboard.plan_file` reads it.
+        out: folder of the bench.
+
+    Raises:
+        InputError: rows or settings cannot be used.
+    """
+
+    crossed = True
+
+    def __init__(self, plan: PlanFile, out: Path) -> None:
+        self.plan, self.out = plan, out
+        self.sets, self.notes = _rows_of(plan)
+        self.request: Request = _request(self.sets)
+        self.halves: Halves = halve(self.sets)
+        self._roles = {probe.name: probe.role for probe in self.sets.probes}
+        self._fingerprints: dict[str, str] = {}
+
+    # --- what there is
+
+    @cached_property
+    def spec(self) -> BenchmarkSpec | None:
+        """Of the benchmark; None for rows of one's own."""
+        return find(self.plan.benchmark.name) if self.plan.benchmark else None
+
+    @cached_property
+    def rows_digest(self) -> str:
+        """Of everything that is trained on or asked."""
+        sets = self.sets
+        parts = [digest(rows) for rows in (sets.forget, sets.retain, sets.preserve, sets.learned)]
+        parts += [f"{probe.name} {probe.role} {digest(probe.examples)}" for probe in sets.probes]
+        return _short(parts)
+
+    @cached_property
+    def prompted_names(self) -> tuple[str, ...]:
+        """Those who are to be forgotten, where they have names and are not too many."""
+        subjects = dict.fromkeys(row.subject for row in self.sets.forget if row.subject)
+        named = tuple(subject for subject in subjects if is_name(subject))
+        return named if len(named) == len(subjects) <= MOST_NAMES else ()
+
+    @property
+    def names(self) -> bool:
+        """Whether a prompt can name those who are to be forgotten."""
+        return bool(self.prompted_names)
+
+    def role(self, probe: str) -> Role | None:
+        """As the benchmark has it."""
+        return self._roles.get(probe)
+
+    def models(self, seed: int | None) -> Models:
+        """The same for every seed."""
+        return Models(*(getattr(self.plan, name) or str((self.out / name / "model").absolute()) for name in MADE))
+
+    def made(self) -> list[str]:
+        """Which of base and gold have to be made."""
+        return [name for name in MADE if not getattr(self.plan, name)]
+
+    # --- settings of cells
+
+    def common(self) -> dict[str, Any]:
+        """Settings of every run."""
+        models = self.models(None)
+        values: dict[str, Any] = {"model": models.base, "forget": "rows of the plan", **self.plan.settings}
+        if self.spec and self.spec.max_new_tokens and "max_new_tokens" not in values:
+            values["max_new_tokens"] = self.spec.max_new_tokens
+        if self.plan.stop is not None:
+            values |= {"stop": self.plan.stop, "gold": models.gold}
+        return values
+
+    @cached_property
+    def resolved(self) -> Settings:
+        """The settings with all defaults, those of a method apart.
+
+        Raises:
+            InputError: one is unknown or out of range.
+        """
+        return parse({**self.common(), "out": str(self.out)}, "plan: settings")
+
+    @cached_property
+    def centre(self) -> Centre:
+        """The settings' own rate and number of steps."""
+        settings = self.resolved
+        rates = tuple(float(f"{times * settings.learning_rate:.2g}") for times in RATES)
+        of_adapters = rates if settings.lora else tuple(float(f"{OF_ADAPTERS * rate:.2g}") for rate in rates)
+        return Centre(
+            rates, of_adapters, self._steps(), settings.parts, settings.batch_size, adapters=settings.lora is not None
+        )
+
+    def _steps(self) -> int:
+        """Optimizer steps of a run with the settings."""
+        from unsee.runs.train import config
+
+        settings = self.resolved
+        if settings.max_steps:
+            return settings.max_steps
+        arguments = config(settings, self.out)
+        rows_per_step = settings.batch_size * settings.gradient_accumulation
+        steps = math.ceil(arguments.num_train_epochs * len(self.sets.forget) / rows_per_step)
+        return max(steps, arguments.least_steps)
+
+    # --- the ground of a bench
+
+    def check(self, seeds: Sequence[int]) -> None:
+        """InputError for rows that the model cannot be trained on, or asked, before anything is trained.
+
+        Raises:
+            InputError: the model that all begin with cannot be loaded either.
+        """
+        from unsee.vlm.load import outline
+
+        source = self.plan.base or self.plan.model
+        assert source is not None
+        encoder = outline(source, trust_remote_code=self.resolved.trust_remote_code).encoder
+        for name in ("forget", "retain", "preserve", "learned"):
+            encoder.check(getattr(self.sets, name), name)
+        for probe in self.sets.probes:
+            check_probe(encoder, probe, f"probe {probe.name}", self.resolved.max_new_tokens)
+
+    def identity(self) -> dict[str, Any]:
+        """Rows and request; models and settings make other cells."""
+        return {"rows_digest": self.rows_digest, "request": self.request}
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan with what was found."""
+        halves = {
+            stage: {"forget_people": forgotten, "other_people": others}
+            for stage, (forgotten, others) in self.halves.people.items()
+        }
+        rows = {name: len(getattr(self.sets, name)) for name in ("forget", "retain", "preserve")}
+        return {
+            "model": self.plan.model,
+            **dict(zip(("base", "gold"), self.models(None), strict=True)),
+            "made": self.made(),
+            "data": self.sets.name,
+            "request": self.request,
+            "rows_digest": self.rows_digest,
+            "training_rows": rows,
+            "probe_rows": {probe.name: len(probe) for probe in self.sets.probes},
+            "roles": self._roles,
+            "trained_on": [probe.name for probe in self.sets.probes if probe.trained_on],
+            "halves": halves,
+            "notes": list(self.notes),
+            "settings": self.plan.settings,
+            "stop": self.plan.stop,
+        }
+
+    def setting(self, seed: int, stage: Stage) -> Half:
+        """One half of the people, after a training with a seed."""
+        models = self.models(None)
+        own = {key: value for key, value in self.common().items() if key not in ("model", "gold", "forget")}
+        what = [self.rows_digest, *map(self._fingerprint, models), own, stage]
+        return Half(stage, seed, _short(what), str((self.out / PLAN).absolute()))
+
+    def _fingerprint(self, source: str) -> str:
+        """Of the weights of a model; empty for one that is not there yet."""
+        from unsee.vlm.pretrained import fingerprint
+
+        if os.path.isabs(source) and not os.path.isdir(source):
+            return ""
+        if source not in self._fingerprints:
+            self._fingerprints[source] = fingerprint(source)
+        return self._fingerprints[source]
+
+    def prepare(self, out: Path, seeds: Sequence[int]) -> None:
+        """Write down the plan, and make base and gold where they are not given."""
+        write_json(self.out / PLAN, self.plan.model_dump(mode="json", exclude_none=True))
+        wanted = [name for name in self.made() if not (self.out / name / "scores.json").is_file()]
+        with in_turn([self.out / name for name in wanted]):
+            jobs = [
+                Job(f"{__name__}:make_model", {"plan": str((self.out / PLAN).absolute()), "name": name})
+                for name in wanted
+                if not (self.out / name / "scores.json").is_file()  # another process may just have made it
+            ]
+            if jobs:
+                run_all(jobs, " and ".join(wanted), len(jobs))
+
+    def place(self, half: Half, base: Base) -> Place:
+        """A half as a worker has it open."""
+        models, seed = self.models(None), half.seed or 0
+        of_masks: dict[str, Any] = {"rows": self.rows_digest, "model": self._fingerprint(models.base)}
+        of_masks |= {"settings": self.plan.settings, "stop": self.plan.stop}
+        if self.resolved.lora or self.plan.stop is not None:  # fresh adapters and held-out rows are drawn
+            of_masks["seed"] = seed
+        rows = Rows(self.sets, self.halves.probes[half.stage], self.prompted_names)
+        return Place(rows, base, models.gold, self.common(), seed, of_masks)
+
+    # --- in words
+
+    def told(self, development: Sequence[int], seeds: Sequence[int]) -> tuple[str, str, str]:
+        """See `unsee.leaderboard.ground.Ground`."""
+        what = f"{self.sets.name}: {len(self.sets.forget)} rows are to be forgotten, all of them in every training."
+        if self.plan.stop is not None:
+            what += f" Trainings end by stop: {json.dumps(self.plan.stop)}."
+        tried, measured = self._asked(development, "development"), self._asked(seeds, "reporting")
+        return (" ".join([what, *self.notes]), tried, f"{measured}, by whom nothing was chosen")
+
+    def _asked(self, seeds: Sequence[int], stage: Stage) -> str:
+        forgotten, others = self.halves.people[stage]
+        whom = "half of the photographs and facts of the one" if self.halves.one_person else str(forgotten)
+        plural = "s" if len(seeds) > 1 else ""
+        people = f"{whom} to be forgotten and {others} other people"
+        return f"with seed{plural} {', '.join(map(str, seeds))}, asked about {people}"
+
+    def limits(self) -> list[str]:
+        """See `unsee.leaderboard.ground.Ground`."""
+        limits = [
+            "All seeds have the same people: intervals of scores draw people, and count all that is said of one, after "
+            "whatever training, as one observation.",
+            "The people by whom configurations were chosen are forgotten in the same trainings as those who are "
+            "reported; they are not asked about again.",
+        ]
+        if self.halves.one_person:
+            limits.append(
+                "One person alone is to be forgotten: halves are of photographs and facts, and what is said holds for "
+                "further questions about that person."
+            )
+        if not self.names:
+            limits.append("No refusing prompt: those who are to be forgotten have no names, or are too many for one.")
+        return limits
+
+    def command(self) -> list[str]:
+        """The plan; where it lies is the reader's business."""
+        return ["PLAN.yaml"]
+
+    # --- the paper's numbers
+
+    def published(
+        self, records: Mapping[str, Sequence[Record]], gold: Mapping[str, Sequence[Record]]
+    ) -> Iterator[tuple[str | None, str, float | None, int | None]]:
+        """Probe, metric, score and rows of each number of the benchmark's paper; nothing for rows of one's own.
+
+        Args:
+            records: of one model, by probe.
+            gold: of gold, on the same.
+        """
+        if self.spec is None or self.spec.score is None:
+            return
+        own, other = ({probe: [row.row() for row in rows] for probe, rows in of.items()} for of in (records, gold))
+        scores = self.spec.score(own, other, "geometric")
+        for number, value in scores.numbers.items():
+            yield None, number, value, None
+        for group, numbers in scores.splits.items():
+            for split, share in numbers.items():
+                yield None, f"{split}, {group}", share, None
+        for probe, of_probe in scores.tasks.items():
+            for metric, score in of_probe.items():
+                if metric != "n":
+                    yield probe, metric, score, len(records.get(probe, ())) or None
+
+
+def is_name(subject: str) -> bool:
+    """Whether a subject can be called by it: words, and no number."""
+    return any(letter.isalpha() for letter in subject) and not any(letter.isdigit() for letter in subject)
+
+
+def _rows_of(plan: PlanFile) -> tuple[Benchmark, tuple[str, ...]]:
+    """The benchmark of a plan, and what there is to say of it."""
+    if of := plan.benchmark:
+        options: dict[str, Any] = {"probe_rows": of.probe_rows, "training": of.training}
+        return load_benchmark(of.source, of.name, of.split, of.request, **options), ()
+    assert plan.data is not None
+    own = plan.data
+    rows = load_examples(own.rows, subject=own.subject)
+    if not any(row.subject for row in rows):
+        raise InputError(f"{own.rows}: no row has a subject under {own.subject!r}; name the column as data.subject")
+    divided = by_subject(rows, own.forget, own.request, own.held_out, name=Path(own.rows).name)
+    return divided.benchmark, divided.notes
+
+
+def _request(sets: Benchmark) -> Request:
+    for request in ("visual", "textual", "both"):
+        if sets.request == request:
+            return request
+    raise InputError(f"{sets.name}: no request {sets.request!r}")
+
+
+def _short(what: Any) -> str:
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+
+
+# --- in a worker
+
+
+def run_cell(half: dict[str, Any], plan: str, base: str, gold: str, **cell: Any) -> None:
+    """Do a cell of a plan; the arguments are those of `unsee.leaderboard.cells.job` as JSON carries them.
+
+    Raises:
+        InputError: models, rows or settings are not what they were when the bench was started.
+    """
+    setting = Half(**half, plan=plan)
+    work_off(lambda: _place(setting), setting, **cell)
+
+
+def make_model(plan: str, name: str) -> None:
+    """Train base or gold into its folder."""
+    from unsee.runs.supervised import learn, settings
+    from unsee.system import progress
+
+    ground, _ = _opened(plan)
+    rows = ground.sets.base_rows if name == "base" else ground.sets.gold_rows
+    with progress.silently():
+        values = {**ground.plan.train, "model": ground.plan.model, "out": str(ground.out / name)}
+        learn.learn(settings.parse(values, f"{plan}: train"), rows)
+    gc.collect()
+    progress.Steps(name, 1).advance()
+
+
+def _place(half: Half) -> Place:
+    ground, base = _opened(half.plan)
+    if ground.setting(half.seed or 0, half.stage).of != half.of:
+        raise InputError(f"{half.plan}: models or rows have changed since the bench was started; start it again")
+    return ground.place(half, base)
+
+
+@lru_cache(maxsize=1)
+def _opened(plan: str) -> tuple[Planned, Base]:
+    """A plan with its rows read, and its model once it is loaded."""
+    return Planned(plan_of(read_json(Path(plan))), Path(plan).parent), Base()
