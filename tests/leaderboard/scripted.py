@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import time
@@ -86,4 +87,50 @@ class Here(Local):
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
         assert done + len(jobs) <= steps
         for one in jobs:
-            run_cell(**one.arguments)
+            module, _, name = one.function.partition(":")
+            getattr(importlib.import_module(module), name)(**one.arguments)
+
+
+# --- cells of a plan
+
+
+def half_job(one: Cell, models: Models, base_cell: Path, masks: Path) -> Job:
+    """A cell of a plan as work for `run_half` below."""
+    arguments = {**one.describe(), **one.setting.needed(), "base_cell": str(base_cell), "folder": str(one.folder)}
+    return Job("tests.leaderboard.scripted:run_half", arguments, outcome=str(one.folder / "scores.json"))
+
+
+def run_half(folder: str, half: dict[str, Any], plan: str, base_cell: str, subject: str, row: str, **rest: Any) -> None:
+    """What the script says to each row of a half: nobody forgets but gold, and methods in their middle configuration.
+
+    They do so but for one question, where the training's seed is 1.
+    """
+    from unsee.evaluation.records import read_records
+    from unsee.evaluation.scores import score
+    from unsee.leaderboard.planned_work import opened
+
+    ground, _ = opened(plan)
+    target, found = Path(folder), {}
+    with (target.parents[3] / "log").open("a") as log:
+        log.write(f"{target.relative_to(target.parents[3])}\n")
+    for probe in ground.halves.probes[half["stage"]]:
+        gone = probe.role == "forget" and (subject == "gold" or _forgets(subject, row, rest["configuration"]))
+        late = half["seed"] == 1 and subject == "method"
+        records = [
+            {
+                **_record(probe.name, n, not gone or (late and n == 0)),
+                **{"subject": one.subject, "fact": one.fact, "question": one.question, "expected": one.answer},
+            }
+            for n, one in enumerate(probe.examples)
+        ]
+        path = target / "records" / f"{probe.name}.jsonl"
+        write_jsonl(path, records)
+        of_base = path if subject == "base" else Path(base_cell) / "records" / path.name
+        found[probe.name] = score(read_records(path), read_records(of_base)).to_dict()
+    write_json(target / "scores.json", {"scores": found, "moved": 1.5, "steps": 3})
+    progress.Steps(row, 1).advance()
+
+
+def _forgets(subject: str, row: str, configuration: dict[str, Any] | None) -> bool:
+    tried = subject == "method" and row not in ("retain_finetune", "random_noise")
+    return tried and configuration is not None and configuration["learning_rate"] == 1e-3

@@ -140,9 +140,8 @@ def _planned(file: Path, out: Path, given: dict[str, Any], people: int | None, r
     Raises:
         InputError: an option belongs to the world, or something in the plan cannot be used.
     """
-    from unsee.leaderboard.board import plan
     from unsee.leaderboard.plan_file import read_plan
-    from unsee.leaderboard.planned import Planned
+    from unsee.leaderboard.planned import on_plan
     from unsee.methods.registry import in_full
 
     for option, value in (("--people", people), ("--request", request)):
@@ -150,16 +149,7 @@ def _planned(file: Path, out: Path, given: dict[str, Any], people: int | None, r
             raise InputError(f"{option} belongs to the embedded world; {file} says who is to be forgotten, and what")
     if "methods" in given:  # whose places start where one stands
         given["methods"] = [in_full(name) for name in given["methods"]]
-    told = read_plan(file, given)
-    return plan(
-        out,
-        told.methods,
-        told.budget,
-        Planned(told, out),
-        told.text_facts,
-        seeds=told.seeds,
-        development=told.development_seeds,
-    )
+    return on_plan(read_plan(file, given), out)
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from unsee.errors import InputError
+from unsee.data import Probe
 from unsee.evaluation.criteria import share_right
+from unsee.evaluation.fitness import fitness
 from unsee.leaderboard import cells, select
 from unsee.leaderboard.cells import Cell, Subject, cell
 from unsee.leaderboard.grids import BUDGET, NOISE, RETAIN_ONLY, Configuration, Row, with_text_facts
@@ -225,15 +227,15 @@ def _carried_out(plan: Plan, executor: Executor) -> Outcome:
 
 
 def check_bases(plan: Plan) -> None:
-    """InputError where some base knows nothing of what is to go, so that nothing can be forgotten."""
-    for setting in {one.folder: one.setting for one in plan.measured() if one.subject == "base"}.values():
-        shares = plan.shares(plan.of_base(setting))
-        knows = {probe: share for probe, share in shares.items() if plan.ground.role(probe) == "forget"}
-        if not any(knows.values()):
-            raise InputError(
-                f"{plan.ground.models(plan.seeds[0]).base}: unfit, it has none of the questions right whose answers "
-                "are to go; train it on what is to be forgotten first"
-            )
+    """InputError where some base does not know what is to go, so that nothing can be forgotten."""
+    for base in (one for one in plan.measured() if one.subject == "base"):
+        records, source = base.records(), plan.ground.models(base.setting.seed).base
+        probes = [Probe(name, (), role=plan.ground.role(name)) for name in records]
+        known = fitness(probes, records)
+        if known is not None and not known.fit:
+            raise InputError(f"{source}: {known.sentence}")
+        if not any(plan.ground.role(probe) == "forget" for probe in plan.shares(base)):
+            raise InputError(f"{source}: unfit, of no fact that is to go it has half of the answers right, word by word")
 
 
 def check_out(plan: Plan) -> None:

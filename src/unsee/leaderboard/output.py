@@ -15,8 +15,9 @@ from markupsafe import Markup
 
 from unsee.evaluation.criteria import EQUIVALENCE_MARGIN
 from unsee.leaderboard import plots, questions
-from unsee.leaderboard.board import BASE, GOLD, Outcome, all_cells
+from unsee.leaderboard.board import BASE, GOLD, Outcome, Plan, all_cells
 from unsee.leaderboard.figures import figures
+from unsee.leaderboard.grids import FACTS
 from unsee.leaderboard.results import Results, results
 from unsee.system import wording
 from unsee.system.files import write_json, write_text
@@ -36,7 +37,7 @@ def write(outcome: Outcome) -> dict[str, Any]:
     drawn = _plots(bench_results, summary)
     write_text(out / "leaderboard.csv", leaderboard_csv(outcome))
     write_text(out / "cells.csv", cells_csv(outcome))
-    answers = _answers(outcome, bench_results)
+    answers = _answers(outcome, bench_results, summary)
     write_text(out / "leaderboard.md", markdown(outcome, summary, answers, [*drawn]))
     write_text(out / "leaderboard.html", page(outcome, summary, answers, list(drawn.values())))
     for name, plot in drawn.items():
@@ -134,11 +135,34 @@ def _csv(lines: Iterable[Sequence[Any]]) -> str:
 # --- Markdown
 
 
-def _answers(outcome: Outcome, bench_results: Results) -> list[str]:
+def _answers(outcome: Outcome, bench_results: Results, summary: dict[str, Any]) -> list[str]:
     return [
         *questions.mask_question(bench_results),
         *questions.l1_question(outcome, bench_results),
         *questions.gold_question(bench_results),
+        *_paper(summary),
+    ]
+
+
+def _paper(summary: dict[str, Any]) -> list[str]:
+    """The numbers of a benchmark's paper that are about all of it, a line for each row; none without a benchmark."""
+    of: dict[str, dict[str, float | None]] = {}
+    for figure in summary["figures"]:
+        if figure["probe"] is None:
+            of.setdefault(figure["row"], {})[figure["metric"]] = figure["score"]
+    if not of:
+        return []
+    columns = list(dict.fromkeys(metric for numbers in of.values() for metric in numbers))
+    lines = ["### The numbers of the benchmark's paper", "", f"| row | {' | '.join(columns)} |"]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for row in (one["name"] for one in summary["rows"] if one["name"] in of):
+        cells = ["-" if (value := of[row].get(name)) is None else f"{value:.4g}" for name in columns]
+        lines.append(f"| {row} | {' | '.join(cells)} |")
+    return [
+        *lines,
+        "",
+        "Means over seeds; no interval is defined for them. Those of each probe are in summary.json.",
+        "",
     ]
 
 
@@ -150,7 +174,21 @@ def _lead(outcome: Outcome) -> list[str]:
         f"the one nearest to gold was trained and measured {measured}.",
         "Distance to gold: half the gap on what was to go, in either direction, and half the mean shortfall of the "
         "rest below gold or base, whichever is lower. Selection and order of the rows follow it.",
+        _of_text_facts(plan),
     ]
+
+
+def _of_text_facts(plan: Plan) -> str:
+    """What becomes of the preserve rows, which is data as much as it is a mask."""
+    if any(row.name.endswith(FACTS) for row in plan.rows):
+        return (
+            f"Rows marked {FACTS} train on the preserve rows as well (for a visual request, what is told in words), as "
+            "further retain rows where the method trains on those; every row is there with and without."
+        )
+    return (
+        "No row trains on what a mask protects beside the retain rows (for a visual request, what is told in words); "
+        "--text-facts adds rows that do."
+    )
 
 
 def markdown(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str], plotted: Sequence[str]) -> str:

@@ -6,14 +6,12 @@ cell of development asks about one half, a cell of reporting about the other (`u
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +23,19 @@ from unsee.data.example import Role
 from unsee.errors import InputError
 from unsee.evaluation.measure import check_probe
 from unsee.evaluation.records import Record
-from unsee.leaderboard.grids import Centre
+from unsee.leaderboard.board import Plan, plan
+from unsee.leaderboard.grids import Centre, Row
 from unsee.leaderboard.ground import Models, Stage
+from unsee.leaderboard.half import Half
 from unsee.leaderboard.halves import Halves, halve
-from unsee.leaderboard.place import Base, Place, Rows
-from unsee.leaderboard.plan_file import PlanFile, plan_of
-from unsee.leaderboard.work import work_off
+from unsee.leaderboard.place import Base, Place, Rows, run_values
+from unsee.leaderboard.plan_file import PlanFile
+from unsee.runs.sets import check_needs
 from unsee.runs.settings import Settings, parse
-from unsee.system.files import read_json, write_json
+from unsee.runs.stopping import check_stop
+from unsee.runs.supervised.settings import TrainSettings
+from unsee.runs.supervised.settings import parse as parse_training
+from unsee.system.files import write_json
 from unsee.system.lock import in_turn
 from unsee.system.workers import Job, run_all
 from unsee.types import Request
@@ -44,50 +47,29 @@ MOST_NAMES = 50  # that a prompt can hold
 MADE = ("base", "gold")
 
 
-@dataclass(frozen=True)
-class Half:
-    """One half of the people, asked after a training with a seed.
+def on_plan(told: PlanFile, out: Path) -> Plan:
+    """The bench of a plan.
 
-    Attributes:
-        stage: which half.
-        seed: of the training; None for models that were there before.
-        of: digest of models, rows and settings.
-        plan: the file that workers read.
+    Args:
+        told: as `unsee.leaderboard.plan_file` reads it.
+        out: folder of the bench.
+
+    Raises:
+        InputError: rows, settings or methods cannot be used, or do not go together.
     """
-
-    stage: Stage
-    seed: int | None
-    of: str
-    plan: str
-
-    @property
-    def name(self) -> str:
-        """See `unsee.leaderboard.ground.Setting`; so are the others."""
-        return self.stage if self.seed is None else f"{self.stage}-{self.seed}"
-
-    @property
-    def runs(self) -> str:
-        """What works off a cell."""
-        return f"{__name__}:run_cell"
-
-    def untrained(self) -> Half:
-        """The same without a seed."""
-        return replace(self, seed=None)
-
-    def to_dict(self) -> dict[str, Any]:
-        """What determines a cell."""
-        return {"half": {"stage": self.stage, "seed": self.seed, "of": self.of}}
-
-    def needed(self) -> dict[str, Any]:
-        """Where the plan is."""
-        return {"plan": self.plan}
+    seeds = {"seeds": told.seeds, "development": told.development_seeds}
+    made = plan(out, told.methods, told.budget, ground := Planned(told, out), told.text_facts, **seeds)
+    ground.check_rows(made.rows)
+    for name in ground.made():
+        ground.training(name)
+    return made
 
 
 class Planned:
     """The ground of a plan.
 
     Args:
-        plan: as `unsee.leaderboard.plan_file` reads it.
+        told: as `unsee.leaderboard.plan_file` reads it.
         out: folder of the bench.
 
     Raises:
@@ -96,9 +78,9 @@ class Planned:
 
     crossed = True
 
-    def __init__(self, plan: PlanFile, out: Path) -> None:
-        self.plan, self.out = plan, out
-        self.sets, self.notes = _rows_of(plan)
+    def __init__(self, told: PlanFile, out: Path) -> None:
+        self.plan, self.out = told, out
+        self.sets, self.notes = _rows_of(told)
         self.request: Request = _request(self.sets)
         self.halves: Halves = halve(self.sets)
         self._roles = {probe.name: probe.role for probe in self.sets.probes}
@@ -143,6 +125,15 @@ class Planned:
         """Which of base and gold have to be made."""
         return [name for name in MADE if not getattr(self.plan, name)]
 
+    def training(self, name: str) -> TrainSettings:
+        """Settings of the training that makes base or gold.
+
+        Raises:
+            InputError: one is out of range.
+        """
+        values = {**self.plan.train, "model": self.plan.model, "out": str(self.out / name)}
+        return parse_training(values, "plan: train")
+
     # --- settings of cells
 
     def common(self) -> dict[str, Any]:
@@ -162,7 +153,9 @@ class Planned:
         Raises:
             InputError: one is unknown or out of range.
         """
-        return parse({**self.common(), "out": str(self.out)}, "plan: settings")
+        settings = parse({**self.common(), "out": str(self.out)}, "plan: settings")
+        check_stop(settings)
+        return settings
 
     @cached_property
     def centre(self) -> Centre:
@@ -176,7 +169,7 @@ class Planned:
 
     def _steps(self) -> int:
         """Optimizer steps of a run with the settings."""
-        from unsee.runs.train import config
+        from unsee.runs.trainer import config
 
         settings = self.resolved
         if settings.max_steps:
@@ -204,9 +197,16 @@ class Planned:
         for probe in self.sets.probes:
             check_probe(encoder, probe, f"probe {probe.name}", self.resolved.max_new_tokens)
 
+    def check_rows(self, rows: Sequence[Row]) -> None:
+        """InputError for a method without the rows that it needs, or settings that it does not go with."""
+        for row in rows:
+            for chosen in row.configurations:
+                settings = parse(run_values(self.common(), row.method, chosen, 0, self.out), f"plan: {row.name}")
+            check_needs(settings, self.sets)
+
     def identity(self) -> dict[str, Any]:
         """Rows and request; models and settings make other cells."""
-        return {"rows_digest": self.rows_digest, "request": self.request}
+        return {"request": self.request, "rows_digest": self.rows_digest}
 
     def to_dict(self) -> dict[str, Any]:
         """The plan with what was found."""
@@ -255,7 +255,10 @@ class Planned:
         wanted = [name for name in self.made() if not (self.out / name / "scores.json").is_file()]
         with in_turn([self.out / name for name in wanted]):
             jobs = [
-                Job(f"{__name__}:make_model", {"plan": str((self.out / PLAN).absolute()), "name": name})
+                Job(
+                    "unsee.leaderboard.planned_work:make_model",
+                    {"plan": str((self.out / PLAN).absolute()), "name": name},
+                )
                 for name in wanted
                 if not (self.out / name / "scores.json").is_file()  # another process may just have made it
             ]
@@ -341,13 +344,13 @@ def is_name(subject: str) -> bool:
     return any(letter.isalpha() for letter in subject) and not any(letter.isdigit() for letter in subject)
 
 
-def _rows_of(plan: PlanFile) -> tuple[Benchmark, tuple[str, ...]]:
+def _rows_of(told: PlanFile) -> tuple[Benchmark, tuple[str, ...]]:
     """The benchmark of a plan, and what there is to say of it."""
-    if of := plan.benchmark:
+    if of := told.benchmark:
         options: dict[str, Any] = {"probe_rows": of.probe_rows, "training": of.training}
         return load_benchmark(of.source, of.name, of.split, of.request, **options), ()
-    assert plan.data is not None
-    own = plan.data
+    assert told.data is not None
+    own = told.data
     rows = load_examples(own.rows, subject=own.subject)
     if not any(row.subject for row in rows):
         raise InputError(f"{own.rows}: no row has a subject under {own.subject!r}; name the column as data.subject")
@@ -364,43 +367,3 @@ def _request(sets: Benchmark) -> Request:
 
 def _short(what: Any) -> str:
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-
-
-# --- in a worker
-
-
-def run_cell(half: dict[str, Any], plan: str, base: str, gold: str, **cell: Any) -> None:
-    """Do a cell of a plan; the arguments are those of `unsee.leaderboard.cells.job` as JSON carries them.
-
-    Raises:
-        InputError: models, rows or settings are not what they were when the bench was started.
-    """
-    setting = Half(**half, plan=plan)
-    work_off(lambda: _place(setting), setting, **cell)
-
-
-def make_model(plan: str, name: str) -> None:
-    """Train base or gold into its folder."""
-    from unsee.runs.supervised import learn, settings
-    from unsee.system import progress
-
-    ground, _ = _opened(plan)
-    rows = ground.sets.base_rows if name == "base" else ground.sets.gold_rows
-    with progress.silently():
-        values = {**ground.plan.train, "model": ground.plan.model, "out": str(ground.out / name)}
-        learn.learn(settings.parse(values, f"{plan}: train"), rows)
-    gc.collect()
-    progress.Steps(name, 1).advance()
-
-
-def _place(half: Half) -> Place:
-    ground, base = _opened(half.plan)
-    if ground.setting(half.seed or 0, half.stage).of != half.of:
-        raise InputError(f"{half.plan}: models or rows have changed since the bench was started; start it again")
-    return ground.place(half, base)
-
-
-@lru_cache(maxsize=1)
-def _opened(plan: str) -> tuple[Planned, Base]:
-    """A plan with its rows read, and its model once it is loaded."""
-    return Planned(plan_of(read_json(Path(plan))), Path(plan).parent), Base()
