@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unsee.errors import InputError
 from unsee.data import Probe
+from unsee.errors import InputError
 from unsee.evaluation.criteria import share_right
 from unsee.evaluation.fitness import fitness
 from unsee.leaderboard import cells, select
@@ -235,7 +235,9 @@ def check_bases(plan: Plan) -> None:
         if known is not None and not known.fit:
             raise InputError(f"{source}: {known.sentence}")
         if not any(plan.ground.role(probe) == "forget" for probe in plan.shares(base)):
-            raise InputError(f"{source}: unfit, of no fact that is to go it has half of the answers right, word by word")
+            raise InputError(
+                f"{source}: unfit, of no fact that is to go it has half of the answers right, word by word"
+            )
 
 
 def check_out(plan: Plan) -> None:
