@@ -99,9 +99,9 @@ def test_what_weights_in_pieces_cannot_do_is_refused_before_anything_is_looked_a
     assert not out.exists()
 
 
-def test_only_an_unlearning_works_with_weights_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_commands_refuse_weights_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
     monkeypatch.setenv("FSDP_VERSION", "2")
-    refused = call("evaluate", "--data", "none.jsonl", "--model", tmp_path / "none")
+    refused = call("train", "--data", "none.jsonl", "--model", tmp_path / "none", "--out", tmp_path / "out")
     assert refused.code == 2
-    assert "only `unsee unlearn` works with weights in pieces" in refused.err
+    assert "`unsee unlearn` and `unsee evaluate` alone have weights in pieces" in refused.err

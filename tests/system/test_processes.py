@@ -19,11 +19,13 @@ from tests.cli.conftest import write_rows
 
 # On machines without accelerators --multi_gpu makes `accelerate launch` start several processes at all; they use gloo.
 LAUNCH = ("accelerate.commands.launch", "--multi_gpu", "--mixed_precision", "no", "--num_machines", "1")
+LAUNCH_PIECES = (LAUNCH[0], "--use_fsdp", "--fsdp_version", "2", *LAUNCH[2:])
 CASES = {
     "npo": ["--method", "npo"],
     "mmunlearner": ["--method", "mmunlearner", "--set", "gamma=0.5"],
     "kl-lora-accumulated": ["--method", "kl", "--lora", "4", "--set", "gradient_accumulation=2"],
     "dpo-lora-l1": ["--method", "dpo", "--lora", "4", "--set", "l1.weight=0.01"],
+    "mmunlearner-pieces": ["--method", "mmunlearner", "--set", "gamma=0.5", "--set", "guard.drop=50"],
 }
 
 
@@ -40,7 +42,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("case", CASES)
 def test_two_processes_do_what_one_does(data: Path, tmp_path: Path, case: str) -> None:
     one = unlearn(data, tmp_path / "one", [*CASES[case], "--set", "batch_size=4"], 1)
-    two = unlearn(data, tmp_path / "two", [*CASES[case], "--set", "batch_size=2"], 2)
+    pieces = case.endswith("pieces")
+    two = unlearn(
+        data, tmp_path / "two", [*CASES[case], "--set", "batch_size=2"], 2, LAUNCH_PIECES if pieces else LAUNCH
+    )
 
     assert two.keys() == one.keys()
     assert curve(two) == [pytest.approx(step, abs=2e-5) for step in curve(one)]
@@ -54,14 +59,16 @@ def test_two_processes_do_what_one_does(data: Path, tmp_path: Path, case: str) -
         assert rows == expected_rows
 
 
-def unlearn(data: Path, out: Path, more: Sequence[str], processes: int) -> dict[str, Any]:
+def unlearn(
+    data: Path, out: Path, more: Sequence[str], processes: int, launch: Sequence[str] = LAUNCH
+) -> dict[str, Any]:
     """One run of the command line in so many processes; what it prints."""
-    command = ["unlearn", "--model", data / "model", "--out", out, "--json", "--no-report"]
+    command = ["unlearn", "--model", data / "model", "--out", out, "--json", "--no-report", "--no-share-base"]
     command += ["--forget", data / "forget.jsonl", "--retain", data / "retain.jsonl"]
     command += ["--probe", f"held_out={data / 'held_out.jsonl'}", *more]
     for setting in ("max_steps=4", "learning_rate=1e-3", "max_new_tokens=3", "eval_batch_size=2", "save_steps=3"):
         command += ["--set", setting]
-    launcher = [*LAUNCH, "--num_processes", str(processes), "--main_process_port", str(free_port()), "-m"]
+    launcher = [*launch, "--num_processes", str(processes), "--main_process_port", str(free_port()), "-m"]
     done = subprocess.run(
         [sys.executable, "-m", *(launcher if processes > 1 else []), "unsee", *map(str, command)],
         capture_output=True,

@@ -30,7 +30,7 @@ QUICK = (
     "qwen-mmunlearner-all-accumulated-guarded-resumed",
     "llava-rmu-language",
 )
-RESUMED = ("llava-npo-all-resumed", "qwen-grad_diff-vision-gated-resumed", "llava-kl-all-accumulated-stopped-resumed")
+RESUMED = ("llava-npo-all-resumed", "qwen-grad_diff-vision-gated-resumed", "llava-kl-all-accumulated-guarded-resumed")
 BESIDE = ("llava-npo-all-half", "mllama-grad_diff-all")  # what is said to a row depends on the rows beside it
 EVERY = [f"{family}-{method}-{part}" for family, method, part in product(("llava", "qwen"), METHODS, (*PARTS, "all"))]
 FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICIENT_LOADING": "true"}

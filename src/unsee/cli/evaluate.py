@@ -126,7 +126,7 @@ def evaluation(
     Raises:
         InputError: when model, data or an attack cannot be used, or the records cannot be written.
     """
-    check_launch()
+    check_launch(sharded=True)
     processes.join()
     with processes.as_one():
         loaded, examples, tries = _ready(model, data, max_new_tokens, records, limit, attacks, loading)
@@ -134,7 +134,9 @@ def evaluation(
 
     from unsee.audit.ask import under_attack
     from unsee.evaluation.measure import summary
+    from unsee.vlm.sharded import to_be_asked
 
+    loaded = to_be_asked(loaded)
     try:
         result = summary(loaded, examples, batch_size, max_new_tokens, records=records)
         under = {name: under_attack(loaded, probes, batch_size, max_new_tokens) for name, probes in tries.items()}

@@ -21,14 +21,14 @@ from unsee.errors import InputError
 from unsee.evaluation.records import Record, read_records
 from unsee.evaluation.scores import score
 from unsee.metrics.answers import exact_match
-from unsee.system import launch, processes
+from unsee.system import processes
 from unsee.system.files import write_jsonl
 from unsee.system.progress import progress
 from unsee.vlm.encoding import Encoder
 from unsee.vlm.generate import Said, answers, room_for
 from unsee.vlm.load import LoadedModel
 from unsee.vlm.scoring import AnswerScore, Scorer
-from unsee.vlm.sharded import as_one, in_pieces, share
+from unsee.vlm.sharded import as_one, share, to_be_asked
 
 LETTER_TOKENS = 16  # an answer to a question with lettered options is cut there, unless an option is longer
 
@@ -155,8 +155,7 @@ def measure_all(
 
     Under FSDP the model is asked in pieces, which are made of it here; the given one stays whole.
     """
-    if launch.asks_for_shards():
-        loaded = in_pieces(loaded)
+    loaded = to_be_asked(loaded)
     by_probe: dict[str, list[Record]] = {}
     for probe in probes:
         path = folder / f"{probe.name}.jsonl" if folder is not None else None

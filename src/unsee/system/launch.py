@@ -46,7 +46,9 @@ def check_launch(sharded: bool = False) -> None:
     if _is_set(_FSDP):
         _check_fsdp()
     if not sharded and (_is_set(_FSDP) or _is_set(_OURS)):
-        raise InputError("FSDP is not supported here: only `unsee unlearn` works with weights in pieces; leave it out")
+        raise InputError(
+            "FSDP is not supported here: `unsee unlearn` and `unsee evaluate` alone have weights in pieces"
+        )
 
 
 def _check_fsdp() -> None:

@@ -193,8 +193,14 @@ def in_one_piece(loaded: LoadedModel) -> LoadedModel:
     return loaded if model is None else replace(loaded, model=model)
 
 
-def in_pieces(loaded: LoadedModel) -> LoadedModel:
-    """A model as it is to be asked where no process can hold all of it: a copy in pieces, on the accelerators."""
+def to_be_asked(loaded: LoadedModel) -> LoadedModel:
+    """A model as it is asked: itself, or a copy in pieces where the processes were started for that.
+
+    Raises:
+        InputError: it cannot be taken into pieces.
+    """
+    if is_sharded(loaded.model) or not asks_for_shards():
+        return loaded
     check_shardable(loaded.model, loaded.source)
     return replace(loaded, model=sharded_copy(loaded.model).eval())
 
