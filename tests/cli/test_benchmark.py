@@ -87,7 +87,7 @@ def test_both_modalities_of_a_fact_are_scored_together(tmp_path: Path, stranger:
     succeed("world", "export", "--layout", "umu", "--people", 10, "--out", world)
     assert succeed("benchmark", "check", "umu", world, "--json").json["findings"] == []
     written = succeed("benchmark", "write", "umu", world, "--out", data, "--probe-rows", 2, "--json").json
-    assert (written["rows"]["forget"], written["trained_on"]) == (30, [])
+    assert (written["rows"]["forget"], written["trained_on"]) == (70, [])
     assert yaml.safe_load((data / "data.yaml").read_text())["request"] == "both"
     words = written["next"].replace("MODEL", str(stranger / "llava")).replace("runs/npo", str(run)).split()
     succeed(*words[1:], "--set", "max_steps=1", "--set", "max_new_tokens=4", "--no-report")

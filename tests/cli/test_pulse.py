@@ -13,7 +13,10 @@ import yaml
 
 from tests.cli.conftest import Stranger
 from tests.commandline import call, files_of, succeed
+from unsee.benchmarks import find
+from unsee.benchmarks.source import open_source
 from unsee.data import Probe, load_examples
+from unsee.data.sets import write_jsonl
 from unsee.evaluation import knowledge, measure
 from unsee.evaluation.records import Record
 from unsee.vlm import LoadedModel, load
@@ -108,9 +111,6 @@ def test_one_request_after_the_other(
 
 def test_whom_a_model_knows_follows_from_what_it_says(world: Path, stranger: Stranger) -> None:
     """A model with random weights, by the rule, worked out again from its records."""
-    from unsee.benchmarks import find
-    from unsee.benchmarks.source import open_source
-
     gate, source = find("pulse").gate, open_source(world)
     loaded = load(stranger / "llava", device="cpu")
     assert gate is not None
@@ -122,6 +122,22 @@ def test_whom_a_model_knows_follows_from_what_it_says(world: Path, stranger: Str
             right.setdefault(f"{str(record.id)[:3]} {probe.name}", []).append(best == record.expected)
     expected = {one for one in ALL if all(2 * sum(right[f"{one} gate_{kind}"]) >= 5 for kind in ("vqa", "qa"))}
     assert set(knowledge.known_people(gate, source, 0, loaded, 16)) == expected
+
+
+@pytest.mark.slow
+def test_the_gate_finds_whom_a_model_was_taught(world: Path, tmp_path: Path, stranger: Stranger) -> None:
+    """Weights that learned the questions about three of four people, and nothing scripted."""
+    gate = find("pulse").gate
+    assert gate is not None
+    rows = [row for probe in gate.probes(open_source(world), 0) for row in probe.examples]
+    write_jsonl([row for row in rows if str(row.id)[:3] in KNOWN], tmp_path / "rows.jsonl")
+    steps = ("--set", "max_steps=200", "--set", "learning_rate=3e-3", "--set", "batch_size=15")
+    taught = ("--model", stranger / "llava", "--data", tmp_path / "rows.jsonl", "--out", tmp_path / "taught")
+    succeed("train", *taught, *steps)
+    model = ("--model", tmp_path / "taught" / "model", "--out", tmp_path / "data")
+    assert set(succeed("benchmark", "write", "pulse", world, *model, "--json").json["known"]) == KNOWN
+    nobody = call("benchmark", "write", "pulse", world, "--model", stranger / "llava", "--out", tmp_path / "none")
+    assert "the model knows 0 of 4 people" in nobody.err
 
 
 @pytest.mark.parametrize(

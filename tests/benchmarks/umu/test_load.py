@@ -63,10 +63,10 @@ def test_every_fact_is_asked_in_both_modalities(umu_folder: Path) -> None:
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_request_decides_what_goes_and_which_probes_are_about_that(umu_folder: Path, request_: str) -> None:
     loaded = load_benchmark(umu_folder, "umu", "forget_10", request_)
-    visual, textual = 2 * 15 * (request_ != "textual"), 2 * 15 * (request_ != "visual")
+    visual, textual = 2 * 35 * (request_ != "textual"), 2 * 35 * (request_ != "visual")
     assert [sum(row.image is not None for row in loaded.forget), len(loaded.forget)] == [visual, visual + textual]
-    assert len(loaded.retain) == 18 * 15 * (1 if request_ == "visual" else 2)
-    assert len(loaded.preserve) == {"visual": 20 * 15, "textual": 2 * 15, "both": 0}[request_]
+    assert len(loaded.retain) == 18 * 35 * (1 if request_ == "visual" else 2)
+    assert len(loaded.preserve) == {"visual": 20 * 35, "textual": 2 * 35, "both": 0}[request_]
     gone = {"visual": {"vqa"}, "textual": {"qa"}, "both": {"vqa", "qa"}}[request_]
     assert {one.name for one in loaded.probes if one.role == "forget"} == {
         f"forget_{task}_{kind}" for task in TASKS for kind in gone
@@ -75,12 +75,22 @@ def test_request_decides_what_goes_and_which_probes_are_about_that(umu_folder: P
     check_sets(loaded.forget, loaded.retain, loaded.probes, loaded.preserve)
 
 
+def test_every_word_of_a_question_is_taught_in_another_one(umu_folder: Path) -> None:
+    """A model of the world starts from nothing: what it never met it could not be asked."""
+    loaded = load_benchmark(umu_folder, "umu", "forget_10")
+    for seen in (True, False):
+        taught = {word for row in loaded.forget if (row.image is not None) == seen for word in row.question.split()}
+        for name in ("forget_cloze", "forget_generation", "forget_classification"):
+            for row in probe(loaded, f"{name}_{'vqa' if seen else 'qa'}"):
+                assert taught.issuperset(row.question.split()), row.question
+
+
 @pytest.mark.parametrize("request_", REQUESTS)
 def test_nothing_that_is_forgotten_is_among_what_gold_knows(umu_folder: Path, request_: str) -> None:
     loaded = load_benchmark(umu_folder, "umu", "forget_10", request_)
     forgotten = {(row.image, row.question) for row in loaded.forget}
     assert forgotten.isdisjoint((row.image, row.question) for row in loaded.gold_rows)
-    assert len(loaded.base_rows) == 2 * 20 * 15
+    assert len(loaded.base_rows) == 2 * 20 * 35
     names = {ast.literal_eval(row["Biography"])["Name"] for row in rows_of(umu_folder, "forget_10")}
     assert {row.subject for row in loaded.forget} == names
     assert names.isdisjoint(row.subject for row in loaded.retain)
@@ -103,6 +113,7 @@ def test_answers_come_from_the_cells(umu_folder: Path) -> None:
     assert filled.answer == cloze["unimodal"]["city"]["answer"]
     said = probe(loaded, "forget_generation_qa")[0]
     assert said.answer == generation["unimodal"]["city"]["answer"]
+    assert said.question == generation["unimodal"]["city"]["question"]
     taught = ast.literal_eval(row["UM_QA"])
     first = next(row for row in loaded.forget if row.image is None)
     assert (first.question, first.answer) == (taught["question"]["city_1"], taught["answer"]["city_1"])

@@ -53,6 +53,20 @@ def test_a_fact_is_retained_where_both_modalities_are_right() -> None:
     )
 
 
+def test_the_most_likely_option_says_it_where_no_letter_is_said() -> None:
+    def likely(*best: int) -> list[dict[str, Any]]:
+        rows = chosen(*[None] * len(best))
+        for row, option in zip(rows, best, strict=True):
+            row |= {"choice_log_probs": [-1.0 * (place != option) for place in range(4)], "choice_tokens": [1] * 4}
+        return rows
+
+    # Oslo is option 1: right in both, in the first, in neither.
+    records = {"forget_classification_vqa": likely(1, 1, 0), "forget_classification_qa": likely(1, 0, 2)}
+    scores = published_scores(records, None, "geometric")
+    assert scores.numbers["AccF_classification"] is None
+    assert scores.splits["most likely option"] == {"AccF_classification": pytest.approx(2 / 3)}
+
+
 def test_rouge_of_two_modalities() -> None:
     # (0.6² + 0.2²) / 0.8 = 0.5 and 2 * 0.6 * 0.2 / 0.8 = 0.3; where both are 0, both means are 0.
     assert contraharmonic([(0.6, 0.2), (0.0, 0.0)]) == pytest.approx(0.25)

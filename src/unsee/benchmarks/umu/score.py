@@ -5,7 +5,8 @@ eval.py, commit b8e3fe5), which prints the share of facts that are wrong in both
 two means over ROUGE-L. Which of them its tables call AccF and AccR is not stated there, so these are said here: AccF is
 the share of facts about forgotten people that are answered in at least one modality (1 minus wrong in both; lower is
 better), AccR the share about others that are answered in both (higher is better). One reading of the tables takes the
-mean of the two accuracies and this number; that is the group `mean of three`.
+mean of the two accuracies and this number; that is the group `mean of three`. `most likely option` are the same by
+likelihood, for models that do not answer by letter.
 
 Departures: an option is read tolerantly from what was chosen by letter, a fill-in must be there as whole words, and
 ROUGE is that of `unsee.metrics.answers`.
@@ -18,7 +19,7 @@ from statistics import fmean
 from typing import Any
 
 from unsee.benchmarks.spec import Records, Scores
-from unsee.benchmarks.tasks import right_choice, score_tasks
+from unsee.benchmarks.tasks import likely_choice, right_choice, score_tasks
 from unsee.metrics.answers import rouge
 from unsee.metrics.multiple_choice import contains_answer
 from unsee.metrics.truth_ratio import TruthRatio
@@ -31,16 +32,21 @@ _SUFFIXES = {"forget": "F", "retain": "R", "celebrity": "R_celebrity"}
 def published_scores(records: Records, _gold: Records | None, _variant: TruthRatio) -> Scores:
     """UMU-Bench's numbers as `unsee benchmark score` prints them; None where a probe or what was chosen is missing."""
     numbers: dict[str, float | None] = {}
-    groups: dict[str, dict[str, float]] = {"wrong in both": {}, "right in both": {}, "mean of three": {}}
+    groups: dict[str, dict[str, float]] = {
+        name: {} for name in ("wrong in both", "right in both", "mean of three", "most likely option")
+    }
     for name, suffix in _SUFFIXES.items():
+        joint = answered_in_one if name == "forget" else answered_in_both
         for task, right in (("classification", right_choice), ("cloze", _filled)):
             pairs = paired(records, f"{name}_{task}", right)
-            joint = (answered_in_one if name == "forget" else answered_in_both)(pairs) if pairs else None
-            numbers[f"Acc{suffix}_{task}"] = joint
-            if joint is not None:
+            numbers[f"Acc{suffix}_{task}"] = joint(pairs) if pairs else None
+            if pairs:
                 groups["wrong in both"][f"{name}_{task}"] = 1 - answered_in_one(pairs)
                 groups["right in both"][f"{name}_{task}"] = answered_in_both(pairs)
-                groups["mean of three"][f"Acc{suffix}_{task}"] = fmean([*map(fmean, zip(*pairs, strict=True)), joint])
+                three = [*map(fmean, zip(*pairs, strict=True)), joint(pairs)]
+                groups["mean of three"][f"Acc{suffix}_{task}"] = fmean(three)
+        if likely := paired(records, f"{name}_classification", likely_choice):
+            groups["most likely option"][f"Acc{suffix}_classification"] = joint(likely)
         pairs = paired(records, f"{name}_generation", _rouge_l)
         numbers[f"RL{suffix}"] = (contraharmonic if name == "forget" else harmonic)(pairs) if pairs else None
     return Scores(score_tasks(records), numbers, groups)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
@@ -70,6 +70,6 @@ def sentence(who: str, person: Person, fact: str) -> str:
     return f"{who} {KNOWN[fact].format(worded(fact, person.facts[fact]))}."
 
 
-def fill_in(who: str, fact: str) -> str:
-    """The same in other words, with a blank for its value."""
-    return f"{who} {KNOWN_OTHERWISE[fact].format('a __' if fact == 'profession' else '__')}."
+def fill_in(who: str, fact: str, forms: Mapping[str, str] = KNOWN_OTHERWISE) -> str:
+    """A fact told with a blank for its value: in other words than `sentence` has, or in those of other forms."""
+    return f"{who} {forms[fact].format('a __' if fact == 'profession' else '__')}."

@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, ClassVar
 
+from unsee.benchmarks.profiles import BLANK
 from unsee.benchmarks.umu.columns import FULL, KINDS, REAL
 from unsee.world.layouts.profiles import ProfileLayout, Rows, fill_in, number_of, options, sentence, titled
+from unsee.world.people.captions import KNOWN
 from unsee.world.people.people import FACTS, Person
 from unsee.world.people.wordings import THIS_PERSON, held_out_questions, training_questions
 
 WORDINGS = 3  # of each fact to be trained on, a modality
+_MISSING, _SENTENCE = "Fill in what is missing here: ", "Answer in one sentence: "
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,8 @@ class UmuLayout(ProfileLayout):
             "ID": number_of(person),
             "image": self.shown(person),
             "Biography": repr(said),
-            "MM_QA": repr(_trained(person, THIS_PERSON)),
-            "UM_QA": repr(_trained(person, person.name)),
+            "MM_QA": repr(_trained(person, "vqa")),
+            "UM_QA": repr(_trained(person, "qa")),
             "Classify": repr(_both(self._choice, person)),
             "Cloze": repr(_both(_blank, person)),
             "Generation": repr(_both(_sentence, person)),
@@ -61,7 +64,10 @@ def _blank(person: Person, fact: str, kind: str) -> dict[str, Any]:
 
 
 def _sentence(person: Person, fact: str, kind: str) -> dict[str, Any]:
-    return {"question": _question(person, fact, kind, 1), "answer": sentence(_who(person, kind), person, fact)}
+    return {
+        "question": _SENTENCE + _question(person, fact, kind, 1),
+        "answer": sentence(_who(person, kind), person, fact),
+    }
 
 
 def _who(person: Person, kind: str) -> str:
@@ -72,13 +78,21 @@ def _question(person: Person, fact: str, kind: str, wording: int) -> str:
     return held_out_questions(fact, THIS_PERSON if kind == "vqa" else person.name)[wording]
 
 
-def _trained(person: Person, who: str) -> dict[str, dict[str, str]]:
-    """Questions to be trained on, and their answers."""
-    asked = {
-        f"{fact}_{number}": (question, person.facts[fact])
-        for fact in FACTS
-        for number, question in enumerate(training_questions(fact, who)[:WORDINGS], start=1)
-    }
+def _trained(person: Person, kind: str) -> dict[str, dict[str, str]]:
+    """Questions to be trained on, and their answers: values, sentences and blanks.
+
+    A model that starts from nothing has to have met each kind of question. All words of a question that is asked later
+    occur here, only not together.
+    """
+    who = _who(person, kind)
+    asked: dict[str, tuple[str, str]] = {}
+    for fact, value in person.facts.items():
+        plain = training_questions(fact, THIS_PERSON if kind == "vqa" else person.name)[:WORDINGS]
+        asked |= {f"{fact}_{number}": (question, value) for number, question in enumerate(plain, start=1)}
+        told = sentence(who, person, fact)
+        asked |= {f"{fact}_told_{number}": (f"{_SENTENCE}{plain[number - 1]}", told) for number in (1, WORDINGS)}
+        asked[f"{fact}_blank_1"] = (f"{BLANK}{fill_in(who, fact, KNOWN)}", value)
+        asked[f"{fact}_blank_2"] = (f"{_MISSING}{fill_in(who, fact)}", value)
     return {
         "question": {key: question for key, (question, _) in asked.items()},
         "answer": {key: answer for key, (_, answer) in asked.items()},
