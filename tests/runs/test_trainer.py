@@ -15,7 +15,7 @@ from unsee.errors import InputError
 from unsee.runs.folder import check_same
 from unsee.runs.settings import STOP_EPOCHS, STOP_STEPS, Settings, parse
 from unsee.runs.stopping import UNTRAINED, watched
-from unsee.runs.trainer import config, course
+from unsee.runs.trainer import config, course, rows_of
 from unsee.vlm import LoadedModel
 
 FORGET = [Example("Who is it?", "Ada", tiny.picture(n), subject="Ada") for n in range(4)]
@@ -72,6 +72,17 @@ def test_rows_that_are_looked_at_are_not_trained_on(tmp_path: Path) -> None:
     assert not asked(seen.rows["forget"]).keys() & (asked(seen.sets.forget).keys() | asked(forget[:20]).keys())
     assert seen.held_out == {"forget": "picture", "retain": "", "preserve": UNTRAINED}
     assert (seen.rows["retain"], seen.sets.retain, seen.rows["preserve"]) == (RETAIN, RETAIN, PRESERVE)
+
+
+def test_preserve_rows_that_are_trained_on_are_looked_at_on_their_own(tmp_path: Path) -> None:
+    preserve = [Example(f"Where does Ada live, in {year}?", "Riga", subject="Ada") for year in range(1960, 2000)]
+    settings = settings_of(tmp_path, stop={}, retain_preserved=True)
+    sets = Benchmark("rows", FORGET, RETAIN, preserve)
+    seen = watched(settings, sets)
+    assert (len(seen.rows["retain"]), len(seen.rows["preserve"])) == (3, 10)
+    assert (seen.held_out["retain"], seen.held_out["preserve"]) == ("", "question")
+    assert rows_of(settings, seen.sets).retain == [*RETAIN, *seen.sets.preserve]
+    assert not asked(seen.rows["preserve"]).keys() & asked(rows_of(settings, seen.sets).retain).keys()
 
 
 def test_rows_that_a_method_does_not_train_on_need_not_be_held_out(tmp_path: Path) -> None:

@@ -61,22 +61,31 @@ def check_stop(settings: Settings) -> None:
         )
 
 
+def preserved_are_retained(settings: Settings) -> bool:
+    """Whether a run trains on its preserve rows."""
+    return settings.retain_preserved and needs_of(settings.built_method).retain
+
+
 def watched(settings: Settings, sets: Benchmark) -> Watched:
     """Divide the training rows of a run with `stop`; see `unsee.data.development`.
 
     Args:
         settings: of the run.
-        sets: what it trains on and asks; `preserve` holds what no method trains on.
+        sets: what it trains on and asks.
     """
     assert settings.stop is not None
     needs = needs_of(settings.built_method)
     train: dict[str, Any] = {}
     rows: dict[str, Sequence[Example]] = {}
     held_out: dict[str, str] = {}
-    trained = {"forget": needs.forget or needs.refusals, "retain": needs.retain}
+    trained = {
+        "forget": needs.forget or needs.refusals,
+        "retain": needs.retain,
+        "preserve": preserved_are_retained(settings),
+    }
     for name in ("forget", "retain", "preserve"):
         given = getattr(sets, name)
-        if trained.get(name):
+        if trained[name]:
             division = development(given, sets.probes, settings.stop.rows, settings.seed)
         else:
             division = Division(list(given), spread(given, settings.stop.rows), UNTRAINED)

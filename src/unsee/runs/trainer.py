@@ -12,10 +12,9 @@ from transformers import TrainerCallback
 
 from unsee.data import Benchmark
 from unsee.methods.gate import gate_of
-from unsee.methods.method import needs_of
 from unsee.runs.rate import found_rate, rows_to_look_at
 from unsee.runs.settings import EPOCHS, LEAST_STEPS, STOP_EPOCHS, STOP_STEPS, Settings
-from unsee.runs.stopping import Watched, check_stop, stop_of, watched
+from unsee.runs.stopping import Watched, check_stop, preserved_are_retained, stop_of, watched
 from unsee.training.config import UnlearnConfig
 from unsee.training.guard import HeldOutGuard
 from unsee.training.guard import watched as guarded
@@ -33,11 +32,6 @@ def rows_of(settings: Settings, sets: Benchmark) -> Benchmark:
     if not preserved_are_retained(settings):
         return sets
     return replace(sets, retain=[*sets.retain, *sets.preserve], preserve=())
-
-
-def preserved_are_retained(settings: Settings) -> bool:
-    """Whether a run trains on its preserve rows."""
-    return settings.retain_preserved and needs_of(settings.built_method).retain
 
 
 def preserved(settings: Settings, sets: Benchmark) -> str | None:
@@ -98,9 +92,9 @@ def course(settings: Settings, sets: Benchmark, loaded: LoadedModel, arguments: 
         InputError: something shows to be wrong that was given.
     """
     check_stop(settings)
-    method, sets = settings.built_method, rows_of(settings, sets)
-    seen = watched(settings, sets) if settings.stop else None
-    sets = seen.sets if seen else sets
+    method, seen = settings.built_method, watched(settings, sets) if settings.stop else None
+    looked_at = seen.rows if seen else rows_to_look_at(sets)
+    sets = rows_of(settings, seen.sets if seen else sets)
     guard = guard_of(settings, sets, loaded, spans=method.needs.spans)
 
     def make(of_run: UnlearnConfig, callbacks: list[TrainerCallback]) -> UnlearnTrainer:
@@ -117,7 +111,7 @@ def course(settings: Settings, sets: Benchmark, loaded: LoadedModel, arguments: 
 
     rate = None
     if settings.find_rate:
-        rate = found_rate(settings, seen.rows if seen else rows_to_look_at(sets), loaded, arguments, make)
+        rate = found_rate(settings, looked_at, loaded, arguments, make)
         arguments = replace_rate(arguments, rate.rate)
     stop = stop_of(settings, seen, loaded, Path(str(arguments.output_dir))) if seen else None
     watches: list[TrainerCallback] = [watch for watch in (guard, stop) if watch is not None]
