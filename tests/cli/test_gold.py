@@ -33,7 +33,7 @@ class Scene:
 
     def done(self, name: str, *more: object, **other: Any) -> Path:
         outcome = self.run(name, "--json", *more, **other)
-        assert (outcome.code, outcome.err) == (0, "")
+        assert (outcome.code, outcome.complaints) == (0, [])
         return self.folder / name
 
 

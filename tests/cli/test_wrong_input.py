@@ -279,7 +279,7 @@ def test_unlearn_says_what_is_wrong_and_writes_nothing(stranger: Stranger, tmp_p
 
 def test_the_command_that_each_case_spoils_is_right(stranger: Stranger, tmp_path: Path) -> None:
     outcome = call(*Scene(stranger, tmp_path).arguments)
-    assert (outcome.code, outcome.err) == (0, "")
+    assert (outcome.code, outcome.complaints) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,9 @@ def test_probes_that_were_given_are_looked_at(given: Given) -> None:
     taught = lessons(given(), ROWS, [own])
     assert taught.watched == ("own",)
     assert [probe.trained_on for probe in taught.probes] == [False]
+    both = lessons(given(until={"probes": ["own", "training_rows"]}), ROWS, [own])
+    assert both.watched == ("own", "training_rows")
+    assert [probe.name for probe in both.probes] == ["own", "training_rows"]
 
 
 def test_what_does_not_go_together_is_refused(given: Given) -> None:

@@ -60,7 +60,7 @@ def lessons(
     asked = _named_once([*own, *(replace(probe, trained_on=False) for probe in others)])
     marked = [replace(probe, trained_on=repeats(probe.examples, [taught])) for probe in asked]
     watched = _watched(settings.until or Until(), own, marked, taught)
-    if not marked or watched == (TRAINING_ROWS,):
+    if not marked or TRAINING_ROWS in watched:
         some = spread(taught, (settings.until or Until()).rows)
         marked = [*marked, Probe(TRAINING_ROWS, some, trained_on=True)]
     return Lessons(taught, name, marked, watched)
