@@ -52,6 +52,9 @@ def work_off(
     if code and code_of(method) != code:
         raise InputError(f"methods: the code of {method} has changed since the bench was started; start it again")
     started, place, target = time.process_time(), opened(), Path(folder)
+    if (target / SCORES).is_file():  # this process was paused, and another one has done it meanwhile
+        _count(row)
+        return
     shutil.rmtree(target, ignore_errors=True)  # of one that was interrupted
     described: dict[str, Any] = {**setting.to_dict(), "subject": subject, "row": row, "method": method}
     described |= {"configuration": configuration, **({"code": code} if code else {})}
@@ -63,8 +66,13 @@ def work_off(
     scores = {probe: score(rows, gate[probe]).to_dict() for probe, rows in known.items()}
     outcome["cpu_seconds"] = round(time.process_time() - started, 2)
     write_json(target / SCORES, {"scores": scores, **outcome})
+    _count(row)
+
+
+def _count(row: str) -> None:
+    """One of the bench's steps is done."""
     with closing(progress.Steps(row, 1)) as step:
-        step.advance()  # one of the bench's
+        step.advance()
 
 
 def _outcome(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,13 +28,6 @@ class Executor(Protocol):
 
         Raises:
             InputError: others are at work there.
-        """
-
-    def alone(self, name: str) -> AbstractContextManager[None]:
-        """Within: of programs that are at work in the folder together, this one alone does something.
-
-        Args:
-            name: of what is done, in letters, digits and dashes.
         """
 
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
@@ -68,10 +61,6 @@ class Local:
         with locked(folder):
             refuse_shards(folder)
             yield
-
-    def alone(self, name: str) -> AbstractContextManager[None]:
-        """See `Executor.alone`: there are no others."""
-        return nullcontext()
 
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
         """See `Executor.run`."""

@@ -13,7 +13,7 @@ import json
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,6 @@ class OnRay:
             self._folder = folder.absolute()
             check_nodes(self._address, [self._folder / NAME, Path.cwd()])
             yield
-
-    def alone(self, name: str) -> AbstractContextManager[None]:
-        """See `unsee.system.executors.Executor.alone`: there are no others."""
-        return nullcontext()
 
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
         """See `unsee.system.executors.Executor.run`; every job has an outcome, and counts as one step."""

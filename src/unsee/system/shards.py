@@ -11,7 +11,6 @@ import json
 import os
 import re
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -85,21 +84,9 @@ class Sharded:
             _check(folder, claims, plan)
             claims.sweep(_SHARD)
             remove_unfinished(folder)
-            self._folder, self._claims = folder, claims
+            self._folder, self._claims = folder.absolute(), claims
             yield
             claims.sweep(_SHARD)  # the last one takes away all that is left
-
-    @contextmanager
-    def alone(self, name: str) -> Iterator[None]:
-        """See `unsee.system.executors.Executor.alone`."""
-        claims, waited = self._at_work, Patience()
-        while not claims.claim(name):
-            waited.tell(f"another shard is making {name}")
-            time.sleep(LOOKS_EVERY)
-        try:
-            yield
-        finally:
-            claims.release(name)
 
     def run(self, jobs: Sequence[Job], description: str, steps: int, done: int = 0) -> None:
         """See `unsee.system.executors.Executor.run`; every job has an outcome, and counts as one step."""
@@ -163,7 +150,7 @@ class _Claimed:
 
     def finish(self, job: Job) -> None:
         """Let others know by its outcome."""
-        if not is_listed(Path(job.outcome), self._folder):
+        if not is_listed(Path(job.outcome).absolute(), self._folder):
             raise RuntimeError(f"{job.function} has come to its end and left no {job.outcome}")
         self._claims.release(self._key(job))
 
@@ -176,7 +163,7 @@ class _Claimed:
             if os.path.exists(job.outcome):
                 self._pass_over(key)
             elif self._claims.claim(key):
-                if not is_listed(Path(job.outcome), self._folder):
+                if not is_listed(Path(job.outcome).absolute(), self._folder):
                     return self._open.pop(key)
                 self._claims.release(key)
                 self._pass_over(key)
