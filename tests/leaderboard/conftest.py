@@ -75,8 +75,8 @@ def planned_bench(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
     """Carries out a plan of a file with made-up cells."""
     monkeypatch.setattr(cells, "job", scripted.half_job)
 
-    def run(path: Path, out: Path) -> Outcome:
+    def run(path: Path, out: Path, executor: Executor | None = None) -> Outcome:
         opened.cache_clear()
-        return bench(on_plan(read_plan(path), out), scripted.Here())
+        return bench(on_plan(read_plan(path), out), executor or scripted.Here())
 
     return run

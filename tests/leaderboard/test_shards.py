@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -15,15 +16,15 @@ from typing import Any
 import pytest
 
 from tests.commandline import call, files_of
-from tests.leaderboard import scripted
 from tests.system.test_lock import FORK, another_process
 from unsee.errors import InputError
-from unsee.leaderboard import output
+from unsee.leaderboard import output, planned_work
 from unsee.leaderboard.board import Outcome
+from unsee.leaderboard.planned import Planned
 from unsee.system import patience, shards
 from unsee.system.lock import CLAIMS, NAME, locked
 from unsee.system.shards import Sharded, Share
-from unsee.system.workers import Job, Source
+from unsee.system.workers import Job, Source, perform
 
 Bench = Callable[..., Outcome]
 OPTIONS: dict[str, Any] = {"methods": ("npo", "grad_diff"), "budget": 3}
@@ -32,7 +33,7 @@ OPTIONS: dict[str, Any] = {"methods": ("npo", "grad_diff"), "budget": 3}
 def here(source: Source, environments: Sequence[Mapping[str, str]], step: Callable[[], None]) -> None:
     """Works jobs off in this process, which is quicker than starting another Python."""
     while (job := source.take()) is not None:
-        scripted.run_cell(**job.arguments)
+        assert perform(job) is None
         source.finish(job)
 
 
@@ -150,6 +151,31 @@ def test_one_that_shares_nothing_is_refused_while_shards_are_at_work_and_they_be
     output.write(scripted_bench(out, **OPTIONS))  # both are dead: all that they held is taken away
     assert not (out / CLAIMS).exists()
     assert told(out) == alone
+
+
+def test_base_and_gold_of_a_plan_are_made_by_one_shard_each(
+    planned_bench: Bench, written_plan: Callable[..., Path], models: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    def make_model(plan: str, name: str) -> None:
+        folder = Path(plan).parent / name
+        with (tmp_path / "made").open("a") as log:
+            log.write(f"{name}\n")
+        time.sleep(0.3)
+        shutil.copytree(models / name, folder / "model")
+        (folder / "scores.json").touch()
+
+    monkeypatch.setattr(planned_work, "make_model", make_model)
+    plan = written_plan(model="a model that knows nobody", base=None, gold=None, seeds=[0])
+    monkeypatch.setattr(Planned, "check", lambda self, seeds: None)
+
+    def run(out: Path, executor: Sharded, **_: Any) -> Outcome:
+        return planned_bench(plan, out, executor)
+
+    with started(run, tmp_path / "out", 1, 2) as processes:
+        for process in processes:
+            process.join(120)
+            assert process.exitcode == 0
+    assert sorted((tmp_path / "made").read_text().split()) == ["base", "gold"]
 
 
 def test_what_is_wrong_with_a_cell_is_told_and_left_to_others(scripted_bench: Bench, tmp_path: Path) -> None:

@@ -207,7 +207,7 @@ def bench(plan: Plan, executor: Executor | None = None) -> Outcome:
 
 
 def _carried_out(plan: Plan, executor: Executor) -> Outcome:
-    plan.ground.prepare(plan.out, plan.every_seed)
+    plan.ground.prepare(plan.out, plan.every_seed, executor)
     work = _Work(plan, executor)
     bases = [planned_cell for planned_cell in plan.measured() if planned_cell.subject == "base"]
     work.do(bases, "base models")  # first: what they knew decides what is scored

@@ -14,6 +14,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 from unsee.data.example import Role
 from unsee.evaluation.records import Record
 from unsee.leaderboard.grids import Centre
+from unsee.system.executors import Executor
 from unsee.types import Request
 
 Stage = Literal["development", "reporting"]
@@ -82,8 +83,8 @@ class Ground(Protocol):
     def setting(self, seed: int, stage: Stage) -> Setting:
         """The setting of a seed."""
 
-    def prepare(self, out: Path, seeds: Sequence[int]) -> None:
-        """Make the models that are not there yet."""
+    def prepare(self, out: Path, seeds: Sequence[int], executor: Executor) -> None:
+        """Make the models that are not there yet, or have them made."""
 
     def models(self, seed: int | None) -> Models:
         """Base and gold of a seed, once they are prepared."""

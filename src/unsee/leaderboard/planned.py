@@ -24,6 +24,7 @@ from unsee.errors import InputError
 from unsee.evaluation.measure import check_probe
 from unsee.evaluation.records import Record
 from unsee.leaderboard.board import Plan, plan
+from unsee.leaderboard.cells import SCORES
 from unsee.leaderboard.grids import Centre, Row
 from unsee.leaderboard.ground import Models, Stage
 from unsee.leaderboard.half import Half
@@ -35,9 +36,9 @@ from unsee.runs.settings import Settings, parse
 from unsee.runs.stopping import check_stop
 from unsee.runs.supervised.settings import TrainSettings
 from unsee.runs.supervised.settings import parse as parse_training
+from unsee.system.executors import Executor
 from unsee.system.files import write_json
-from unsee.system.lock import in_turn
-from unsee.system.workers import Job, run_all
+from unsee.system.workers import Job
 from unsee.types import Request
 
 PLAN = "plan.json"  # what workers read: the plan with whole paths
@@ -249,21 +250,17 @@ class Planned:
             self._fingerprints[source] = fingerprint(source)
         return self._fingerprints[source]
 
-    def prepare(self, out: Path, seeds: Sequence[int]) -> None:
-        """Write down the plan, and make base and gold where they are not given."""
+    def prepare(self, out: Path, seeds: Sequence[int], executor: Executor) -> None:
+        """Write down the plan, and have base and gold made where they are not given."""
         write_json(self.out / PLAN, self.plan.model_dump(mode="json", exclude_none=True))
-        wanted = [name for name in self.made() if not (self.out / name / "scores.json").is_file()]
-        with in_turn([self.out / name for name in wanted]):
-            jobs = [
-                Job(
-                    "unsee.leaderboard.planned_work:make_model",
-                    {"plan": str((self.out / PLAN).absolute()), "name": name},
-                )
-                for name in wanted
-                if not (self.out / name / "scores.json").is_file()  # another process may just have made it
-            ]
-            if jobs:
-                run_all(jobs, " and ".join(wanted), len(jobs))
+        plan, outcomes = str((self.out / PLAN).absolute()), {name: self.out / name / SCORES for name in self.made()}
+        jobs = [
+            Job("unsee.leaderboard.planned_work:make_model", {"plan": plan, "name": name}, str(outcome))
+            for name, outcome in outcomes.items()
+            if not outcome.is_file()
+        ]
+        if jobs:
+            executor.run(jobs, " and ".join(job.arguments["name"] for job in jobs), len(jobs))
 
     def place(self, half: Half, base: Base) -> Place:
         """A half as a worker has it open."""

@@ -16,6 +16,7 @@ from unsee.leaderboard.grids import WORLD, Centre
 from unsee.leaderboard.ground import Models, Stage
 from unsee.leaderboard.place import Base, Place, Rows
 from unsee.leaderboard.work import work_off
+from unsee.system.executors import Executor
 from unsee.types import Request
 from unsee.world.models import WorldModels, prepare
 from unsee.world.world import World
@@ -88,8 +89,8 @@ class Worlds:
         """The world of a seed; a seed is for development or for reporting, and never for both."""
         return WorldSetting(seed, self.people, self.request)
 
-    def prepare(self, out: Path, seeds: Sequence[int]) -> None:
-        """Train base and gold of each world, or find them in the cache."""
+    def prepare(self, out: Path, seeds: Sequence[int], executor: Executor) -> None:
+        """Train base and gold of each world here, or find them in the cache, which each machine has for itself."""
         for seed in seeds:
             world = World(seed, people=self.people)
             self._models[seed] = prepare(world, world.forget_people(FORGET), self.request)
