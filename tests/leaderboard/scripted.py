@@ -120,6 +120,10 @@ def run_half(folder: str, half: dict[str, Any], plan: str, base_cell: str, subje
             {
                 **_record(probe.name, n, not gone or (late and n == 0)),
                 **{"subject": one.subject, "fact": one.fact, "question": one.question, "expected": one.answer},
+                "said": "nothing" if gone and not (late and n == 0) else one.answer,
+                "log_prob": -4.0 if gone else -0.1,
+                "perturbed_log_probs": [-2.0 - 0.1 * n] * len(one.perturbed_answers),
+                "perturbed_tokens": [2] * len(one.perturbed_answers),
             }
             for n, one in enumerate(probe.examples)
         ]

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from tests.commandline import succeed
 from unsee.errors import InputError
 from unsee.leaderboard import output
 from unsee.leaderboard.board import Outcome, all_cells, check_bases, selection
 from unsee.leaderboard.plan_file import read_plan
 from unsee.leaderboard.planned import is_name, on_plan
 from unsee.leaderboard.results import results
+from unsee.world import World
+from unsee.world.layouts.export import export
 
 Write = Callable[..., Path]
 Bench = Callable[[Path, Path], Outcome]
@@ -184,3 +187,27 @@ def test_one_person_is_halved_by_photographs_and_facts_and_said_to_be(
 @pytest.mark.parametrize(("subject", "named"), [("Ada Byron", True), ("author 3 of forget10", False), ("0017", False)])
 def test_who_can_be_named_in_a_prompt(subject: str, named: bool) -> None:
     assert is_name(subject) == named
+
+
+def test_the_numbers_of_the_paper_are_those_that_its_command_gives(
+    written_plan: Write, planned_bench: Bench, tmp_path: Path
+) -> None:
+    world = World(seed=3, people=20, photos=2, held_out_photos=2)
+    folder = export(world, "clear", tmp_path / "clear").folder
+    of = {"name": "clear", "source": str(folder), "split": "forget10", "request": "visual"}
+    outcome = planned_bench(written_plan(data=None, benchmark=of, budget=1, seeds=[0]), tmp_path / "board")
+    summary = output.write(outcome)
+    found = {(one["row"], one["probe"], one["metric"]): one for one in summary["figures"]}
+    own, gold = (outcome.reported[row][0].folder / "records" for row in ("npo", "gold"))
+    told = succeed("benchmark", "score", "clear", own, "--gold", gold, "--json").json
+    assert told["forget_quality"] is not None
+    for metric in ("forget_quality", "log_forget_quality", "js_forget_quality"):
+        assert found["npo", None, metric]["score"] == pytest.approx(told[metric])
+        assert (found["npo", None, metric]["low"], found["npo", None, metric]["n"]) == (None, None)
+    assert found["npo", None, "retain, with ROUGE"]["score"] == pytest.approx(told["with ROUGE"]["retain"])
+    task = told["tasks"]["forget_caption_vqa"]
+    assert found["npo", "forget_caption_vqa", "rouge"]["score"] == pytest.approx(task["rouge"])
+    for name in ("leaderboard.md", "leaderboard.html"):
+        text = (tmp_path / "board" / name).read_text()
+        assert "The numbers of the benchmark" in text
+        assert "js_forget_quality" in text

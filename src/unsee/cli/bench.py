@@ -112,7 +112,9 @@ def bench(
     given = {key: value for key, value in given.items() if value is not None}
     made = _planned(plan_file, out, given, people, request) if plan_file else _on_worlds(out, given, people, request)
     if dry_run:
-        described = made.to_dict()
+        from unsee.leaderboard.forecast import described as forecast
+
+        described = forecast(made)
         print_json(described) if as_json else _show_plan(described)
         return
     from unsee.leaderboard.board import bench as carry_out
@@ -184,6 +186,24 @@ def _show_plan(described: dict[str, Any]) -> None:
         f"development seeds {', '.join(map(str, described['development_seeds']))}, then one each on seeds "
         f"{', '.join(map(str, described['seeds']))}; controls: {', '.join(described['controls'])}."
     )
+    for part in described["stages"]:
+        steps = f", at most {part['steps']:,} optimizer steps" if part["steps"] else ""
+        shown.print(f"{part['stage']}: {part['cells']} cells{steps}")
+    if estimate := described["estimate"]:
+        for name, steps in estimate["making"].items():
+            shown.print(f"{name} has to be made: at most {steps:,} optimizer steps")
+        shown.print(
+            f"About {_duration(estimate['total'])} on one worker ({estimate['step']:.2f} s per step, "
+            f"{estimate['row']:.2f} s per question). {estimate['how']}"
+        )
+
+
+def _duration(seconds: float) -> str:
+    """In the unit that people would take."""
+    for unit, length in (("days", 86400.0), ("hours", 3600.0), ("minutes", 60.0)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} seconds"
 
 
 def _show(summary: dict[str, Any], out: Path) -> None:

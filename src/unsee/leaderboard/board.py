@@ -136,7 +136,7 @@ class Plan:
 
     def count(self) -> int:
         """How many cells there are in all."""
-        noise = len(self.seeds) if _reference(self.rows) else 0
+        noise = len(self.seeds) if reference_row(self.rows) else 0
         return len(self.measured()) + len(self.developed()) + len(self.rows) * len(self.seeds) + noise
 
 
@@ -305,7 +305,7 @@ def _selected_to_dict(choice: Selected) -> dict[str, Any]:
     }
 
 
-def _reference(rows: Sequence[Row]) -> str | None:
+def reference_row(rows: Sequence[Row]) -> str | None:
     """The row whose change random noise is as long as."""
     full = [row.name for row in rows if row.kind == "method"]
     if NOISE not in METHODS:
@@ -315,7 +315,7 @@ def _reference(rows: Sequence[Row]) -> str | None:
 
 def _noise(plan: Plan, chosen: Mapping[str, Sequence[Cell]]) -> list[Cell]:
     """In each setting, noise as long as what the reference has moved there."""
-    reference = _reference(plan.rows)
+    reference = reference_row(plan.rows)
     if reference is None:
         return []
     norms = [reference_cell.scores.get("moved") for reference_cell in chosen[reference]]
@@ -349,7 +349,7 @@ def _outcome(
         BASE: "nothing done",
         GOLD: "trained without what is to be forgotten",
         PROMPT: "the base, told to say nothing about them",
-        NOISE: f"noise as long as the change of {_reference(plan.rows)}",
+        NOISE: f"noise as long as the change of {reference_row(plan.rows)}",
         **{choice.row.name: choice.configuration.label for choice in selected},
     }
     return Outcome(plan, tuple(selected), reported, kinds, labels)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from unsee.data.example import Role
 from unsee.evaluation.records import Record
 from unsee.leaderboard.grids import Centre
 from unsee.system.executors import Executor
 from unsee.types import Request
+
+if TYPE_CHECKING:
+    from unsee.leaderboard.place import Trial
 
 Stage = Literal["development", "reporting"]
 
@@ -91,6 +94,9 @@ class Ground(Protocol):
 
     def role(self, probe: str) -> Role | None:
         """What a probe is for."""
+
+    def trial(self) -> Trial | None:
+        """A model to be tried out before a bench, or None where there is none yet."""
 
     def told(self, development: Sequence[int], seeds: Sequence[int]) -> tuple[str, str, str]:
         """In words: what is to go, where configurations were tried, and where the selected ones were measured."""

@@ -7,7 +7,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -205,6 +205,21 @@ class Place:
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
         masks.mkdir(parents=True, exist_ok=True)
         return masks / f"{digest}.safetensors"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What can be tried out before a bench.
+
+    Attributes:
+        place: with a model that can be trained and asked.
+        rows: by stage, how many questions a cell of it asks.
+        making: from the model as it is loaded to the optimizer steps of each model that has to be made of it.
+    """
+
+    place: Place
+    rows: Mapping[str, int]
+    making: Callable[[LoadedModel], dict[str, int]]
 
 
 def run_values(

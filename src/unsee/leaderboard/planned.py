@@ -29,17 +29,19 @@ from unsee.leaderboard.grids import Centre, Row
 from unsee.leaderboard.ground import Models, Stage
 from unsee.leaderboard.half import Half
 from unsee.leaderboard.halves import Halves, halve
-from unsee.leaderboard.place import Base, Place, Rows, run_values
+from unsee.leaderboard.place import Base, Place, Rows, Trial, run_values
 from unsee.leaderboard.plan_file import PlanFile
 from unsee.runs.sets import check_needs
 from unsee.runs.settings import Settings, parse
 from unsee.runs.stopping import check_stop
+from unsee.runs.supervised.pace import pace_of
 from unsee.runs.supervised.settings import TrainSettings
 from unsee.runs.supervised.settings import parse as parse_training
 from unsee.system.executors import Executor
 from unsee.system.files import write_json
 from unsee.system.workers import Job
 from unsee.types import Request
+from unsee.vlm import LoadedModel
 
 PLAN = "plan.json"  # what workers read: the plan with whole paths
 RATES = (0.3, 1.0, 3.0)  # times the learning rate of the settings
@@ -271,6 +273,22 @@ class Planned:
             of_masks["seed"] = seed
         rows = Rows(self.sets, self.halves.probes[half.stage], self.prompted_names)
         return Place(rows, base, models.gold, self.common(), seed, of_masks)
+
+    def trial(self) -> Trial:
+        """The base, or where it has yet to be made, the model that it is made of; without `stop`."""
+        base = self.models(None).base
+        missing = [name for name in self.made() if not os.path.isdir(getattr(self.models(None), name))]
+        source = self.plan.model if "base" in missing else base
+        common = {key: value for key, value in self.common().items() if key not in ("stop", "gold")}
+        rows = Rows(self.sets, self.halves.probes["reporting"], self.prompted_names)
+        place = Place(rows, Base(), "", {**common, "model": source}, 0, {})
+        asked: dict[str, int] = {stage: sum(map(len, probes)) for stage, probes in self.halves.probes.items()}
+
+        def steps(loaded: LoadedModel) -> dict[str, int]:
+            of = {"base": self.sets.base_rows, "gold": self.sets.gold_rows}
+            return {name: pace_of(self.training(name), loaded, of[name]).steps for name in missing}
+
+        return Trial(place, asked, steps)
 
     # --- in words
 

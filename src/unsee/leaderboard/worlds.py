@@ -103,6 +103,10 @@ class Worlds:
         """By the names that probes of the world have."""
         return role_of(probe, self.request)
 
+    def trial(self) -> None:
+        """None: models of worlds are trained when a bench begins."""
+        return
+
     def told(self, development: Sequence[int], seeds: Sequence[int]) -> tuple[str, str, str]:
         """See `unsee.leaderboard.ground.Ground`."""
         return (
