@@ -39,7 +39,7 @@ def test_a_plan_is_tried_out_and_nothing_is_written(written_plan: Write, models:
     assert guess["making"] == {"gold": 7}
     assert min(guess["load"], guess["row"]) > 0
     # of each half 2 + 2 people with a photograph and a wording: 8 questions
-    # development: base, gold, 2 cells; reporting: base, gold, the prompt, 2 cells and noise; retain_finetune's likeliest
+    # development: base, gold, 2 cells; reporting: base, gold, prompt, 2 cells and noise; retain_finetune's likeliest
     # choice is 30 steps of 50, which are 12 of 20
     assert found["probe_rows"] == {"forget_vqa": 4, "forget_qa": 4, "retain_vqa": 4, "retain_qa": 4}
     steps, questions = 2 * (12 + 20) + 7, 8 * (2 + 2) + 8 * (3 + 2 + 1)
