@@ -95,7 +95,7 @@ def test_one_request_after_the_other(
     assert "after" not in first
     assert (second["model"], second["after"]) == ("../runs/request_1/model", "../runs/request_1")
 
-    steps = succeed("benchmark", "score", "pulse", data / "runs", "--json").json
+    steps = succeed("benchmark", "score", "pulse", data / "runs", "--json").json["steps"]
     assert list(steps) == ["base", "request_1", "request_2"]
     groups = {
         step: {name.rpartition("_")[0] for name, value in numbers.items() if isinstance(value, float)}
@@ -105,6 +105,8 @@ def test_one_request_after_the_other(
     assert groups["request_2"] == {"request", "earlier", "retained"}
     assert "after_forget_cloze_qa" in steps["request_2"]["tasks"]
     assert "request_2" in succeed("benchmark", "score", "pulse", data / "runs").out
+    shown = succeed("benchmark", "score", "mllmu", data / "runs").out  # which has no numbers but those of its probes
+    assert [line for line in shown.splitlines() if line in steps] == ["base", "request_1", "request_2"]
     records = data / "runs" / "request_2" / "records" / "grad_ascent"
     assert succeed("benchmark", "score", "pulse", records, "--json").json["tasks"] == steps["request_2"]["tasks"]
 

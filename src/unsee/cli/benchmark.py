@@ -212,12 +212,25 @@ def score_command(
 ) -> None:
     """The published numbers of a benchmark from the records of a run, without a model."""
     if steps := steps_in(records):
-        _show_steps({step: score(kind, place, gold, truth_ratio)[1] for step, place in steps.items()}, as_json)
+        after = {step: score(kind, place, gold, truth_ratio) for step, place in steps.items()}
+        name = next(iter(after.values()))[0]
+        if as_json:
+            print_json({"benchmark": name, "steps": {step: _in_full(found) for step, (_, found) in after.items()}})
+        else:
+            _show_steps({step: found for step, (_, found) in after.items()})
         return
     name, scores = score(kind, records, gold, truth_ratio)
     if as_json:
-        print_json({"benchmark": name, **scores.splits, **scores.numbers, "tasks": scores.tasks})
-        return
+        print_json({"benchmark": name, **_in_full(scores)})
+    else:
+        _show(scores)
+
+
+def _in_full(scores: Scores) -> dict[str, Any]:
+    return {**scores.splits, **scores.numbers, "tasks": scores.tasks}
+
+
+def _show(scores: Scores) -> None:
     shown = console()
     for number, value in scores.numbers.items():
         shown.print(f"{number} {_number(value)}")
@@ -230,16 +243,18 @@ def score_command(
     shown.print(made)
 
 
-def _show_steps(scores: Mapping[str, Scores], as_json: bool) -> None:
-    """What became of a sequence of requests, after each of them."""
-    if as_json:
-        print_json({step: {**found.splits, **found.numbers, "tasks": found.tasks} for step, found in scores.items()})
-        return
+def _show_steps(scores: Mapping[str, Scores]) -> None:
+    """What became of a sequence of requests, after each of them: its numbers, or all of its probes without any."""
     names = list(next(iter(scores.values())).numbers)
     made = table("after", *names, numbers=len(names))
     for step, found in scores.items():
-        made.add_row(printable(step), *(_number(found.numbers.get(name)) for name in names))
-    console().print(made)
+        if names:
+            made.add_row(printable(step), *(_number(found.numbers.get(name)) for name in names))
+        else:
+            console().print(printable(step), style="bold")
+            _show(found)
+    if names:
+        console().print(made)
 
 
 def _number(value: float | int | None) -> str:
