@@ -104,6 +104,12 @@ def evaluate(out: Path, data: str, *more: object) -> Any:
     return told(out, "evaluate", *given, "--records", out / "said.jsonl", *more)
 
 
+def wrong_model(out: Path, command: str, rows: str, *more: object) -> Any:
+    """A training of a model that cannot be asked anything."""
+    home = out.parents[1]
+    return told(out, command, "--model", home / "clip", rows, home / "rows" / "asked.jsonl", "--out", out, *more)
+
+
 def retain(out: Path) -> Any:
     """`unsee data retain` about pictures and in words, without those of the rows to be forgotten."""
     home = out.parents[1]
@@ -135,5 +141,7 @@ CASES: dict[str, Callable[[Path], Any]] = {
     "evaluate": lambda out: evaluate(out, "asked.jsonl", "--attack", "wording"),
     "evaluate-json": lambda out: evaluate(out, "choices.jsonl", "--json", "--limit", 3),
     "evaluate-one-row": lambda out: evaluate(out, "asked.jsonl", "--json", "--limit", 1, "--attack", "wording"),
+    "unlearn-clip": lambda out: wrong_model(out, "unlearn", "--forget", "--method", "grad_ascent"),
+    "train-clip": lambda out: wrong_model(out, "train", "--data"),
     "evaluate-nothing": lambda out: evaluate(out, "none.jsonl"),
 }  # fmt: skip

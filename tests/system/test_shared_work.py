@@ -21,7 +21,7 @@ Two = tuple[Path, list[dict[str, Any]]]  # a folder with what both have written,
 QUICK = list(shared_work.CASES)
 WRONG = {
     "near-above", "broken-mask", "broken-measure", "mine-uncalibrated", "mine-to-one", "mine-broken", "mine-otherwise",
-    "mine-calibrate", "evaluate-nothing",
+    "mine-calibrate", "evaluate-nothing", "unlearn-clip", "train-clip",
 }  # fmt: skip
 COMMANDS, WORK = (
     [case for case in QUICK if case not in WRONG and (case in commands.CASES) == of_commands]
@@ -115,6 +115,8 @@ def test_a_mining_of_two_is_finished_by_one(two: Two) -> None:
         ("mine-otherwise", 0, "captions was made otherwise (pictures was 2, now it is 3)"),
         ("mine-uncalibrated", 0, "unsee mine calibrate"),
         ("evaluate-nothing", 0, "none.jsonl"),
+        ("unlearn-clip", 0, "clip"),
+        ("train-clip", 0, "clip"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line_by_one_process(case: str, speaker: int, line: str, two: Two) -> None:

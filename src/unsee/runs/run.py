@@ -47,14 +47,15 @@ def unlearn(
     """
     check_launch(sharded=True)
     processes.join()
-    check_pieces(settings)
     folder = Path(settings.out)
-    check_folder(folder, settings, overwrite)  # before a lock file is there, and again when nobody else can change it
+    with processes.as_one():
+        check_pieces(settings)
+        check_folder(folder, settings, overwrite)  # before a lock file is there, and again when none else can change it
     with locked(folder):
-        check_folder(folder, settings, overwrite)
-        given, loaded = check(folder, settings, earlier_of(settings), base_records, overwrite)
+        with processes.as_one():  # all have seen the folder as it was
+            check_folder(folder, settings, overwrite)
+            given, loaded = check(folder, settings, earlier_of(settings), base_records, overwrite)
         sets = given.sets
-        processes.wait()  # until all have seen the folder as it was
         processes.once(partial(start_folder, folder, settings, sets, loaded, overwrite))
         if base_records is not None or share_base:
             processes.once(lambda: take_over(folder, base_records, sets.probes))

@@ -88,15 +88,16 @@ def learn(
     check_launch()
     processes.join()
     folder = Path(settings.out)
-    check_folder(folder, settings, overwrite)  # before a lock file is there, and again when nobody else can change it
+    with processes.as_one():
+        check_folder(folder, settings, overwrite)  # before a lock file is there, and again when none else can change it
     with locked(folder):
-        check_folder(folder, settings, overwrite)
-        goes_on = is_begun(folder) and not overwrite
-        taught = lessons(settings, rows, probes, check_images=not goes_on)
-        metrics()  # a plug-in that does not fit is known now, and not after the training
-        loaded = _load(settings)
-        _check_rows(settings, taught, loaded)
-        processes.wait()  # until all have seen the folder as it was
+        with processes.as_one():  # all have seen the folder as it was
+            check_folder(folder, settings, overwrite)
+            goes_on = is_begun(folder) and not overwrite
+            taught = lessons(settings, rows, probes, check_images=not goes_on)
+            metrics()  # a plug-in that does not fit is known now, and not after the training
+            loaded = _load(settings)
+            _check_rows(settings, taught, loaded)
         processes.once(partial(start_folder, folder, settings, taught, loaded, overwrite))
         clock = Clock(folder / "checkpoints" / "seconds.json")
         if not processes.agreed((folder / "model").is_dir()):
