@@ -1,89 +1,101 @@
-"""Real cells come to the same bits in one process, in shards of which one is killed, on a cluster that loses a node."""
+"""Trained cells come to the same bits in one process, in shards of which one dies, on a cluster that loses a node."""
 
 from __future__ import annotations
 
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.commandline import files_of, succeed
+from tests.commandline import files_of
 from tests.leaderboard.test_ray import cluster  # noqa: F401  (a fixture)
+from tests.system.test_lock import FORK
+from unsee.leaderboard import board, select
+from unsee.leaderboard.board import bench
 from unsee.leaderboard.cells import CellScores
+from unsee.leaderboard.plan_file import read_plan
+from unsee.leaderboard.planned import on_plan
+from unsee.system.executors import Executor, Local
 from unsee.system.lock import CLAIMS, Holder
+from unsee.system.ray_cluster import OnRay
 from unsee.system.ray_nodes import is_installed
+from unsee.system.shards import Sharded, Share
 
-pytestmark = [pytest.mark.slow, pytest.mark.world]
-
-GIVEN = ["--methods", "npo,mmunlearner", "--budget", 1, "--seeds", 0, "--people", 10]
+pytestmark = pytest.mark.slow
+METHODS = ["npo", "mmunlearner", "npo+lora"]
 SECONDS = [name for name in CellScores.model_fields if name.endswith("_seconds")]
 
 
 def cells(out: Path) -> dict[str, Any]:
     """Every file of the cells, and their scores without the time that was taken."""
-    found: dict[str, Any] = dict(files_of(out / "cells"))
-    assert not [name for name in found if name.endswith(".tmp")]
+    found: dict[str, Any] = {f"{path}": content for path, content in files_of(out / "cells").items()}
     for name, content in found.items():
         if name.endswith("scores.json"):
             found[name] = {key: value for key, value in json.loads(content).items() if key not in SECONDS}
     return found
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+@pytest.fixture
+def run(written_plan: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, Executor], None]:
+    """Carries out a plan on a model from nothing, which nobody would take for fit."""
+    path = written_plan(methods=METHODS, budget=1, seeds=[0], settings={"learning_rate": 1e-3, "max_steps": 6})
+    monkeypatch.setattr(board, "check_bases", lambda plan: None)
+    monkeypatch.setattr(select, "distance", lambda *_: 0.0)
+
+    def carry_out(out: Path, executor: Executor) -> None:
+        bench(on_plan(read_plan(path), out), executor)
+
+    return carry_out
+
+
+@pytest.fixture
+def alone(run: Callable[[Path, Executor], None], tmp_path: Path) -> dict[str, Any]:
     """The cells of one process."""
-    out = tmp_path_factory.mktemp("alone") / "out"
-    succeed("bench", "--out", out, *GIVEN, "--workers", 1)
-    return cells(out)
+    run(tmp_path / "alone", Local(1))
+    return cells(tmp_path / "alone")
 
 
-def within_a_cell(out: Path) -> Path:
-    """The folder of a method's cell that has been begun, and is not done."""
-    for _ in range(12000):
+def within_a_cell(out: Path) -> None:
+    """Until a cell of a method has been begun, and is not done."""
+    for _ in range(30000):
         for begun in out.glob("cells/*/*/*/settings.json"):
-            if begun.parents[1].name in ("npo", "mmunlearner") and not (begun.parent / "scores.json").exists():
-                return begun.parent
+            if begun.parents[1].name in METHODS and not (begun.parent / "scores.json").exists():
+                return
         time.sleep(0.01)
     raise TimeoutError("no cell was begun")
 
 
-def shards(out: Path) -> Iterator[subprocess.Popen[str]]:
-    for number in (1, 2):
-        command = ["bench", "--out", out, *GIVEN, "--workers", 1, "--shard", f"{number}/2", "--json"]
-        yield subprocess.Popen(
-            [sys.executable, "-m", "unsee", *map(str, command)],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+def owners(claims: Path) -> Sequence[int]:
+    """Processes that hold the claim of a cell."""
+    return [holder.owner.pid for path in claims.glob("[!s]*") if (holder := Holder.read(path))]
 
 
-def test_two_shards_of_which_one_is_killed_within_a_cell(tmp_path: Path, alone: dict[str, Any]) -> None:
+def test_two_shards_of_which_one_is_killed_within_a_cell(
+    run: Callable[[Path, Executor], None], tmp_path: Path, alone: dict[str, Any]
+) -> None:
     out = tmp_path / "out"
-    processes = list(shards(out))
+    processes = [FORK.Process(target=run, args=(out, Sharded(Share(number, 2), workers=1))) for number in (1, 2)]
+    for process in processes:
+        process.start()
     within_a_cell(out)
-    claimed = [holder for path in (out / CLAIMS).glob("[!s]*") if (holder := Holder.read(path))]
-    victim = claimed[0].owner.pid
+    victim = owners(out / CLAIMS)[0]
     os.kill(victim, signal.SIGKILL)
     for process in processes:
-        said, complaint = process.communicate(timeout=600)
-        if process.pid != victim:
-            assert (process.returncode, json.loads(said)["rows"] != []) == (0, True), complaint
-    assert victim in [process.pid for process in processes]
+        process.join(900)
+    assert sorted((process.exitcode, process.pid == victim) for process in processes) == [(-9, True), (0, False)]
     assert cells(out) == alone
     assert not (out / CLAIMS).exists()
 
 
 @pytest.mark.skipif(not is_installed(), reason="needs Ray: pip install 'unsee[ray]'")
 def test_a_cluster_of_two_nodes_of_which_one_dies(
+    run: Callable[[Path, Executor], None],
     tmp_path: Path,
     alone: dict[str, Any],
     cluster: Any,  # noqa: F811
@@ -94,6 +106,6 @@ def test_a_cluster_of_two_nodes_of_which_one_dies(
 
     ending = threading.Thread(target=end_second_node)
     ending.start()
-    succeed("bench", "--out", tmp_path / "out", *GIVEN, "--ray", cluster.address)
+    run(tmp_path / "out", OnRay(cluster.address))
     ending.join()
     assert cells(tmp_path / "out") == alone
