@@ -8,7 +8,8 @@ records. Every stage leaves files behind and is passed over where they are there
 people, most of it base and gold.
 
 With `--stop` every method runs once more: until development rows show what is asked for, at a rate that a range test
-finds, with the defaults of both and the leaderboard's hyper-parameters.
+finds, with the defaults of both and the leaderboard's hyper-parameters, and with the preserve rows among the retain
+rows.
 
 Nothing is tuned here: which methods and which configurations is read from the leaderboard's own CSV files. Each runs
 for as many steps as there, and for a multiple: where 20 people are to go instead of 4, five times the steps are as many
@@ -84,6 +85,12 @@ class Chosen:
     def folder(self) -> str:
         """Of its run."""
         return self.name.replace(", ", "-").replace(" ", "-")
+
+    @property
+    def hyper_parameters(self) -> dict[str, Any]:
+        """Of its method. What stops needs no ceiling: on captions a loss meets it before the name is forgotten."""
+        values = dict(self.configuration.hyper_parameters)
+        return {name: value for name, value in values.items() if not (self.stops and name == "ceiling")}
 
     @property
     def values(self) -> dict[str, Any]:
@@ -209,7 +216,7 @@ def unlearn_all(out: Path, runs: Sequence[Chosen], data: Path, models: Mapping[s
             **chosen.extra,
             "model": models[BASE],
             "method": one.method,
-            "hyper_parameters": dict(chosen.hyper_parameters),
+            "hyper_parameters": one.hyper_parameters,
             "parts": list(chosen.parts),
             "lora": {"rank": chosen.lora, "alpha": chosen.lora} if chosen.lora else None,
             **one.values,
@@ -252,7 +259,7 @@ def label_of(one: Chosen, folder: Path) -> str:
         return one.configuration.label
     scores = read_json(folder / "scores.json")
     ended = scores["ended"]
-    hyper = ", ".join(f"{name} {value:g}" for name, value in one.configuration.hyper_parameters.items())
+    hyper = ", ".join(f"{name} {value:g}" for name, value in one.hyper_parameters.items())
     found = f"found lr {scores['rate']['rate']:g}, step {ended['kept']} of {ended['step']} ({ended['why']})"
     return f"{found}, {hyper}" if hyper else found
 

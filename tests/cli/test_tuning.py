@@ -149,6 +149,10 @@ def test_searches_that_cannot_be_are_refused_in_one_line(stranger: Stranger, tmp
     refused = call("tune", *given, "--method", "retain_finetune", "--retain", stranger / "retain.jsonl")
     assert refused.code == 2
     assert "retain_finetune does not unlearn answers" in refused.err
+    for setting in ("stop=0.05", "find_rate=true"):
+        refused = call("tune", *given, "--method", "grad_ascent", "--set", setting)
+        assert refused.code == 2
+        assert "stop and find_rate choose steps and rate by themselves" in refused.err
     refused = call("tune", *given, "--method", "grad_ascent", "--budget", "1", "--set", "max_new_tokens=1")
     assert refused.code == 2
     assert "knows none of the held-out forget rows" in refused.err

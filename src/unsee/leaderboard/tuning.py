@@ -87,7 +87,7 @@ def tune(settings: Settings, budget: int = BUDGET, minutes: float | None = None)
     """
     started, folder = time.monotonic(), Path(settings.out)
     wanted = configurations(settings, budget)
-    _check_method(settings)
+    _check_settings(settings)
     asked, without_probes = settings, {key: dict[str, str]() for key in PROBES}
     settings = settings.model_copy(update=without_probes)  # they are for the run that follows
     benchmark = load_sets(settings, earlier_of(settings))
@@ -128,7 +128,9 @@ def tune(settings: Settings, budget: int = BUDGET, minutes: float | None = None)
     }
 
 
-def _check_method(settings: Settings) -> None:
+def _check_settings(settings: Settings) -> None:
+    if settings.stop or settings.find_rate:
+        raise InputError("tune: stop and find_rate choose steps and rate by themselves; leave them out, or do not tune")
     needs = settings.card.needs
     if needs.spans or not needs.forget:
         raise InputError(f"tune: {settings.card.name} does not unlearn answers; there is nothing to search for")
