@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from unsee.training.done import PATIENCE, Asked, Look, Wanted, nearest, over
+from unsee.training.done import LEAST, MOST, PATIENCE, Asked, Look, Wanted, nearest, over, paced
 
 ASKED = Asked(forget=0.1, keep={"retain": 0.9})
 CURVES: dict[str, tuple[list[tuple[float, float]], int, str, int]] = {
@@ -60,3 +60,24 @@ def test_forgetting_more_than_gold_is_a_miss_as_well() -> None:
 def test_what_is_asked_for_may_be_absolute() -> None:
     asked = Wanted(0.2, 0.9, below_start=False).asked({"retain": 0.95, "preserve": 0.5}, [True, False])
     assert (asked.forget, asked.gold, asked.keep) == (0.2, None, {"retain": 0.9, "preserve": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "pace", "then"),
+    [
+        ((1, 1), (1, 1), 1, 1.25),  # nothing lost, and nothing went
+        ((1, 1), (0.96, 0.9), 1, 1.25),  # little went
+        ((1, 1), (0.95, 0.9), 1, 1),  # enough went
+        ((0.5, 1), (0.5, 0.8), 1, 0.5),  # too much is lost
+        ((0.1, 1), (0.1, 1), 1, 1),  # all that is to go has gone
+        ((1, 1), (1, 1), 9, MOST),
+        ((1, 1), (0, 0), 0.15, LEAST),
+    ],
+)
+def test_the_rate_is_raised_while_little_goes_and_lowered_where_too_much_is_lost(
+    before: tuple[float, float], now: tuple[float, float], pace: float, then: float
+) -> None:
+    looks = [
+        Look(step=n, right=dict(zip(("forget", "retain"), pair, strict=True))) for n, pair in enumerate((before, now))
+    ]
+    assert paced(looks, ASKED, pace) == pytest.approx(then)

@@ -60,10 +60,12 @@ def same(found: Mapping[str, torch.Tensor], expected: Mapping[str, torch.Tensor]
     return all(torch.equal(found[name], weight) for name, weight in expected.items())
 
 
-def stop_by(curve: Curve, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, every: int = 2) -> StopWhenDone:
+def stop_by(
+    curve: Curve, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch, every: int = 2, paces: bool = False
+) -> StopWhenDone:
     played = Played(curve)
     monkeypatch.setattr(stopping, "right_answers", played)
-    stop = StopWhenDone(loaded.encoder, {"forget": FORGET, "retain": RETAIN}, WANTED, every, batch_size=8)
+    stop = StopWhenDone(loaded.encoder, {"forget": FORGET, "retain": RETAIN}, WANTED, every, 8, paces)
     played.stop = stop
     return stop
 
@@ -119,6 +121,21 @@ def test_looking_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert asked == [10] * 16  # two sets before the first step and after each of seven
     assert all(same(steps_watched.by_step[step], steps.by_step[step]) for step in range(8))
     assert same(weights_of(watched.model), steps.by_step[0])  # nothing was forgotten, so no later state is nearer
+
+
+def test_the_rate_follows_the_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates: list[float] = []
+
+    class Rates(TrainerCallback):
+        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            rates.append(kwargs["optimizer"].param_groups[0]["lr"])
+
+    loaded = tiny.llava()
+    curve = {0: (1, 1), 2: (1, 1), 4: (0.99, 1), 6: (0.6, 0.5), 7: (0.6, 0.5)}
+    stop = stop_by(curve, loaded, monkeypatch, paces=True)
+    trained(loaded, tmp_path, stop, Rates(), rate=1e-4)
+    assert rates == pytest.approx([1e-4, 1e-4, 1.25e-4, 1.25e-4, 1.5625e-4, 1.5625e-4, 0.78125e-4])
+    assert [look.pace for look in stop.ended({}).looks] == pytest.approx([1, 1, 1.25, 1.5625, 0.78125])
 
 
 def test_weights_that_are_no_numbers_end_a_training_at_the_nearest_state(
@@ -178,7 +195,7 @@ def resumable(folder: Path, monkeypatch: pytest.MonkeyPatch, curve: Curve, kill:
         tiny.save(tiny.llava(), folder / "base")
     torch.manual_seed(0)
     loaded = load(folder / "base", lora=LoraOptions(rank=2, dropout=0.2), device="cpu")
-    stop = stop_by(curve, loaded, monkeypatch, every=3)
+    stop = stop_by(curve, loaded, monkeypatch, every=3, paces=True)
     arguments = UnlearnConfig(
         output_dir=str(folder), max_steps=8, per_device_train_batch_size=2, learning_rate=0.3, report_to="none",
         save_steps=2, disable_tqdm=True, use_cpu=True,

@@ -111,7 +111,9 @@ def stop_of(settings: Settings, seen: Watched, loaded: LoadedModel, folder: Path
     assert stop is not None
     gold = _gold(settings, seen.rows["forget"], folder) if stop.near_gold else None
     wanted = Wanted(stop.forget_share, stop.retain_share, stop.below_base, gold)
-    return StopWhenDone(loaded.encoder, seen.rows, wanted, stop.every, settings.eval_batch_size)
+    return StopWhenDone(
+        loaded.encoder, seen.rows, wanted, stop.every, settings.eval_batch_size, paces=settings.find_rate
+    )
 
 
 def _gold(settings: Settings, rows: Sequence[Example], folder: Path) -> list[bool]:

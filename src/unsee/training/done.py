@@ -21,6 +21,9 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 PATIENCE = 10  # looks in a row at which enough is forgotten and too much is lost
+LITTLE = 0.05  # of the known forget rows: where less went since the last look, the rate is raised
+RAISED, LOWERED = 1.25, 0.5  # times the rate
+LEAST, MOST = 0.1, 10.0  # times the rate that was found
 FORGET = "forget"  # the set that is to go; others are to stay
 ROUNDING = 1e-9
 
@@ -28,12 +31,13 @@ Why = Literal["reached", "steps", "lost", "broken"]
 
 
 class Look(BaseModel):
-    """What was right at a step: shares from 0 to 1, by set."""
+    """What was right at a step: shares from 0 to 1, by set; and by what the rate was multiplied until then."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     step: int
     right: dict[str, float]
+    pace: float = 1.0
 
 
 class Asked(BaseModel):
@@ -88,6 +92,21 @@ def over(looks: Sequence[Look], asked: Asked, last: bool) -> Why | None:
     if len(recent) == PATIENCE and all(asked.forgotten(look) and not asked.kept(look) for look in recent):
         return "lost"
     return "steps" if last else None
+
+
+def paced(looks: Sequence[Look], asked: Asked, pace: float) -> float:
+    """What the rate is multiplied by after the last look.
+
+    Args:
+        looks: in order, two at least.
+        asked: what the training is to come to.
+        pace: by what it was until then.
+    """
+    before, now = looks[-2:]
+    if not asked.kept(now):
+        return max(LEAST, LOWERED * pace)
+    little = before.right[FORGET] - now.right[FORGET] < LITTLE - ROUNDING
+    return min(MOST, RAISED * pace) if little and not asked.forgotten(now) else pace
 
 
 class Ended(BaseModel):
@@ -157,7 +176,9 @@ def told(ended: Ended) -> str:
         "lost": f"Stopped at step {ended.step}: enough was forgotten, but what should stay did not come back",
         "broken": f"Stopped at step {ended.step}, where weights were no longer numbers",
     }[ended.why]
-    return f"{came} ({', '.join(asked)} right). The model is that of step {ended.kept}: {shares}. {_which(ended)}"
+    paces = sorted({look.pace for look in ended.looks})
+    pace = f" The rate went from {paces[0]:.2g} to {paces[-1]:.2g} times what was found." if len(paces) > 1 else ""
+    return f"{came} ({', '.join(asked)} right). The model is that of step {ended.kept}: {shares}.{pace} {_which(ended)}"
 
 
 def _which(ended: Ended) -> str:

@@ -15,7 +15,7 @@ from unsee.errors import InputError
 from unsee.system import processes
 from unsee.system.typed import typed
 from unsee.training.asking import right_answers
-from unsee.training.done import FORGET, Asked, Ended, Look, Wanted, Why, nearest, over
+from unsee.training.done import FORGET, Asked, Ended, Look, Wanted, Why, nearest, over, paced
 from unsee.training.summing import anywhere
 from unsee.training.watch import Watch
 from unsee.vlm.encoding import Encoder
@@ -30,6 +30,7 @@ class _Known(BaseModel):
     asked: Asked
     known: list[bool]
     kept: int
+    pace: float
 
 
 class StopWhenDone(Watch):
@@ -41,14 +42,22 @@ class StopWhenDone(Watch):
         wanted: what is asked for.
         every: optimizer steps from one look to the next; the last step is looked at whatever it is.
         batch_size: examples per forward pass.
+        paces: let the rate follow the looks; see `unsee.training.done.paced`.
     """
 
     what = "stop"
 
     def __init__(
-        self, encoder: Encoder, rows: Mapping[str, Sequence[Example]], wanted: Wanted, every: int, batch_size: int
+        self,
+        encoder: Encoder,
+        rows: Mapping[str, Sequence[Example]],
+        wanted: Wanted,
+        every: int,
+        batch_size: int,
+        paces: bool = False,
     ) -> None:
         super().__init__()
+        self.paces, self.pace = paces, 1.0
         self.encoder, self.rows, self.wanted = encoder, rows, wanted
         self.every, self.batch_size = every, batch_size
 
@@ -58,7 +67,7 @@ class StopWhenDone(Watch):
         Raises:
             InputError: they know none of the rows that are to go.
         """
-        self.policy, self.step = policy, 0
+        self.policy, self.step, self.pace = policy, 0, 1.0
         self.why: Why | None = None
         right = self._ask()
         self.are_known = right[FORGET]
@@ -73,6 +82,11 @@ class StopWhenDone(Watch):
         self.looks = [self._look(0, right)]
         self.keep(0)
 
+    def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        """Set the rate; the schedule has set its own since the last step."""
+        for group in kwargs["optimizer"].param_groups:
+            group["lr"] *= self.pace
+
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Look, keep the state if none before was as near, and end the training if it is time."""
         self.step = state.global_step
@@ -84,6 +98,8 @@ class StopWhenDone(Watch):
             self.looks.append(self._look(self.step, self._ask()))
             if nearest(self.looks, self.asked).step == self.step:
                 self.keep(self.step)
+            if self.paces:
+                self.pace = paced(self.looks, self.asked, self.pace)
             self.why = over(self.looks, self.asked, last=self.step >= state.max_steps)
         if self.why is not None:
             control.should_training_stop = True
@@ -109,12 +125,12 @@ class StopWhenDone(Watch):
     def known(self) -> dict[str, Any]:
         """Its looks, what is asked and which rows were known."""
         looks = [look.model_dump() for look in self.looks]
-        return {"looks": looks, "asked": self.asked.model_dump(), "known": self.are_known}
+        return {"looks": looks, "asked": self.asked.model_dump(), "known": self.are_known, "pace": self.pace}
 
     def know(self, known: Any) -> None:
         """Take over what a checkpoint holds."""
         held = typed(known, _Known, "its header")
-        self.looks, self.asked, self.are_known = held.looks, held.asked, held.known
+        self.looks, self.asked, self.are_known, self.pace = held.looks, held.asked, held.known, held.pace
 
     def _ask(self) -> dict[str, list[bool]]:
         """Whether each row is right, by set."""
@@ -130,7 +146,7 @@ class StopWhenDone(Watch):
             )
             for name, of_set in right.items()
         }  # fmt: skip
-        return Look(step=step, right=shares)
+        return Look(step=step, right=shares, pace=self.pace)
 
     def _finite(self) -> bool:
         """Whether all weights that may move are numbers."""
