@@ -140,7 +140,7 @@ class Settings(BaseModel):
     find_rate: bool = Field(
         False,
         description="find the learning rate by a short range test at the starting weights, which begins at a tenth of "
-        "learning_rate and ends at a thousand times it",
+        "learning_rate and ends at a thousand times it; with stop, the rate then follows what the looks show",
     )
     epochs: Annotated[FiniteFloat, Field(gt=0, le=limits.EPOCHS)] | None = Field(
         None,
