@@ -60,7 +60,7 @@ def test_a_run_ends_when_it_is_done_and_says_so(stranger: Stranger, tmp_path: Pa
     assert "(forget at most 5 %, retain at least 97 % right). The model is that of step 4: forget 0 %, retain" in flat
     assert played == [12] * 6  # of twenty rows a quarter are too few to be held out
     scores = json.loads((out / "scores.json").read_text())
-    assert scores["ended"]["looks"][1] == {"step": 2, "right": {"forget": 0.5, "retain": 1.0}}
+    assert scores["ended"]["looks"][1] == {"step": 2, "right": {"forget": 0.5, "retain": 1.0}, "pace": 1.0}
     assert scores["ended"]["held_out"] == {"forget": "", "retain": ""}
     assert scores["steps"] == 4
     page = (out / "report.html").read_text()
