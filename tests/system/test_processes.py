@@ -59,6 +59,13 @@ def test_two_processes_do_what_one_does(data: Path, tmp_path: Path, case: str) -
         assert rows == expected_rows
 
 
+@pytest.mark.slow
+def test_a_model_in_pieces_is_asked_as_one_that_is_whole(data: Path) -> None:
+    command = ["evaluate", "--model", data / "model", "--data", data / "held_out.jsonl", "--json"]
+    command += ["--attack", "wording", "--max-new-tokens", "3", "--batch-size", "2"]
+    assert started(command, 2, LAUNCH_PIECES) == started(command, 1)
+
+
 def unlearn(
     data: Path, out: Path, more: Sequence[str], processes: int, launch: Sequence[str] = LAUNCH
 ) -> dict[str, Any]:
@@ -68,6 +75,11 @@ def unlearn(
     command += ["--probe", f"held_out={data / 'held_out.jsonl'}", *more]
     for setting in ("max_steps=4", "learning_rate=1e-3", "max_new_tokens=3", "eval_batch_size=2", "save_steps=3"):
         command += ["--set", setting]
+    return started(command, processes, launch)
+
+
+def started(command: Sequence[object], processes: int, launch: Sequence[str] = LAUNCH) -> dict[str, Any]:
+    """What a command prints that is started in so many processes."""
     launcher = [*launch, "--num_processes", str(processes), "--main_process_port", str(free_port()), "-m"]
     done = subprocess.run(
         [sys.executable, "-m", *(launcher if processes > 1 else []), "unsee", *map(str, command)],

@@ -8,6 +8,7 @@ its rows are made of, so that none waits for a tower that another one does not e
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
@@ -76,6 +77,8 @@ def shard(model: nn.Module, dtypes: Mapping[str, torch.dtype] | None = None) -> 
         model: with the same weights in every process, in the precision in which they are to be kept.
         dtypes: what some of them were loaded in, by name; see `gathered`.
     """
+    # Logits are cut, and nothing is written into them in place.
+    warnings.filterwarnings("ignore", message="FSDP2-wrapped module .* returned a view tensor")
     dtypes = dtypes or {}
     outline = _with_weights(
         model, lambda name, weight: torch.empty_like(weight, dtype=dtypes.get(name, weight.dtype), device="meta")
