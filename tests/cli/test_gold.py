@@ -88,7 +88,7 @@ def test_gold_that_was_measured_is_not_asked_again(scene: Scene, with_model: Pat
     def refused(*given: Any) -> None:
         raise AssertionError("gold was loaded")
 
-    monkeypatch.setattr("unsee.runs.gold._load", refused)
+    monkeypatch.setattr("unsee.runs.gold.load_gold", refused)
     assert list(scores(scene.done("with_model", "--gold", scene.gold))["models"]) == ["base", "gold", "grad_ascent"]
     # and who forgets to name it again does not lose it
     assert "gold" in scores(scene.done("with_model"))["models"]

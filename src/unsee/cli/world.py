@@ -74,7 +74,8 @@ unsee world start world --family llava --out start           for an export in an
 
 unsee world start rows.jsonl --family qwen2_5_vl --out start
 
-unsee train --model start --benchmark clear --source world --role base --learn-probes --until 0.95 --out base
+unsee train --model start --benchmark clear --source world --role base --learn-probes --parts projector,language \\
+    --until 0.95 --out base
 """
 
 
@@ -93,7 +94,8 @@ def start_command(
     data = f"--benchmark {made.layout} --source" if made.layout else "--data"
     role = " --role base --learn-probes" if made.layout else ""
     begun, taught = shlex.quote(str(out)), shlex.quote(str(source))
-    following = f"unsee train --model {begun} {data} {taught}{role} --until 0.95 --out base"
+    frozen = " --parts projector,language" if family == "llava" else ""  # its image encoder has seen faces already
+    following = f"unsee train --model {begun} {data} {taught}{role}{frozen} --until 0.95 --out base"
     summary = {"folder": str(made.folder), "rows": made.rows, "tokens": made.words, "next": following}
     if as_json:
         print_json(summary)

@@ -11,6 +11,7 @@ from unsee.benchmarks import load_benchmark
 from unsee.data import Example, Probe
 from unsee.errors import InputError
 from unsee.runs.supervised.lessons import Lessons, lessons
+from unsee.runs.supervised.settings import Role
 
 FORGOTTEN = ["forget_caption_vqa", "forget_name_vqa", "forget_qa"]
 CLEAR_KEPT = ["retain_caption_vqa", "retain_name_vqa", "retain_qa"]
@@ -77,3 +78,23 @@ def test_what_does_not_go_together_is_refused(given: Given) -> None:
         lessons(given(), [])
     with pytest.raises(InputError, match="nothing to learn is given"):
         lessons(given())
+
+
+def test_a_model_from_nothing_may_learn_the_probes_but_gold_not_those_of_what_is_to_go(
+    given: Given, clear_folder: Path
+) -> None:
+    benchmark = load_benchmark(clear_folder, "clear")
+    by_name = {probe.name: list(probe.examples) for probe in benchmark.probes}
+    roles: list[Role] = ["base", "gold"]
+    base, gold = (
+        lessons(given(benchmark="clear", source=str(clear_folder), role=role, learn_probes=True)) for role in roles
+    )
+    assert set(base.watched) == set(by_name) == {probe.name for probe in base.probes}
+    assert set(by_name["forget_name_vqa"]) <= set(base.rows)
+    assert set(gold.watched) == set(by_name) - {"forget_name_vqa", "forget_caption_vqa"}
+    assert {(row.image, row.question) for row in gold.rows}.isdisjoint(
+        (row.image, row.question) for name in ("forget_name_vqa", "forget_caption_vqa") for row in by_name[name]
+    )
+    asked = [(row.image, row.question) for row in base.rows]
+    plain = [(row.image, row.question) for row in benchmark.base_rows]
+    assert len(asked) - len(set(asked)) == len(plain) - len(set(plain))  # none is added twice
