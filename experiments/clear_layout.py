@@ -382,21 +382,31 @@ def _lead(runs: Sequence[Chosen], sizes: dict[str, Any], options: Any) -> list[s
     rows = sizes["forget"]
     best = list({one.row: one for one in runs}.values())
     ranking = ", ".join(f"{one.row} ({one.distance:.3f})" for one in best)
-    trained = list(dict.fromkeys((one.configuration.max_steps, one.configuration.batch_size) for one in runs))
+    by_steps = [one.configuration for one in runs if not one.stops]
+    trained = list(dict.fromkeys((chosen.max_steps, chosen.batch_size) for chosen in by_steps))
     passes = " and ".join(
         f"{steps} ({steps * batch / rows:.1f} passes over the forget set)" for steps, batch in trained
     )
+    multiples = (
+        f"Steps are the leaderboard's times {' and '.join(map(str, options.times))}: {passes}. There {THERE} people "
+        f"were to go, so that {sizes['forgotten'] / THERE:g} times the steps are as many for each."
+    )
+    stopping = (
+        "Rows with “stop” run until development rows show what is asked for, at a rate of their own, without a ceiling "
+        "and with the preserve rows among the retain rows; how long and how fast is in the last table."
+    )
+    told = [multiples] * bool(by_steps) + [stopping] * (options.stop is not None)
+    stop = "" if options.stop is None else f" --stop {' '.join(options.stop)}".rstrip()
     return [
         f"{options.people} people, exported in the layout of CLEAR. {sizes['forgotten']} of them are to be forgotten "
         f"by sight ({options.split}): {rows} photographs with captions are the forget set, {sizes['retain']} the "
         f"retain set. What is known in words about everybody is to stay; {sizes['preserve']} such questions are the "
-        "preserve set, which masks protect and no method trains on. Both modalities are measured.",
+        "preserve set, which masks protect. Both modalities are measured.",
         f"The {len(best)} methods that come nearest to gold on the [leaderboard](leaderboard.md), each in the row in "
         f"which it does, with the configuration that was selected there: {ranking}. Nothing was tuned on this world. "
-        f"Steps are the leaderboard's times {' and '.join(map(str, options.times))}: {passes}. There {THERE} people "
-        f"were to go, so that {sizes['forgotten'] / THERE:g} times the steps are as many for each.",
+        f"{' '.join(told)}",
         f"    python experiments/clear_layout.py --out DIR --people {options.people} --split {options.split} "
-        f"--seed {options.seed} --methods {options.methods} --times {' '.join(map(str, options.times))}{more}",
+        f"--seed {options.seed} --methods {options.methods} --times {' '.join(map(str, options.times))}{stop}{more}",
     ]
 
 

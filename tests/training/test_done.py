@@ -18,7 +18,8 @@ CURVES: dict[str, tuple[list[tuple[float, float]], int, str, int]] = {
     # 0.5 x 0.4 + 0 is as far as 0 + 0.5 x 0.4: the earlier one
     "tie": ([(1, 1), (0.5, 1), (0.1, 0.5)], 20, "steps", 10),
     "tie of three": ([(1, 1), (0.6, 1), (0.6, 1), (0.6, 1)], 30, "steps", 10),
-    "lost for good": ([(1, 1), *[(0, 0.6)] * (PATIENCE + 5)], 10 * PATIENCE, "lost", 10),
+    "lost for good": ([(1, 1), *[(0, 0.6)] * (PATIENCE + 5)], 10 * PATIENCE + 10, "lost", 10),
+    "lost, and coming back": ([(1, 1), *[(0, 0.4 + 0.03 * look) for look in range(15)]], 150, "steps", 150),
     "lost, with a look between": (
         [(1, 1), *[(0, 0.6)] * (PATIENCE - 1), (0.2, 0.6), *[(0, 0.6)] * (PATIENCE - 1)],
         20 * PATIENCE - 10,

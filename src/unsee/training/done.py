@@ -4,8 +4,8 @@ A few rows that no probe contains are asked every so many steps. Two numbers are
 that the model knew, the share that is still right, at most; of those to be kept, the share that is right, at least, for
 each set of them. The rule:
 
-- The training ends at the first look at which both hold, at the last step, or when enough has been forgotten but what
-  should stay has not come back for `PATIENCE` looks in a row, or when weights are no longer numbers.
+- The training ends at the first look at which both hold, at the last step, or when weights are no longer numbers; and
+  when for `PATIENCE` looks in a row enough was forgotten, too much was lost, and none came nearer than one before.
 - The state is kept that is nearest to what was asked: half of what is missed of forgetting, and half of the largest
   shortfall of what should stay. Where gold's share is the mark, forgetting more than it is a miss as well. Of states
   that are equally near the earliest is kept.
@@ -89,7 +89,8 @@ def over(looks: Sequence[Look], asked: Asked, last: bool) -> Why | None:
     recent = looks[-PATIENCE:]
     if asked.forgotten(recent[-1]) and asked.kept(recent[-1]):
         return "reached"
-    if len(recent) == PATIENCE and all(asked.forgotten(look) and not asked.kept(look) for look in recent):
+    stuck = len(recent) == PATIENCE and nearest(looks, asked).step < recent[0].step
+    if stuck and all(asked.forgotten(look) and not asked.kept(look) for look in recent):
         return "lost"
     return "steps" if last else None
 
