@@ -248,13 +248,14 @@ def _interval(estimate: dict[str, float]) -> str:
 def _command(outcome: Outcome) -> str:
     plan = outcome.plan
     options = {
-        "methods": ",".join(row.name for row in plan.rows),
+        "methods": ",".join(row.name for row in plan.rows if not row.name.endswith(FACTS)),
         "seeds": ",".join(map(str, plan.seeds)),
         "development-seeds": ",".join(map(str, plan.development)),
         "budget": str(len(plan.rows[0].configurations)),
     }
     flags = " ".join(f"--{name} {value}" for name, value in options.items())
-    return " ".join(["unsee bench --out DIR", flags, *plan.ground.command()])
+    twice = ["--text-facts"] if any(row.name.endswith(FACTS) for row in plan.rows) else []
+    return " ".join(["unsee bench --out DIR", flags, *twice, *plan.ground.command()])
 
 
 # --- the page

@@ -294,7 +294,10 @@ class Planned:
 
     def told(self, development: Sequence[int], seeds: Sequence[int]) -> tuple[str, str, str]:
         """See `unsee.leaderboard.ground.Ground`."""
-        what = f"{self.sets.name}: {len(self.sets.forget)} rows are to be forgotten, all of them in every training."
+        what = (
+            f"{self.sets.name}, {self.request} request: {len(self.sets.forget)} rows are to be forgotten, all of them "
+            "in every training."
+        )
         if self.plan.stop is not None:
             what += f" Trainings end by stop: {json.dumps(self.plan.stop)}."
         tried, measured = self._asked(development, "development"), self._asked(seeds, "reporting")
@@ -302,9 +305,11 @@ class Planned:
 
     def _asked(self, seeds: Sequence[int], stage: Stage) -> str:
         forgotten, others = self.halves.people[stage]
-        whom = "half of the photographs and facts of the one" if self.halves.one_person else str(forgotten)
+        whom = f"{forgotten} people who are"
+        if self.halves.one_person:
+            whom = "half of the photographs and facts of the one person who is"
         plural = "s" if len(seeds) > 1 else ""
-        people = f"{whom} to be forgotten and {others} other people"
+        people = f"{whom} to be forgotten and {others} others"
         return f"with seed{plural} {', '.join(map(str, seeds))}, asked about {people}"
 
     def limits(self) -> list[str]:
