@@ -13,7 +13,8 @@ from tests import tiny
 from tests.leaderboard import scripted
 from tests.leaderboard.portraits import write_rows
 from unsee.leaderboard import cells, worlds
-from unsee.leaderboard.board import Outcome, bench, plan
+from unsee.leaderboard.board import Outcome, bench
+from unsee.leaderboard.plan import plan
 from unsee.leaderboard.plan_file import read_plan
 from unsee.leaderboard.planned import on_plan
 from unsee.leaderboard.planned_work import opened

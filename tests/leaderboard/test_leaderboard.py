@@ -15,8 +15,9 @@ from tests.leaderboard.scripted import PROBES
 from tests.report.test_directions import HOSTILE, Directions
 from unsee.errors import InputError
 from unsee.leaderboard import output
-from unsee.leaderboard.board import Outcome, all_cells, plan
+from unsee.leaderboard.board import Outcome, all_cells
 from unsee.leaderboard.cells import Cell
+from unsee.leaderboard.plan import plan
 from unsee.leaderboard.results import people, results
 from unsee.leaderboard.worlds import Worlds
 from unsee.system.executors import Local

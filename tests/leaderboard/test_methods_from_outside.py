@@ -13,9 +13,9 @@ import pytest
 from tests.commandline import call, succeed
 from unsee.errors import InputError
 from unsee.leaderboard import cells, worlds
-from unsee.leaderboard.board import plan
 from unsee.leaderboard.grids import BUDGET, STEP_CHOICES, rows
 from unsee.leaderboard.ground import Models
+from unsee.leaderboard.plan import plan
 from unsee.leaderboard.worlds import Worlds, WorldSetting
 from unsee.methods.registry import code_of
 

@@ -14,7 +14,8 @@ from unsee.errors import InputError
 from unsee.leaderboard import output
 from unsee.leaderboard.board import Outcome, all_cells, check_bases, selection
 from unsee.leaderboard.plan_file import read_plan
-from unsee.leaderboard.planned import is_name, on_plan
+from unsee.leaderboard.planned import on_plan
+from unsee.leaderboard.planned_rows import is_name
 from unsee.leaderboard.results import results
 from unsee.world import World
 from unsee.world.layouts.export import export

@@ -14,8 +14,9 @@ from safetensors.torch import save_file
 
 from unsee.errors import InputError
 from unsee.evaluation.records import Record, read_records
-from unsee.leaderboard.board import MARK, check_out, plan
+from unsee.leaderboard.board import MARK, check_out
 from unsee.leaderboard.cells import cell
+from unsee.leaderboard.plan import plan
 from unsee.leaderboard.worlds import Worlds, WorldSetting
 from unsee.mining.calibration import read_scored
 from unsee.mining.mined import KINDS, Left

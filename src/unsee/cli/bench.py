@@ -12,7 +12,7 @@ from unsee.errors import InputError
 from unsee.system import limits
 
 if TYPE_CHECKING:
-    from unsee.leaderboard.board import Plan
+    from unsee.leaderboard.plan import Plan
     from unsee.types import Request
 
 EXAMPLES = """Examples:
@@ -129,7 +129,7 @@ def bench(
 
 def _on_worlds(out: Path, given: dict[str, Any], people: int | None, request: str | None) -> Plan:
     """A bench on the embedded world."""
-    from unsee.leaderboard.board import plan
+    from unsee.leaderboard.plan import plan
     from unsee.leaderboard.worlds import Worlds
 
     development = given.pop("development_seeds", (100,))

@@ -12,7 +12,8 @@ from unsee.data.example import Role
 from unsee.evaluation.criteria import counted
 from unsee.evaluation.records import Record
 from unsee.evaluation.registry import measured
-from unsee.leaderboard.board import BASE, GOLD, Outcome
+from unsee.leaderboard.board import Outcome
+from unsee.leaderboard.plan import BASE, GOLD
 from unsee.leaderboard.results import Results, reported_records
 
 SHARE = "exact_match"  # what `unsee evaluate` calls the share of right answers

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from unsee.data import Probe
-from unsee.leaderboard.board import Plan, reference_row
 from unsee.leaderboard.grids import Configuration, Row
 from unsee.leaderboard.place import Place, Trial
+from unsee.leaderboard.plan import Plan, reference_row
 from unsee.system import progress
 
 SHORT, LONG = 1, 3  # steps of the two trainings that are timed: the first steps take longer than the others

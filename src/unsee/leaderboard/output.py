@@ -15,9 +15,10 @@ from markupsafe import Markup
 
 from unsee.evaluation.criteria import EQUIVALENCE_MARGIN
 from unsee.leaderboard import plots, questions
-from unsee.leaderboard.board import BASE, GOLD, Outcome, Plan, all_cells
+from unsee.leaderboard.board import Outcome, all_cells
 from unsee.leaderboard.figures import figures
 from unsee.leaderboard.grids import FACTS
+from unsee.leaderboard.plan import BASE, GOLD, Plan
 from unsee.leaderboard.results import Results, results
 from unsee.system import wording
 from unsee.system.files import write_json, write_text

@@ -15,22 +15,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from unsee.benchmarks import find, load_benchmark
+from unsee.benchmarks import find
 from unsee.benchmarks.spec import BenchmarkSpec
-from unsee.data import Benchmark, digest, load_examples
-from unsee.data.by_subject import by_subject
+from unsee.data import digest
 from unsee.data.example import Role
-from unsee.errors import InputError
 from unsee.evaluation.measure import check_probe
 from unsee.evaluation.records import Record
-from unsee.leaderboard.board import Plan, plan
 from unsee.leaderboard.cells import SCORES
 from unsee.leaderboard.grids import Centre, Row
 from unsee.leaderboard.ground import Models, Stage
 from unsee.leaderboard.half import Half
 from unsee.leaderboard.halves import Halves, halve
+from unsee.leaderboard.paper import published
 from unsee.leaderboard.place import Base, Place, Rows, Trial, run_values
+from unsee.leaderboard.plan import Plan, plan
 from unsee.leaderboard.plan_file import PlanFile
+from unsee.leaderboard.planned_rows import names_of, request_of, rows_of
 from unsee.runs.sets import check_needs
 from unsee.runs.settings import Settings, parse
 from unsee.runs.stopping import check_stop
@@ -46,7 +46,6 @@ from unsee.vlm import LoadedModel
 PLAN = "plan.json"  # what workers read: the plan with whole paths
 RATES = (0.3, 1.0, 3.0)  # times the learning rate of the settings
 OF_ADAPTERS = 10.0  # times the rate of weights is that of adapters, as the defaults of runs have it
-MOST_NAMES = 50  # that a prompt can hold
 MADE = ("base", "gold")
 
 
@@ -83,8 +82,8 @@ class Planned:
 
     def __init__(self, told: PlanFile, out: Path) -> None:
         self.plan, self.out = told, out
-        self.sets, self.notes = _rows_of(told)
-        self.request: Request = _request(self.sets)
+        self.sets, self.notes = rows_of(told)
+        self.request: Request = request_of(self.sets)
         self.halves: Halves = halve(self.sets)
         self._roles = {probe.name: probe.role for probe in self.sets.probes}
         self._fingerprints: dict[str, str] = {}
@@ -106,10 +105,8 @@ class Planned:
 
     @cached_property
     def prompted_names(self) -> tuple[str, ...]:
-        """Those who are to be forgotten, where they have names and are not too many."""
-        subjects = dict.fromkeys(row.subject for row in self.sets.forget if row.subject)
-        named = tuple(subject for subject in subjects if is_name(subject))
-        return named if len(named) == len(subjects) <= MOST_NAMES else ()
+        """Those whom a prompt names."""
+        return names_of(self.sets)
 
     @property
     def names(self) -> bool:
@@ -344,45 +341,7 @@ class Planned:
             records: of one model, by probe.
             gold: of gold, on the same.
         """
-        if self.spec is None or self.spec.score is None:
-            return
-        own, other = ({probe: [row.row() for row in rows] for probe, rows in of.items()} for of in (records, gold))
-        scores = self.spec.score(own, other, "geometric")
-        for number, value in scores.numbers.items():
-            yield None, number, value, None
-        for group, numbers in scores.splits.items():
-            for split, share in numbers.items():
-                yield None, f"{split}, {group}", share, None
-        for probe, of_probe in scores.tasks.items():
-            for metric, score in of_probe.items():
-                if metric != "n":
-                    yield probe, metric, score, len(records.get(probe, ())) or None
-
-
-def is_name(subject: str) -> bool:
-    """Whether a subject can be called by it: words, and no number."""
-    return any(letter.isalpha() for letter in subject) and not any(letter.isdigit() for letter in subject)
-
-
-def _rows_of(told: PlanFile) -> tuple[Benchmark, tuple[str, ...]]:
-    """The benchmark of a plan, and what there is to say of it."""
-    if of := told.benchmark:
-        options: dict[str, Any] = {"probe_rows": of.probe_rows, "training": of.training}
-        return load_benchmark(of.source, of.name, of.split, of.request, **options), ()
-    assert told.data is not None
-    own = told.data
-    rows = load_examples(own.rows, subject=own.subject)
-    if not any(row.subject for row in rows):
-        raise InputError(f"{own.rows}: no row has a subject under {own.subject!r}; name the column as data.subject")
-    divided = by_subject(rows, own.forget, own.request, own.held_out, name=Path(own.rows).name)
-    return divided.benchmark, divided.notes
-
-
-def _request(sets: Benchmark) -> Request:
-    for request in ("visual", "textual", "both"):
-        if sets.request == request:
-            return request
-    raise InputError(f"{sets.name}: no request {sets.request!r}")
+        return published(self.spec, records, gold)
 
 
 def _short(what: Any) -> str:

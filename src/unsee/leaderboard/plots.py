@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from markupsafe import Markup
 
-from unsee.leaderboard.board import BASE, GOLD
+from unsee.leaderboard.plan import BASE, GOLD
 from unsee.leaderboard.results import Results
 from unsee.report.plots.scatter import Point, scatter
 from unsee.report.plots.svg import drawing, element

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from unsee.evaluation.criteria import COLLAPSED, EQUIVALENCE_MARGIN
-from unsee.leaderboard.board import BASE, GOLD, Outcome
+from unsee.leaderboard.board import Outcome
 from unsee.leaderboard.bounds import people_needed
 from unsee.leaderboard.grids import VARIANTS
+from unsee.leaderboard.plan import BASE, GOLD
 from unsee.leaderboard.results import Comparison, Results
 from unsee.leaderboard.statistics import Estimate
 

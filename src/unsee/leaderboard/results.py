@@ -13,9 +13,10 @@ from unsee.data.example import Role
 from unsee.evaluation.criteria import EQUIVALENCE_MARGIN, counted
 from unsee.evaluation.records import Record
 from unsee.leaderboard import bounds, statistics
-from unsee.leaderboard.board import BASE, GOLD, Outcome
+from unsee.leaderboard.board import Outcome
 from unsee.leaderboard.bounds import ALPHA
 from unsee.leaderboard.ground import Ground
+from unsee.leaderboard.plan import BASE, GOLD
 from unsee.leaderboard.statistics import Estimate, Floats
 
 # What is known of the claim that a row is like gold on a probe: that it holds, that it does not, neither of both with
