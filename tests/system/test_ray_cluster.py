@@ -222,3 +222,34 @@ def test_when_all_nodes_are_gone_the_wait_ends(monkeypatch: pytest.MonkeyPatch, 
     with pytest.raises(InputError, match="no node has been left for"):
         carry_out(monkeypatch, tmp_path, cluster)
     assert cluster.cancelled == ["0 1", "1 2"]
+
+
+@pytest.mark.parametrize("died", [True, False])
+def test_a_node_that_dies_while_it_is_asked_is_passed_over(monkeypatch: pytest.MonkeyPatch, died: bool) -> None:
+    """And one that lives, and cannot do what it is asked, is told of."""
+
+    class Losing(Cluster):
+        looked = 0
+
+        def nodes(self) -> list[dict[str, Any]]:
+            self.looked += 1
+            names = ["first"] if died and self.looked > 2 else ["first", "second"]
+            return [{"NodeID": name, "NodeManagerHostname": name, "Alive": True} for name in names]
+
+        def remote(self, **options: Any) -> Callable[..., Any]:
+            task = SimpleNamespace(remote=lambda paths: "look")
+            return lambda function: SimpleNamespace(options=lambda **_: task)
+
+        def get(self, task: str, timeout: float = 0) -> Any:
+            return super().get(task)
+
+    cluster = Losing([ray_nodes.look([]), DiedError("unschedulable")])
+    strategies = SimpleNamespace(NodeAffinitySchedulingStrategy=lambda node, soft: node)
+    monkeypatch.setattr(ray_nodes, "library", lambda: cluster)
+    monkeypatch.setattr(importlib, "import_module", lambda name: strategies)
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    if died:
+        ray_nodes.check_nodes("head:1", [])
+    else:
+        with pytest.raises(InputError, match="node second cannot do a small task"):
+            ray_nodes.check_nodes("head:1", [])

@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +25,7 @@ from unsee.system.workers import ONE_THREAD
 ADDRESS = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 ANSWERS_WITHIN = 5.0  # seconds for a machine to take a connection
 JOINED_WITHIN = 60.0  # seconds for a cluster to let a program in, and for a node to do a small task
+_SEEN_AFTER = 20  # seconds within which a cluster sees that a node has died
 _SMALL = 2**20  # bytes of a file of which more than its being there is compared
 _SAME = ("unsee", "torch", "transformers", "numpy")  # of which every node has the same version
 _TOLD = ("HF_", "TRANSFORMERS_", "XDG_CACHE_HOME")  # variables that processes of nodes are told, by how they begin
@@ -142,18 +144,28 @@ def _looks(address: str, paths: list[str]) -> Iterator[tuple[str, dict[str, str]
     looking = task(look, num_cpus=0)
     places = [(node, strategies.NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)) for node in ray.nodes()]
     begun = [
-        (node["NodeManagerHostname"], looking.options(scheduling_strategy=place).remote(paths))
-        for node, place in places
-        if node["Alive"]
+        (node, looking.options(scheduling_strategy=place).remote(paths)) for node, place in places if node["Alive"]
     ]
-    for name, result in begun:
+    for node, result in begun:
+        name = node["NodeManagerHostname"]
         try:
             yield name, *ray.get(result, timeout=JOINED_WITHIN)
         except ray.exceptions.RayError as error:  # a time-out is one of them
+            if _has_died(node["NodeID"]):  # others will do what it was to do
+                continue
             raise InputError(
                 f"--ray {address}: node {name} cannot do a small task ({_last_line(error)}); every node needs what is "
                 "installed here, see `pip install 'unsee[ray]'`"
             ) from None
+
+
+def _has_died(node: str) -> bool:
+    """Whether a node is gone, or is soon known to be."""
+    for _ in range(_SEEN_AFTER):
+        if node not in [other["NodeID"] for other in library().nodes() if other["Alive"]]:
+            return True
+        time.sleep(1)
+    return False
 
 
 def look(paths: list[str]) -> tuple[dict[str, str], dict[str, str]]:
