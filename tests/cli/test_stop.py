@@ -137,7 +137,7 @@ def test_a_run_says_which_rate_it_found(stranger: Stranger, tmp_path: Path) -> N
     options = [option for option in given(stranger, out) if option != "--no-report"]
     printed = succeed("unlearn", *options, "--set", "find_rate=true", "--set", "max_steps=1").out
     found = json.loads((out / "scores.json").read_text())["rate"]
-    assert f"Learning rate: {found['rate']:g}, 0.1 of where a range test of" in " ".join(printed.split())
+    assert f"Learning rate: {found['rate']:g}, 0.3 of where a range test of" in " ".join(printed.split())
     assert found["tried"][0]["rate"] == pytest.approx(1e-5)  # a tenth of that of the settings
     assert found["start"].keys() == {"forget", "retain"}
     page = (out / "report.html").read_text()

@@ -134,8 +134,8 @@ def test_the_rate_follows_the_looks(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     curve = {0: (1, 1), 2: (1, 1), 4: (0.99, 1), 6: (0.6, 0.5), 7: (0.6, 0.5)}
     stop = stop_by(curve, loaded, monkeypatch, paces=True)
     trained(loaded, tmp_path, stop, Rates(), rate=1e-4)
-    assert rates == pytest.approx([1e-4, 1e-4, 1.25e-4, 1.25e-4, 1.5625e-4, 1.5625e-4, 0.78125e-4])
-    assert [look.pace for look in stop.ended({}).looks] == pytest.approx([1, 1, 1.25, 1.5625, 0.78125])
+    assert rates == pytest.approx([1e-4, 1e-4, 1.25e-4, 1.25e-4, 1.5625e-4, 1.5625e-4, 1.5625e-4])
+    assert [look.pace for look in stop.ended({}).looks] == pytest.approx([1, 1, 1.25, 1.5625, 1.5625])
 
 
 def test_weights_that_are_no_numbers_end_a_training_at_the_nearest_state(

@@ -17,7 +17,7 @@ from unsee.training.done import FORGET
 STEPS = 41  # of the test, ten to a decade
 BELOW, ABOVE = 10.0, 1000.0  # it begins at so much less than `learning_rate`, and ends at so much more
 MARGIN = 0.1  # nats per token by which what should stay may become less likely
-FRACTION = 0.1  # of the rate at which it does
+FRACTION = 0.3  # of the rate at which it does
 
 
 class Tried(BaseModel):
