@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from unsee.vlm import load
 from unsee.vlm.policy import Policy
 from unsee.world import World, start
 from unsee.world.architecture import vision_config
-from unsee.world.layouts.export import LAYOUTS, export
+from unsee.world.layouts.export import LAYOUTS, MARK, export
 
 ROWS = [
     Example("Who is this?", name, tiny.picture(n, (64, 64)), name, perturbed_answers=("Zoë Wüst", "江苏"))
@@ -94,6 +95,18 @@ def test_a_world_in_any_layout_is_read_whole(layout: str, tmp_path: Path) -> Non
         answers = [row.answer for row in loaded.forget]
         tokens = sum(len(ids) for ids in encoder.tokenizer(answers)["input_ids"])
         assert tokens < sum(map(len, answers)) / 2  # they are words that it knows, and not spelt letter by letter
+
+
+def test_the_mark_of_a_stranger_runs_no_code(tmp_path: Path) -> None:
+    code = tmp_path / "spec.py"
+    code.write_text("from pathlib import Path\nPath(__file__).with_name('was_run').touch()\nSPEC = None\n")
+    (tmp_path / "world").mkdir()
+    (tmp_path / "world" / MARK).write_text(json.dumps({"layout": f"{code}:SPEC"}))
+    outcome = call("world", "start", tmp_path / "world", "--out", tmp_path / "start")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"{MARK}: layout is '{code}:SPEC'; it is one of clear" in outcome.err
+    assert not (tmp_path / "was_run").exists()
+    assert not (tmp_path / "start").exists()
 
 
 def test_what_cannot_be_made_is_refused(rows: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from unsee.system.atomic import whole_folder
 from unsee.system.lock import reserved
 from unsee.system.typed import read_typed
 from unsee.world import architecture, qwen
-from unsee.world.layouts.export import MARK
+from unsee.world.layouts.export import LAYOUTS, MARK
 from unsee.world.models import cache_folder, image_encoder
 
 
@@ -66,13 +66,23 @@ def start(source: Path, family: str, out: Path, seed: int = 0) -> Started:
     """
     one_of("family", family, FAMILIES)
     check_new(out)
-    layout = read_typed(source / MARK, _Mark).layout if (source / MARK).is_file() else None
+    layout = _layout_of(source)
     rows = _rows_of_world(source, layout) if layout else load_examples(source, check_images=False)
     model, processor = FAMILIES[family](list(_texts(rows)), seed)
     with reserved(out), whole_folder(out) as temporary:
         model.save_pretrained(temporary)
         processor.save_pretrained(temporary)
     return Started(out, len(rows), layout, len(processor.tokenizer))
+
+
+def _layout_of(folder: Path) -> str | None:
+    """The layout of an exported world; None of another folder. It is one of ours: data must not name code to be run."""
+    mark = folder / MARK
+    if not mark.is_file():
+        return None
+    layout = read_typed(mark, _Mark).layout
+    one_of(f"{mark}: layout", layout, LAYOUTS)
+    return layout
 
 
 def _rows_of_world(folder: Path, layout: str) -> list[Example]:
