@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_LZMA, ZipFile
 
 import pytest
 
@@ -56,3 +56,29 @@ def test_archives_that_are_no_archives_or_unfold_too_far_are_refused(
         archive.writestr("faces/1.png", b"0" * 100)
     monkeypatch.setattr(beside, "MAX_PICTURE", 99)
     assert "unpacks to 100 bytes" in refused(picture_beside, row(tmp_path, "1.png"), "image_path")
+
+
+@pytest.mark.parametrize("method", [ZIP_DEFLATED, ZIP_LZMA])
+def test_pictures_that_cannot_be_unpacked_are_refused(tmp_path: Path, method: int) -> None:
+    with ZipFile(tmp_path / "faces.zip", "w", method) as archive:
+        archive.writestr("1.png", bytes(range(256)) * 4)
+        start = archive.getinfo("1.png").header_offset + 30 + len("1.png")
+    content = (tmp_path / "faces.zip").read_bytes()
+    (tmp_path / "faces.zip").write_bytes(content[: start + 9] + b"\xff" * 12 + content[start + 21 :])
+    assert "faces.zip: 1.png cannot be read" in refused(picture_beside, row(tmp_path, "1.png"), "image_path")
+
+
+def test_what_only_looks_like_an_archive_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "folder.zip").mkdir()
+    (tmp_path / "gone.zip").symlink_to(tmp_path / "nowhere.zip")
+    assert "(no .zip there)" in refused(picture_beside, row(tmp_path, "1.png"), "image_path")
+
+
+def test_names_that_no_file_can_have_are_those_of_no_file(tmp_path: Path) -> None:
+    for path in ("a" * 300, "1\0.png", "..", "a/" * 5000):
+        assert "no such file" in refused(picture_beside, row(tmp_path, path), "image_path")
+
+
+def test_a_path_of_any_depth_has_few_ends() -> None:
+    ends = list(beside._ends("a/" * 5000 + "1.png"))
+    assert (len(ends), ends[-1]) == (beside.DEEPEST, "1.png")

@@ -1,11 +1,13 @@
 """Pictures that rows name by their paths: beside the rows, unpacked or in the archives that the hub keeps them in.
 
 Published paths start wherever their authors kept the data (`./dataset/SFHQ/0001.jpg`), so a picture is looked for
-under the whole path first, and then under ever shorter ends of it. Nothing outside the folder is ever opened.
+under the whole path first, and then under ever shorter ends of it. No path leads out of the folder, whatever it says;
+links that lie in the folder are followed, as the hub's cache is made of them.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -15,6 +17,7 @@ from unsee.data.rows import Row, check_text
 from unsee.data.tables import legible
 from unsee.errors import InputError
 
+DEEPEST = 32  # folders of a path that are looked at, from its end
 MAX_PICTURE = 2**26  # bytes that a picture in an archive may unpack to
 
 
@@ -27,9 +30,9 @@ def picture_beside(row: Row, column: str) -> Path | bytes:
     name = check_text(row.values.get(column), column, row)
     ends = list(_ends(name))
     for end in ends:
-        if (path := row.folder / end).is_file():
+        if os.path.isfile(path := row.folder / end):  # a name that no file can have is that of no file
             return path
-    archives = sorted(row.folder.glob("*.zip"))
+    archives = sorted(path for path in row.folder.glob("*.zip") if path.is_file())
     for archive in archives:
         members = _members(archive, archive.stat().st_mtime_ns)
         member = next((members[end] for end in ends if end in members), None)
@@ -42,7 +45,7 @@ def picture_beside(row: Row, column: str) -> Path | bytes:
 def _ends(name: str) -> Iterator[str]:
     """The path and ever shorter ends of it, none of which leads out of where it starts."""
     parts = [part for part in PurePosixPath(name.strip().replace("\\", "/")).parts if part not in ("/", "..", ".")]
-    for start in range(len(parts)):
+    for start in range(max(0, len(parts) - DEEPEST), len(parts)):
         yield "/".join(parts[start:])
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from lzma import LZMAError
 from pathlib import Path
 from tarfile import TarError
 from typing import Any
 from zipfile import BadZipFile
+from zlib import error as ZlibError
 
 from unsee.data.rows import Row
 from unsee.errors import InputError
@@ -22,7 +24,7 @@ ROWS_AT_ONCE = 64
 # What `datasets`, pyarrow and the hub client raise for data that they cannot find or read.
 _UNREADABLE = (
     *(OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, MemoryError),
-    *(EOFError, ImportError, BadZipFile, TarError),
+    *(EOFError, ImportError, BadZipFile, TarError, LZMAError, ZlibError),
 )
 
 
