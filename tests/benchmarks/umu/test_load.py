@@ -208,3 +208,14 @@ def test_person_whose_biography_names_nobody_goes_by_number(umu_folder: Path, tm
     assert f"person {rows_of(umu_folder, 'forget_5')[0]['ID']}" in {
         row.subject for row in load_benchmark(folder, "umu").forget
     }
+
+
+def test_facts_whose_keys_end_alike_are_not_one(umu_folder: Path, tmp_path: Path) -> None:
+    def renamed(cell: dict[str, Any]) -> None:
+        for kind, items in cell.items():
+            cell[kind] = {f"{place}.question": item for place, item in enumerate(items.values())}
+
+    folder = spoilt(umu_folder, tmp_path / "copy", "forget_5", edited("Cloze", renamed))
+    rows = probe(load_benchmark(folder, "umu", "forget_5"), "forget_cloze_vqa")
+    assert [row.fact for row in rows] == [f"{place}.question" for place in range(len(FACTS))]
+    assert len({row.id for row in rows}) == len(FACTS)

@@ -72,16 +72,15 @@ def _questions(profile: Profile) -> Iterator[tuple[str, Example]]:
         cell = mapping(profile.row, column, (KINDS["vqa"], KINDS["qa"]))
         for kind, name in KINDS.items():
             for key, item in cell[name].items():
-                where = f"{column}.{name}.{key}"
-                if not isinstance(item, Mapping):
-                    raise profile.row.fail(where, "no question with its answer")
                 twin = cell[KINDS["qa" if kind == "vqa" else "vqa"]].get(key)
-                yield task, _asked(profile, task, kind, item, twin, where)
+                yield task, _asked(profile, task, kind, key, item, twin)
 
 
-def _asked(profile: Profile, task: str, kind: str, item: Mapping[str, Any], twin: Any, where: str) -> Example:
+def _asked(profile: Profile, task: str, kind: str, key: str, item: Any, twin: Any) -> Example:
     """One question; both modalities of a fact have one id."""
-    key = where.rpartition(".")[2]
+    where = f"{TASK_COLUMNS[task]}.{KINDS[kind]}.{key}"
+    if not isinstance(item, Mapping):
+        raise profile.row.fail(where, "no question with its answer")
     values: dict[str, Any] = {"fact": key, "id": f"{profile.number}/{TASK_COLUMNS[task]}.{key}"}
     question, answer = item.get("question"), item.get("answer")
     if task == "classification":
