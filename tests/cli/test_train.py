@@ -56,6 +56,8 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "another role": (["--benchmark", "clear", "--source", ".", "--role", "silver"], "role='silver'"),
     "another benchmark": (["--benchmark", "cleer", "--source", ".", "--role", "base"], "did you mean 'clear'?"),
     "split alone": (["--data", "forget.jsonl", "--split", "forget10"], "split belongs to a benchmark"),
+    "role alone": (["--data", "forget.jsonl", "--role", "gold"], "role belongs to a benchmark"),
+    "request alone": (["--data", "forget.jsonl", "--request", "visual"], "request belongs to a benchmark"),
     "missing file": (["--data", "forgot.jsonl"], "no such file"),
     "too much": (["--data", "forget.jsonl", "--until", "95"], "until.score=95.0"),
     "unknown setting": (["--data", "forget.jsonl", "--set", "learnin_rate=1"], "did you mean 'learning_rate'?"),
@@ -79,6 +81,19 @@ def test_wrong_input_is_told_in_one_line_and_leaves_nothing(
     assert complaint in outcome.err
     assert outcome.err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_code_that_only_a_file_of_settings_names_is_told_of_before_it_is_run(
+    stranger: Stranger, tmp_path: Path
+) -> None:
+    (tmp_path / "spec.py").write_text("SPEC = 1\n")
+    file = tmp_path / "train.yaml"
+    file.write_text(f"benchmark: {tmp_path / 'spec.py'}:SPEC\nsource: .\nrole: base\n")
+    outcome = call("train", file, "--model", stranger / "llava", "--out", tmp_path / "out")
+    told, refused = outcome.err.splitlines()
+    assert told == f"The benchmark is code of {tmp_path / 'spec.py'}:SPEC, as {file} says; it is run."
+    assert "is int, not a BenchmarkSpec" in refused
+    assert "is code of" not in call("train", file, "--benchmark", "clear", "--model", "m", "--out", tmp_path).err
 
 
 def test_the_page_is_what_the_command_prints() -> None:

@@ -9,7 +9,7 @@ import typer
 
 from unsee.cli import options
 from unsee.cli.output import AsJson, between, console, percent, places, print_json, printable, table
-from unsee.cli.unlearn import named_files
+from unsee.cli.unlearn import named_files, tell_of_code
 from unsee.errors import InputError
 from unsee.system import processes
 
@@ -156,6 +156,8 @@ def merged(file: Path | None, flags: dict[str, Any], assignments: list[str]) -> 
     from unsee.runs.supervised.settings import SOURCES, TRAIN_GROUPS, parse, with_assignments
 
     values = read_yaml(file, SOURCES) if file else {}
+    if file and not flags["benchmark"]:
+        tell_of_code("benchmark", values.get("benchmark"), file)
     given = {key: value for key, value in flags.items() if value not in (None, {})}
     for group, main in (("lora", "rank"), ("until", "score")):
         if group in given and isinstance(held := TRAIN_GROUPS[group][1](values.get(group)), dict):

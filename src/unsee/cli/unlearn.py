@@ -163,7 +163,7 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
 
     values = read_yaml(file) if file else {}
     if file and not flags.get("method"):
-        _tell_of_code(values.get("method"), file)
+        tell_of_code("method", values.get("method"), file)
     given = {key: value for key, value in flags.items() if value not in (None, {})}
     if "method" in given:
         values = with_assignments(values, [f"method={given.pop('method')}"])
@@ -176,12 +176,12 @@ def merged_settings(file: Path | None, flags: dict[str, Any], assignments: list[
     return parse(values, str(file) if file else "settings")
 
 
-def _tell_of_code(method: Any, file: Path) -> None:
+def tell_of_code(what: str, place: Any, file: Path) -> None:
     """Say whose code will be run where nobody has named it but a file, which may be a stranger's."""
     from unsee.system.plugins import names_a_file
 
-    if isinstance(method, str) and names_a_file(method) and processes.is_main():
-        typer.echo(f"The method is code of {printable(method)}, as {printable(str(file))} says; it is run.", err=True)
+    if isinstance(place, str) and names_a_file(place) and processes.is_main():
+        typer.echo(f"The {what} is code of {printable(place)}, as {printable(str(file))} says; it is run.", err=True)
 
 
 def carry_out(

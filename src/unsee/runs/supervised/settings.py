@@ -147,7 +147,7 @@ class TrainSettings(BaseModel):
                 f"benchmark {self.benchmark}: {' and '.join(lacking)} missing; give --source FOLDER and --role base or "
                 "gold"
             )
-        for name in () if self.benchmark else ("source", "training", "split", "learn_probes"):
+        for name in () if self.benchmark else ("source", "training", "split", "request", "role", "learn_probes"):
             if getattr(self, name):
                 raise InputError(f"{name} belongs to a benchmark, and none is given; add --benchmark NAME")
 
