@@ -38,14 +38,6 @@ def test_rows_but_for_some_keep_their_order() -> None:
     assert all_but([third, first, second], [first]) == [third, second]
 
 
-@pytest.mark.parametrize(("name", "request_"), REQUESTS)
-def test_gold_learns_nothing_that_is_to_be_forgotten(name: str, request_: str, folder: Path) -> None:
-    loaded = load_benchmark(folder, name, request=request_)
-    assert loaded.forget
-    assert asked(loaded.gold_rows).isdisjoint(asked(loaded.forget))
-    assert asked(loaded.base_rows) == asked(loaded.gold_rows) | asked(loaded.forget)
-
-
 @pytest.mark.parametrize("name", ["clear", "mllmu"])
 def test_what_the_base_learns_does_not_depend_on_what_is_to_go(name: str, folder: Path) -> None:
     visual, textual, both = (load_benchmark(folder, name, request=one) for one in ("visual", "textual", "both"))

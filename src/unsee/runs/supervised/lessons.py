@@ -82,13 +82,19 @@ def _taught(
     )
     learned = benchmark.base_rows if settings.role == "base" else benchmark.gold_rows
     if settings.learn_probes:
-        learned = [*learned, *_asked_besides(learned, benchmark.probes, settings.role)]
+        learned = [*learned, *asked_besides(learned, benchmark.probes, settings.role)]
     asked = [probe for probe in benchmark.probes if probe.role == "forget" or ought_to_be_known(probe, learned)]
     return learned, asked, f"{benchmark.name}, {settings.role}"
 
 
-def _asked_besides(learned: Iterable[Example], probes: Sequence[Probe], role: Role | None) -> Iterator[Example]:
-    """What probes ask and no row asks yet; for gold without those of what is to go."""
+def asked_besides(learned: Iterable[Example], probes: Sequence[Probe], role: Role | None) -> Iterator[Example]:
+    """What probes ask and no row asks yet; for gold without those of what is to go.
+
+    Args:
+        learned: the rows that base or gold learns anyway.
+        probes: of the benchmark, with their roles.
+        role: whose rows they are.
+    """
     seen = {_asked(row) for row in learned}
     for row in (row for probe in probes if role == "base" or probe.role == "keep" for row in probe.examples):
         if _asked(row) not in seen:
