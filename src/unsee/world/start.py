@@ -80,9 +80,9 @@ def _layout_of(folder: Path) -> str | None:
     mark = folder / MARK
     if not mark.is_file():
         return None
-    layout = read_typed(mark, _Mark).layout
-    one_of(f"{mark}: layout", layout, LAYOUTS)
-    return layout
+    said: _Mark = read_typed(mark, _Mark)
+    one_of(f"{mark}: layout", said.layout, LAYOUTS)
+    return said.layout
 
 
 def _rows_of_world(folder: Path, layout: str) -> list[Example]:
