@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.commandline import succeed
-from unsee.leaderboard.forecast import parts
+from unsee.leaderboard.forecast import parts, per_step
 from unsee.leaderboard.plan_file import read_plan
 from unsee.leaderboard.planned import on_plan
 
@@ -55,3 +55,8 @@ def test_worlds_are_counted_and_not_tried_out(tmp_path: Path) -> None:
     found = succeed(*given).json
     assert found["estimate"] is None
     assert found["stages"][2] == {"stage": "development", "cells": 2, "steps": 80}
+
+
+def test_what_every_training_takes_to_begin_is_no_part_of_a_step() -> None:
+    assert per_step(short=5.0, long=9.0) == 2.0
+    assert per_step(short=7.0, long=6.0) == 2.0  # a step takes some time, whatever the machine was busy with

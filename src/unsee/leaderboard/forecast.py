@@ -83,7 +83,7 @@ def guess(plan: Plan, trial: Trial, made: list[Part]) -> Guess:
         loaded = trial.place.untrained()
         load, making = time.perf_counter() - started, trial.making(loaded)
         seconds = {steps: _timed(trial.place, row, steps, Path(scratch)) for steps in (SHORT, LONG)}
-        step = max(seconds[LONG] - seconds[SHORT], 0.0) / (LONG - SHORT)
+        step = per_step(seconds[SHORT], seconds[LONG])
         asked, per_row = _asking(trial.place, Path(scratch))
     rows = 2 * trial.rows["development"] + len(plan.references) * trial.rows["reporting"]  # base, gold; and the prompt
     rows += made[2].cells * trial.rows["development"] + (made[3].cells + made[4].cells) * trial.rows["reporting"]
@@ -93,6 +93,11 @@ def guess(plan: Plan, trial: Trial, made: list[Part]) -> Guess:
         "Other methods take up to three times as long per step, and workers share the whole."
     )
     return Guess(load, step, per_row, making, load + steps * step + rows * per_row, how)
+
+
+def per_step(short: float, long: float) -> float:
+    """Seconds of a step by those of the two trainings; where a busy machine made the short one longer, by the long."""
+    return (long - short) / (LONG - SHORT) if long > short else long / LONG
 
 
 def _timed(place: Place, row: Row, steps: int, scratch: Path) -> float:
