@@ -57,7 +57,7 @@ def test_cells_are_those_of_one_process_though_a_node_dies(
     capfd.readouterr()
     scripted_bench(tmp_path / "out", executor=OnRay(cluster.address), **OPTIONS)
     ending.join()
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr() == ("", "")
     expected, done = ({n: c for n, c in files_of(tmp_path / x).items() if n != "log"} for x in ("alone", "out"))
     assert done == expected
     log = (tmp_path / "out" / "log").read_text().split()

@@ -89,6 +89,9 @@ def _try_out(address: str) -> None:
 
 def _join(address: str) -> None:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # without it Ray warns of what it will do one day
+    # Of nodes that die Ray tells at length on stdout, whatever it is asked; its own debugger silences it like this.
+    printing: Any = importlib.import_module("ray._private.worker")
+    printing._worker_logs_enabled = False
     library().init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
 
 
