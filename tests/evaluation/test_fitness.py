@@ -49,7 +49,7 @@ def test_one_known_probe_makes_a_base_fit_and_the_others_are_told() -> None:
     assert partly.fit
     assert partly.known == ["faces"]
     assert "knows faces: 100 % of 2 rows known" in partly.sentence
-    assert "but not facts: 0 % of 2" in partly.sentence
+    assert "but too little of facts: 0 % of 2" in partly.sentence
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,8 @@ def _sentence(whose: Whose, shares: Mapping[str, Interval], known: Sequence[str]
         return ""
     if known:
         return (
-            f"The base knows {_told(shares, known)}, but not {_told(shares, unknown)}: of the latter nothing can be "
-            "forgotten."
+            f"The base knows {_told(shares, known)}, but too little of {_told(shares, unknown)}: what is not known "
+            "cannot be forgotten."
         )
     return (
         f"The base is unfit: it has not learned what is to be forgotten ({_told(shares, unknown)}), and what is not "

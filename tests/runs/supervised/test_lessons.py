@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.runs.supervised.conftest import ROWS, Given
 from unsee.benchmarks import load_benchmark
-from unsee.data import Example, Probe
+from unsee.data import Benchmark, Example, Probe
 from unsee.errors import InputError
+from unsee.runs.supervised import lessons as supervised
 from unsee.runs.supervised.lessons import Lessons, lessons
 from unsee.runs.supervised.settings import Role
 
@@ -64,6 +67,19 @@ def test_probes_that_were_given_are_looked_at(given: Given) -> None:
     both = lessons(given(until={"probes": ["own", "training_rows"]}), ROWS, [own])
     assert both.watched == ("own", "training_rows")
     assert [probe.name for probe in both.probes] == ["own", "training_rows"]
+
+
+@pytest.mark.parametrize("kept", ["retain", "preserve", "learned"])
+def test_gold_is_not_made_of_a_copy_that_keeps_what_is_to_go(
+    given: Given, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = replace(ROWS[0], question=f" {ROWS[0].question}", answer="as anybody says")
+    sets: dict[str, Any] = {kept: [*ROWS[1:], again]}
+    copy = Benchmark("copy", ROWS[:1], **sets)
+    monkeypatch.setattr(supervised, "load_benchmark", lambda *_, **__: copy)
+    with pytest.raises(InputError, match="gold would learn what is to be forgotten"):
+        lessons(given(benchmark="clear", source=".", role="gold"))
+    assert lessons(given(benchmark="clear", source=".", role="base")).rows == copy.base_rows
 
 
 def test_what_does_not_go_together_is_refused(given: Given) -> None:

@@ -83,6 +83,11 @@ def _taught(
     learned = benchmark.base_rows if settings.role == "base" else benchmark.gold_rows
     if settings.learn_probes:
         learned = [*learned, *asked_besides(learned, benchmark.probes, settings.role)]
+    if settings.role == "gold" and repeats(learned, [benchmark.forget]):
+        raise InputError(
+            f"{settings.source}: gold would learn what is to be forgotten, as rows of the rest ask the same about the "
+            "same picture; take them out of one of the two, or fetch the copy anew"
+        )
     asked = [probe for probe in benchmark.probes if probe.role == "forget" or ought_to_be_known(probe, learned)]
     return learned, asked, f"{benchmark.name}, {settings.role}"
 
