@@ -77,6 +77,23 @@ def test_a_file_that_is_no_plan_is_one_line(tmp_path: Path, content: str | None,
     assert said in outcome.err
 
 
+def test_code_that_only_a_plan_names_is_told_of_before_it_is_run(tmp_path: Path) -> None:
+    (tmp_path / "plans").mkdir()
+    plan = tmp_path / "plans" / "plan.yaml"
+    plan.write_text("model: m\nbenchmark: {name: 'spec.py:SPEC', source: s}\nmethods: ['mine.py:Mine', npo]\n")
+    for name in ("spec.py", "mine.py"):  # beside the plan, and not where one stands
+        (tmp_path / "plans" / name).write_text("SPEC = 1\n")
+    told = call("bench", plan, "--out", tmp_path / "board").err.splitlines()
+    assert told[:2] == [
+        f"The method is code of mine.py:Mine, as {plan} says; it is run.",
+        f"The benchmark is code of spec.py:SPEC, as {plan} says; it is run.",
+    ]
+    chosen = call("bench", plan, "--out", tmp_path / "board", "--methods", "npo").err.splitlines()
+    assert [line.split()[1] for line in chosen if "is code of" in line] == ["benchmark"]
+    assert f"{tmp_path / 'plans' / 'spec.py'}:SPEC is int, not a BenchmarkSpec" in chosen[-1]
+    assert len(chosen) == 2
+
+
 @pytest.mark.parametrize("option", ["--people", "--request"])
 def test_options_of_the_world_are_refused_beside_a_plan(written_plan: Write, tmp_path: Path, option: str) -> None:
     value = 20 if option == "--people" else "both"

@@ -149,9 +149,26 @@ def _planned(file: Path, out: Path, given: dict[str, Any], people: int | None, r
     for option, value in (("--people", people), ("--request", request)):
         if value is not None:
             raise InputError(f"{option} belongs to the embedded world; {file} says who is to be forgotten, and what")
+    _tell_of_code(file, given)
     if "methods" in given:  # whose places start where one stands
         given["methods"] = [in_full(name) for name in given["methods"]]
     return on_plan(read_plan(file, given), out)
+
+
+def _tell_of_code(file: Path, given: dict[str, Any]) -> None:
+    """Say whose code will be run of what a plan names, and no option."""
+    from unsee.cli.unlearn import tell_of_code
+    from unsee.runs.settings.sources import as_lists
+    from unsee.system.files import read_text
+    from unsee.system.strict import parse_yaml
+
+    values = parse_yaml(read_text(file), str(file))
+    plan = values if isinstance(values, dict) else {}  # what is wrong with it is said when it is read
+    methods = as_lists(plan.get("methods"))
+    for method in methods if isinstance(methods, list) and "methods" not in given else ():
+        tell_of_code("method", method, file)
+    if isinstance(benchmark := plan.get("benchmark"), dict):
+        tell_of_code("benchmark", benchmark.get("name"), file)
 
 
 def _numbers(option: str, text: str) -> tuple[int, ...]:

@@ -129,7 +129,10 @@ def plan_of(values: Mapping[str, Any], where: str = "plan", folder: Path = Path(
     except ValidationError as error:
         raise InputError(f"{where}: {_complaint(error)}") from None
     _check_together(plan, where)
-    return _in_full(plan, folder)
+    plan = _in_full(plan, folder)
+    if given := plan.benchmark:  # whose file, if it is one, lies where its whole path says
+        select(find(given.name), given.split, given.request, training=given.training)
+    return plan
 
 
 def _hint(key: str) -> str:
@@ -166,9 +169,6 @@ def _check_together(plan: PlanFile, where: str) -> None:
                 raise InputError(f"{where}: {group}.{key} is not for a bench to be told there; leave it out")
             if key not in known:
                 raise InputError(f"{where}: unknown key {f'{group}.{key}'!r}{did_you_mean(key, known)}")
-    if plan.benchmark:
-        spec = find(plan.benchmark.name)
-        select(spec, plan.benchmark.split, plan.benchmark.request, training=plan.benchmark.training)
 
 
 def _in_full(plan: PlanFile, folder: Path) -> PlanFile:
