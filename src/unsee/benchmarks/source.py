@@ -2,8 +2,8 @@
 
 A folder holds `CONFIG/train-00000-of-00001.parquet` and so on (`data/` for the configuration `default`), whatever its
 README.md names instead, or one file `CONFIG.json`, `.jsonl` or `.parquet`. Another split than `train` is named behind
-the source, as in `CLEAR#test`. Rows are read a few at a time, pictures
-stay the bytes that they are, and columns that nobody asks for are not read.
+the source, as in `CLEAR#test`. Rows are read a few at a time, pictures stay the bytes that they are, and columns that
+nobody asks for are not read.
 """
 
 from __future__ import annotations

@@ -203,10 +203,11 @@ def score_command(
         ),
     ],
     gold: Annotated[
-        Path | None, typer.Option(help="CLEAR: records of the gold model, for forget quality.", show_default=False)
+        Path | None,
+        typer.Option(help="Records of the gold model, for forget quality (clear, fiubench).", show_default=False),
     ] = None,
     truth_ratio: Annotated[
-        str, typer.Option(help="CLEAR: definition of the truth ratio: geometric, arithmetic, clear_repo.")
+        str, typer.Option(help="How a truth ratio averages the wrong answers: geometric, arithmetic or clear_repo.")
     ] = "geometric",
     as_json: AsJson = False,
 ) -> None:
