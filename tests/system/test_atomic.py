@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import torch
 
@@ -193,6 +194,14 @@ def test_a_number_that_was_given_again_is_another_process(tmp_path: Path) -> Non
     assert here.is_alive()
     assert Owner(here.machine, here.pid, here.started - 3600).is_alive() is False
     assert Owner("ffffffff", here.pid, here.started).is_alive() is None
+
+
+def test_a_clock_that_is_put_right_makes_nobody_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, boot = Owner.this(), psutil.boot_time()
+    for module in (psutil, psutil._psplatform):
+        monkeypatch.setattr(module, "boot_time", lambda: boot + 90)  # which the clock tells, less the time since
+    assert here.is_alive()
+    assert Owner.this() == here
 
 
 def test_no_module_writes_under_a_fixed_name_or_in_place() -> None:

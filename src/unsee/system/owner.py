@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-_CLOCK = 2  # seconds by which two readings of the time at which a process started may differ
+_CLOCK = 2  # by which two readings of when a process started may differ
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Owner:
 
     machine: str  # 8 hex digits; another after a restart, and inside another container
     pid: int
-    started: int  # seconds since 1970
+    started: int  # see `_started`
 
     @classmethod
     def this(cls) -> Owner:
         """The process that asks."""
-        return cls(_machine(), os.getpid(), int(psutil.Process().create_time()))
+        return cls(_machine(), os.getpid(), _started(os.getpid()))
 
     def is_alive(self) -> bool | None:
         """Whether it is still there; None for a process of another machine, which cannot be seen from here."""
@@ -34,12 +34,23 @@ class Owner:
             return None
         try:
             process = psutil.Process(self.pid)
-            same = bool(abs(process.create_time() - self.started) <= _CLOCK)  # a number is given again after a while
+            same = abs(_started(self.pid) - self.started) <= _CLOCK  # a number is given again after a while
             return same and bool(process.status() != psutil.STATUS_ZOMBIE)
         except psutil.NoSuchProcess:
             return False
         except psutil.AccessDenied:
             return True
+
+
+def _started(pid: int) -> int:
+    """When a process was started: in ticks since its machine was, which no clock that is put right can move.
+
+    Where the kernel does not tell (Linux alone does), in seconds since 1970.
+    """
+    with suppress(OSError):
+        after_name = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2]
+        return int(after_name.split()[19])
+    return int(psutil.Process(pid).create_time())
 
 
 @lru_cache(maxsize=1)
