@@ -114,3 +114,19 @@ def test_wrong_input(forget: list[str], request_: Any, said: str) -> None:
 def test_rows_without_subjects_are_refused() -> None:
     with pytest.raises(InputError, match="no row has a subject"):
         by_subject([Example("Q", "A")], ["Ada"])
+
+
+def test_what_is_also_asked_about_somebody_else_is_not_held_out() -> None:
+    """A picture of two people, with the same question: whatever is drawn, no probe asks what is trained on."""
+    for number in range(8):
+        shared, alone = [tiny.picture(number + place) for place in (100, 200)], {"Bob": 300, "Cyd": 301}
+        rows = [Example("Who is this?", name, picture, name) for name in alone for picture in shared]
+        rows += [Example("Who is this?", name, tiny.picture(place), name) for name, place in alone.items()]
+        made = by_subject([*people(("Ada",)), *rows], ["Ada"], seed=number).benchmark
+        check_sets(made.forget, made.retain, made.probes, made.preserve)
+
+
+def test_what_is_to_go_and_to_stay_at_once_is_refused() -> None:
+    shared = [Example("Who is this?", name, tiny.picture(77), name) for name in ("Ada", "Bob")]
+    with pytest.raises(InputError, match="forget and retain overlap in 1 row"):
+        by_subject([*shared, *people(("Ada", "Bob"), photographs=0)], ["Ada"])

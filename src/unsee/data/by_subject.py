@@ -17,6 +17,8 @@ from unsee.data.example import Benchmark, Example, Probe, Role
 from unsee.data.held_out import HELD_OUT
 from unsee.data.overlap import SPARED
 from unsee.data.pictures import image_hash
+from unsee.data.sets import asked as asked_of
+from unsee.data.sets import check_sets
 from unsee.errors import InputError, did_you_mean
 from unsee.metrics.answers import normalise
 from unsee.types import Request
@@ -59,7 +61,8 @@ def by_subject(
         asked, and marked so.
 
     Raises:
-        InputError: nobody is to be forgotten, no row is about one of them, or none that the request asks to go.
+        InputError: nobody is to be forgotten, no row is about one of them, none that the request asks to go, or one
+            asks what a row to be kept asks.
     """
     gone = _known(rows, forget)
     groups = {
@@ -68,6 +71,8 @@ def by_subject(
         "others": [row for row in rows if not row.subject],
     }
     out = {id(row) for some in groups.values() for row in _held_out(some, held_out, seed)}
+    trained = asked_of(row for some in groups.values() for row in some if id(row) not in out)
+    out -= {id(row) for row in rows if not trained.keys().isdisjoint(asked_of([row]))}  # of another subject, or fact
     train = {group: [row for row in some if id(row) not in out] for group, some in groups.items()}
     spared = SPARED.get(request)
     to_go = [row for row in train["forget"] if spared is None or (row.image is not None) != spared]
@@ -84,6 +89,7 @@ def by_subject(
     if trained_on:
         asked["forget"] += to_go
     probes = [probe for group, some in asked.items() for probe in _probes(group, some, request, trained_on)]
+    check_sets(to_go, kept, probes, protected)
     benchmark = Benchmark(name, to_go, kept, protected, probes, request=request)
     return Divided(benchmark, tuple(_notes(groups["forget"], asked["forget"], trained_on)))
 
