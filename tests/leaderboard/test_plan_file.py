@@ -38,6 +38,8 @@ OWN: dict[str, Any] = {"rows": "data/people.jsonl", "subject": "who", "forget": 
         ({"gold": None}, "model is missing; gold has to be made from it"),
         ({"gold": "same", "base": "same"}, "gold is the base itself"),
         ({"base": "/nowhere"}, "/nowhere"),
+        ({"gold": "/nowhere"}, "/nowhere"),
+        ({"gold": None, "model": "/nowhere"}, "/nowhere"),
         ({"methods": ["np"]}, "methods: 'np' is unknown"),
         ({"budget": 10}, "budget=10"),
         ({"seeds": []}, "seeds=[]"),
@@ -116,6 +118,10 @@ def test_paths_start_at_the_file_and_forget_may_be_one(written_plan: Write, tmp_
 def test_options_win_over_the_file(written_plan: Write) -> None:
     told = read_plan(written_plan(), {"budget": 2, "methods": ["kl"]})
     assert (told.budget, told.methods, told.seeds) == (2, ("kl",), (0, 1))
+
+
+def test_a_seed_that_is_named_twice_is_one_training(written_plan: Write) -> None:
+    assert read_plan(written_plan(seeds=[1, 0, 1])).seeds == (1, 0)
 
 
 def test_the_page_tells_every_key() -> None:

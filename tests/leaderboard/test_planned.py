@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from tests import tiny
 from tests.commandline import succeed
 from unsee.errors import InputError
 from unsee.leaderboard import output
 from unsee.leaderboard.board import Outcome, all_cells, check_bases, selection
 from unsee.leaderboard.plan_file import read_plan
-from unsee.leaderboard.planned import on_plan
+from unsee.leaderboard.planned import Planned, on_plan
 from unsee.leaderboard.planned_rows import is_name
 from unsee.leaderboard.results import results
+from unsee.runs.supervised.folder import start_folder
+from unsee.runs.supervised.lessons import Lessons
 from unsee.world import World
 from unsee.world.layouts.export import export
 
@@ -171,6 +174,22 @@ def test_a_base_that_knows_nothing_of_what_is_to_go_ends_the_bench(
         path.write_text(path.read_text().replace('"correct": true', '"correct": false'))
     with pytest.raises(InputError, match="unfit"):
         check_bases(outcome.plan)
+
+
+@pytest.mark.parametrize("changed", ["model", "train"])
+def test_a_base_that_was_made_in_another_way_is_not_taken_for_the_plan_s(
+    written_plan: Write, models: Path, tmp_path: Path, changed: str
+) -> None:
+    told: dict[str, Any] = {"base": None, "model": str(models / "gold"), "train": {"epochs": 2}}
+    first = read_plan(written_plan(**told))
+    folder = tmp_path / "board" / "base"
+    ground = cast(Planned, on_plan(first, tmp_path / "board").ground)
+    lessons = Lessons(ground.sets.base_rows, "rows", (), ())
+    start_folder(folder, ground.training("base"), lessons, tiny.llava(), overwrite=False)
+    assert on_plan(first, tmp_path / "board")
+    others = {"model": str(models / "base"), "train": {"epochs": 3}}
+    with pytest.raises(InputError, match="was made from another model or with other settings than the plan says now"):
+        on_plan(read_plan(written_plan(**{**told, changed: others[changed]})), tmp_path / "board")
 
 
 def test_one_person_is_halved_by_photographs_and_facts_and_said_to_be(

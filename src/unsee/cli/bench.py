@@ -233,7 +233,7 @@ def _show(summary: dict[str, Any], out: Path) -> None:
         )
         distance = f"{row['distance']['value']:.3f}" if row["distance"] else ""
         made.add_row(printable(row["name"]), *scores, distance)
-    shown.print("Share of right answers on worlds that nothing was tuned on; distance to gold, smaller is better")
+    shown.print("Share of right answers of those by whom nothing was chosen; distance to gold, smaller is better")
     shown.print(made)
     shown.print()
     places(shown, leaderboard=out / "leaderboard.md", page=out / "leaderboard.html", cells=out / "cells.csv")

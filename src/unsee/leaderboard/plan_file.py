@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from unsee.benchmarks import find, select
 from unsee.data.held_out import HELD_OUT
@@ -26,7 +26,11 @@ from unsee.system.plugins import names_a_file, split_place
 from unsee.system.strict import parse_yaml
 from unsee.types import Request
 
-Seeds = Annotated[tuple[Annotated[int, Field(ge=0, le=limits.SEED)], ...], Field(min_length=1)]
+Seeds = Annotated[
+    tuple[Annotated[int, Field(ge=0, le=limits.SEED)], ...],
+    Field(min_length=1),
+    AfterValidator(lambda seeds: tuple(dict.fromkeys(seeds))),  # one training is one observation
+]
 Words = Annotated[tuple[Text, ...], BeforeValidator(as_lists)]
 
 # What a plan says elsewhere, or a bench by itself.

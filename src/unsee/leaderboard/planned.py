@@ -19,6 +19,7 @@ from unsee.benchmarks import find
 from unsee.benchmarks.spec import BenchmarkSpec
 from unsee.data import digest
 from unsee.data.example import Role
+from unsee.errors import InputError
 from unsee.evaluation.measure import check_probe
 from unsee.evaluation.records import Record
 from unsee.leaderboard.cells import SCORES
@@ -34,6 +35,8 @@ from unsee.leaderboard.planned_rows import names_of, request_of, rows_of
 from unsee.runs.sets import check_needs
 from unsee.runs.settings import Settings, parse
 from unsee.runs.stopping import check_stop
+from unsee.runs.supervised.folder import NAME as TRAINING
+from unsee.runs.supervised.folder import check_folder, is_begun
 from unsee.runs.supervised.pace import pace_of
 from unsee.runs.supervised.settings import TrainSettings
 from unsee.runs.supervised.settings import parse as parse_training
@@ -42,6 +45,7 @@ from unsee.system.files import write_json
 from unsee.system.workers import Job
 from unsee.types import Request
 from unsee.vlm import LoadedModel
+from unsee.vlm.encoding import Encoder
 
 PLAN = "plan.json"  # what workers read: the plan with whole paths
 RATES = (0.3, 1.0, 3.0)  # times the learning rate of the settings
@@ -60,10 +64,10 @@ def on_plan(told: PlanFile, out: Path) -> Plan:
         InputError: rows, settings or methods cannot be used, or do not go together.
     """
     seeds = {"seeds": told.seeds, "development": told.development_seeds}
-    made = plan(out, told.methods, told.budget, ground := Planned(told, out), told.text_facts, **seeds)
+    ground = Planned(told, out)
+    ground.check_made()
+    made = plan(out, told.methods, told.budget, ground, told.text_facts, **seeds)
     ground.check_rows(made.rows)
-    for name in ground.made():
-        ground.training(name)
     return made
 
 
@@ -134,6 +138,20 @@ class Planned:
         values = {**self.plan.train, "model": self.plan.model, "out": str(self.out / name)}
         return parse_training(values, "plan: train")
 
+    def check_made(self) -> None:
+        """InputError where base or gold cannot be made as the plan says, or was made in another way before."""
+        for name in self.made():
+            training, folder = self.training(name), self.out / name
+            try:
+                check_folder(folder, training, overwrite=False)
+            except InputError as error:
+                if not is_begun(folder):
+                    raise
+                raise InputError(
+                    f"{folder}: was made from another model or with other settings than the plan says now "
+                    f"(see {folder / TRAINING}); remove it, give it as {name}, or give another --out"
+                ) from error
+
     # --- settings of cells
 
     def common(self) -> dict[str, Any]:
@@ -185,13 +203,17 @@ class Planned:
         """InputError for rows that the model cannot be trained on, or asked, before anything is trained.
 
         Raises:
-            InputError: the model that all begin with cannot be loaded either.
+            InputError: a model that is given cannot be loaded either.
         """
         from unsee.vlm.load import outline
 
-        source = self.plan.base or self.plan.model
-        assert source is not None
-        encoder = outline(source, trust_remote_code=self.resolved.trust_remote_code).encoder
+        told = self.plan
+        sources = [told.base, told.gold] + ([told.model] if self.made() else [])  # every row is asked of base and gold
+        for source in filter(None, sources):
+            self._check_rows_of(outline(source, trust_remote_code=self.resolved.trust_remote_code).encoder)
+
+    def _check_rows_of(self, encoder: Encoder) -> None:
+        """InputError for a row that an encoder cannot take."""
         for name in ("forget", "retain", "preserve", "learned"):
             encoder.check(getattr(self.sets, name), name)
         for probe in self.sets.probes:

@@ -34,7 +34,7 @@ class _Known(BaseModel):
 
 
 class StopWhenDone(Watch):
-    """Looks at development rows, and ends the training by the rule above.
+    """Looks at development rows, and ends the training by the rule of `unsee.training.done`.
 
     Args:
         encoder: of the model.
