@@ -34,7 +34,7 @@ def of_the_dead(folder: Path, keys: list[str]) -> None:
     """Claims of a process of this machine that was killed."""
     process = FORK.Process(target=hold, args=(folder, keys))
     process.start()
-    while len(list(folder.glob("*.1")) if folder.exists() else []) < len(keys):
+    while not all(Holder.read(folder / f"{key}.1") for key in keys):  # there, and written
         time.sleep(0.005)
     assert process.pid
     os.kill(process.pid, signal.SIGKILL)
