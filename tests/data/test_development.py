@@ -9,6 +9,7 @@ import pytest
 from tests import tiny
 from unsee.data import Example, Probe
 from unsee.data.development import FEWEST, development
+from unsee.data.held_out import Division
 from unsee.data.sets import asked
 
 
@@ -61,6 +62,13 @@ def test_no_row_that_a_probe_asks_is_held_out() -> None:
     assert not asked(division.held_out).keys() & asked(probe.examples).keys()
     all_of_them = development(rows, [Probe("captions", rows, trained_on=True)], count=50, seed=0)
     assert (len(all_of_them.train), all_of_them.by) == (80, "")
+
+
+def test_of_what_is_reported_no_row_is_asked_even_where_all_are_trained_on() -> None:
+    rows = photographs(4, 5)
+    tried, reported = Probe("tried", rows[:12], trained_on=True), Probe("reported", rows[12:], trained_on=True)
+    assert development(rows, [tried, reported], 50, 0) == Division(rows, rows, "")
+    assert development(rows, [tried, reported], 50, 0, reported=[reported]) == Division(rows, rows[:12], "")
 
 
 def test_the_same_seed_holds_out_the_same_rows() -> None:

@@ -11,13 +11,18 @@ import pytest
 
 from tests import tiny
 from tests.commandline import succeed
+from tests.leaderboard.portraits import write_rows
 from unsee.errors import InputError
 from unsee.leaderboard import output
 from unsee.leaderboard.board import Outcome, all_cells, check_bases, selection
+from unsee.leaderboard.ground import Stage
+from unsee.leaderboard.place import Base
 from unsee.leaderboard.plan_file import read_plan
 from unsee.leaderboard.planned import Planned, on_plan
 from unsee.leaderboard.planned_rows import is_name
 from unsee.leaderboard.results import results
+from unsee.runs import train
+from unsee.runs.stopping import watched
 from unsee.runs.supervised.folder import start_folder
 from unsee.runs.supervised.lessons import Lessons
 from unsee.world import World
@@ -174,6 +179,29 @@ def test_a_base_that_knows_nothing_of_what_is_to_go_ends_the_bench(
         path.write_text(path.read_text().replace('"correct": true', '"correct": false'))
     with pytest.raises(InputError, match="unfit"):
         check_bases(outcome.plan)
+
+
+@pytest.mark.parametrize("stage", ["development", "reporting"])
+def test_nobody_who_is_reported_is_looked_at_to_end_a_training(
+    written_plan: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    """Of people with one photograph each none is held out: what is trained on is asked, in both halves."""
+    write_rows(tmp_path / "single", photographs=1)
+    told = written_plan(data={**_data(), "rows": "single/people.jsonl", "request": "visual"}, stop={"forget": 0.1})
+    made = on_plan(read_plan(told), tmp_path / "board")
+    ground = cast(Planned, made.ground)
+    seen: list[Any] = []
+
+    def course(settings: Any, sets: Any, loaded: Any, arguments: Any, reported: Any) -> None:
+        seen.append(watched(settings, sets, reported).rows)
+        raise FloatingPointError("no training is needed to see that")
+
+    monkeypatch.setattr(train, "course", course)
+    with pytest.raises(FloatingPointError):
+        ground.place(ground.setting(0, stage), Base()).trained("npo", made.rows[-1].configurations[0], tmp_path)
+    whom = {probe.name: {row.subject for row in probe.examples} for probe in ground.halves.probes["development"]}
+    assert {row.subject for row in seen[0]["forget"]} == whom["forget_vqa"]
+    assert len(whom["forget_vqa"]) == 2
 
 
 @pytest.mark.parametrize("changed", ["model", "train"])

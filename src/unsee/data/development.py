@@ -20,7 +20,9 @@ from unsee.data.sets import asked
 FEWEST = 8  # rows held out; with fewer, one answer is more than twelve points
 
 
-def development(rows: Sequence[Example], probes: Sequence[Probe], count: int, seed: int) -> Division:
+def development(
+    rows: Sequence[Example], probes: Sequence[Probe], count: int, seed: int, reported: Sequence[Probe] = ()
+) -> Division:
     """Divide training rows into those to train on and those to ask meanwhile.
 
     Args:
@@ -28,6 +30,7 @@ def development(rows: Sequence[Example], probes: Sequence[Probe], count: int, se
         probes: of the run; none of their rows is held out.
         count: rows to ask at most.
         seed: of the choice.
+        reported: probes whose rows are not asked either where rows that are trained on are.
 
     Returns:
         The division; `by` is "picture", "question" where no row has a picture, or empty where rows that are trained on
@@ -41,11 +44,17 @@ def development(rows: Sequence[Example], probes: Sequence[Probe], count: int, se
         if free and len(taken) + len(group) <= wanted:
             taken += group
     if len(taken) < FEWEST:
-        return Division(list(rows), spread(rows, count), "")
+        return Division(list(rows), spread(unasked(rows, reported), count), "")
     out = set(taken)
     train = [row for place, row in enumerate(rows) if place not in out]
     by = "picture" if any(row.image is not None for row in rows) else "question"
     return Division(train, [rows[place] for place in sorted(out)], by)
+
+
+def unasked(rows: Sequence[Example], probes: Sequence[Probe]) -> list[Example]:
+    """The rows that no probe asks."""
+    probed = asked(row for probe in probes for row in probe.examples)
+    return [row for row in rows if probed.keys().isdisjoint(asked([row]))]
 
 
 def spread(rows: Sequence[Example], count: int) -> list[Example]:

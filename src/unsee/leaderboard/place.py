@@ -39,11 +39,13 @@ class Rows:
         sets: training rows; its probes are not asked.
         probes: what is asked.
         names: of those who are to be forgotten, for a prompt.
+        reported: probes of which no training may see a row when it chooses its state or its rate.
     """
 
     sets: Benchmark
     probes: Sequence[Probe]
     names: Sequence[str]
+    reported: Sequence[Probe] = ()
 
 
 class Base:
@@ -183,7 +185,7 @@ class Place:
             arguments.save_strategy = "no"
             if settings.built_method.needs.saliency or settings.gate:
                 arguments.saliency_file = str(self._mask_file(masks, method, chosen))
-            trainer, facts = trained(settings, self.rows.sets, loaded, arguments)
+            trainer, facts = trained(settings, self.rows.sets, loaded, arguments, reported=self.rows.reported)
         density = trainer.mask.density() if trainer.mask is not None else None
         del trainer
         gc.collect()  # trainers hold themselves and their model in circles

@@ -290,7 +290,7 @@ class Planned:
         of_masks |= {"settings": self.plan.settings, "stop": self.plan.stop}
         if self.resolved.lora or self.plan.stop is not None:  # fresh adapters and held-out rows are drawn
             of_masks["seed"] = seed
-        rows = Rows(self.sets, self.halves.probes[half.stage], self.prompted_names)
+        rows = Rows(self.sets, self.halves.probes[half.stage], self.prompted_names, self.halves.probes["reporting"])
         return Place(rows, base, models.gold, self.common(), seed, of_masks)
 
     def trial(self) -> Trial:

@@ -10,8 +10,8 @@ from pathlib import Path
 from transformers import TrainerCallback
 from transformers.trainer_utils import SaveStrategy
 
-from unsee.data import Benchmark, Example
-from unsee.data.development import spread
+from unsee.data import Benchmark, Example, Probe
+from unsee.data.development import spread, unasked
 from unsee.errors import InputError
 from unsee.methods.method import needs_of
 from unsee.runs.settings import Settings
@@ -82,7 +82,7 @@ def _tested(
     return chosen(test.tried, test.start)
 
 
-def rows_to_look_at(sets: Benchmark) -> dict[str, Sequence[Example]]:
-    """Of each set a few, of a run that holds none out."""
-    sets_by_name = {name: getattr(sets, name) for name in ("forget", "retain", "preserve")}
+def rows_to_look_at(sets: Benchmark, reported: Sequence[Probe] = ()) -> dict[str, Sequence[Example]]:
+    """Of each set a few that are in no reported probe, of a run that holds none out."""
+    sets_by_name = {name: unasked(getattr(sets, name), reported) for name in ("forget", "retain", "preserve")}
     return {name: spread(rows, ROWS) for name, rows in sets_by_name.items() if rows}

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unsee.data import Benchmark, Example
-from unsee.data.development import development, spread
+from unsee.data import Benchmark, Example, Probe
+from unsee.data.development import development, spread, unasked
 from unsee.data.held_out import Division
 from unsee.errors import InputError
 from unsee.methods.method import needs_of
@@ -66,12 +66,16 @@ def preserved_are_retained(settings: Settings) -> bool:
     return settings.retain_preserved and needs_of(settings.built_method).retain
 
 
-def watched(settings: Settings, sets: Benchmark) -> Watched:
+def watched(settings: Settings, sets: Benchmark, reported: Sequence[Probe] = ()) -> Watched:
     """Divide the training rows of a run with `stop`; see `unsee.data.development`.
 
     Args:
         settings: of the run.
         sets: what it trains on and asks.
+        reported: probes of which nothing is looked at, even where training rows are.
+
+    Raises:
+        InputError: no forget row is left to look at.
     """
     assert settings.stop is not None
     needs = needs_of(settings.built_method)
@@ -86,12 +90,14 @@ def watched(settings: Settings, sets: Benchmark) -> Watched:
     for name in ("forget", "retain", "preserve"):
         given = getattr(sets, name)
         if trained[name]:
-            division = development(given, sets.probes, settings.stop.rows, settings.seed)
+            division = development(given, sets.probes, settings.stop.rows, settings.seed, reported)
         else:
-            division = Division(list(given), spread(given, settings.stop.rows), UNTRAINED)
+            division = Division(list(given), spread(unasked(given, reported), settings.stop.rows), UNTRAINED)
         train[name] = division.train
         if division.held_out:
             rows[name], held_out[name] = division.held_out, division.by
+    if "forget" not in rows:
+        raise InputError("stop: every forget row is asked in what is reported, so none can be looked at; leave it out")
     return Watched(replace(sets, **train), rows, held_out)
 
 

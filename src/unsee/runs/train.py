@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unsee.data import Benchmark
+from unsee.data import Benchmark, Probe
 from unsee.evaluation.span_likelihood import moved_spans, span_likelihood
 from unsee.runs.settings import Settings
 from unsee.runs.trainer import config, course, preserved
@@ -49,7 +50,12 @@ def train(folder: Path, settings: Settings, sets: Benchmark, loaded: LoadedModel
 
 
 def trained(
-    settings: Settings, sets: Benchmark, loaded: LoadedModel, arguments: UnlearnConfig, last: Path | None = None
+    settings: Settings,
+    sets: Benchmark,
+    loaded: LoadedModel,
+    arguments: UnlearnConfig,
+    last: Path | None = None,
+    reported: Sequence[Probe] = (),
 ) -> tuple[UnlearnTrainer, dict[str, Any]]:
     """Train a model where it is in memory, and write nothing but what the arguments name.
 
@@ -59,6 +65,7 @@ def trained(
         loaded: the model, which changes.
         arguments: of the trainer, as `config` makes them.
         last: checkpoint to go on from.
+        reported: probes whose rows nothing looks at that chooses a state or a rate.
 
     Returns:
         The trainer when it is through, and what `FACTS` holds.
@@ -70,7 +77,7 @@ def trained(
     start, spans = Start.of(loaded.model), settings.built_method.needs.spans
     likely = partial(span_likelihood, loaded, sets.forget, settings.eval_batch_size)
     before = likely() if spans else None
-    planned = course(settings, sets, loaded, arguments)
+    planned = course(settings, sets, loaded, arguments, reported)
     trainer = planned.trainer
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     facts = _facts(trainer, loaded, start) | planned.facts()

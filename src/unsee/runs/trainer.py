@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from unsee.data import Benchmark
+from unsee.data import Benchmark, Probe
 from unsee.methods.gate import gate_of
 from unsee.runs.rate import found_rate, rows_to_look_at
 from unsee.runs.settings import EPOCHS, LEAST_STEPS, STOP_EPOCHS, STOP_STEPS, Settings
@@ -79,7 +80,13 @@ class Course:
         return facts
 
 
-def course(settings: Settings, sets: Benchmark, loaded: LoadedModel, arguments: UnlearnConfig) -> Course:
+def course(
+    settings: Settings,
+    sets: Benchmark,
+    loaded: LoadedModel,
+    arguments: UnlearnConfig,
+    reported: Sequence[Probe] = (),
+) -> Course:
     """The trainer of a run with all that belongs to it.
 
     Args:
@@ -87,13 +94,14 @@ def course(settings: Settings, sets: Benchmark, loaded: LoadedModel, arguments: 
         sets: its rows, checked.
         loaded: the model.
         arguments: as `config` gives them.
+        reported: probes whose rows nothing looks at that chooses a state or a rate.
 
     Raises:
         InputError: something shows to be wrong that was given.
     """
     check_stop(settings)
-    method, seen = settings.built_method, watched(settings, sets) if settings.stop else None
-    looked_at = seen.rows if seen else rows_to_look_at(sets)
+    method, seen = settings.built_method, watched(settings, sets, reported) if settings.stop else None
+    looked_at = seen.rows if seen else rows_to_look_at(sets, reported)
     sets = rows_of(settings, seen.sets if seen else sets)
     guard = guard_of(settings, sets, loaded, spans=method.needs.spans)
 
