@@ -11,6 +11,7 @@ from tests.tiny import examples
 from unsee.data import Benchmark, Probe
 from unsee.leaderboard.grids import Configuration
 from unsee.leaderboard.place import REFUSING, Base, Place, Rows
+from unsee.training import stopping
 from unsee.types import PARTS
 
 SETS = Benchmark("rows", examples(4), examples(4, seed=1), examples(3, seed=3))
@@ -44,8 +45,12 @@ def test_cells_do_not_depend_on_those_before_them(models: Path, tmp_path: Path, 
     assert said(here, alone, "npo") == first == said(place(models, Base(), **common), alone, "npo")
 
 
-def test_how_far_a_training_moved_is_the_length_of_noise(models: Path, tmp_path: Path) -> None:
-    here = place(models, Base())
+@pytest.mark.parametrize("common", [{}, {"stop": {}}, {"find_rate": True}], ids=str)
+def test_how_far_a_training_moved_is_the_length_of_noise(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, common: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(stopping, "right_answers", lambda policy, encoder, rows, size: [True] * len(rows))
+    here = place(models, Base(), **common)
     noise = Configuration(1e-4, 1, hyper_parameters={"norm": 0.7}, parts=PARTS)
     for _ in range(2):  # from the same start
         assert here.trained("random_noise", noise, tmp_path)[1]["moved"] == pytest.approx(0.7, rel=1e-4)

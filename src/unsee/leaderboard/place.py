@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from unsee.data import Benchmark, Probe
 from unsee.evaluation.measure import check_numbers, measure_all
-from unsee.leaderboard.grids import Configuration
+from unsee.leaderboard.grids import NOISE, Configuration
 from unsee.methods import find
 from unsee.methods.registry import code_of
 from unsee.runs.settings import Settings, parse
@@ -240,6 +240,8 @@ def run_values(
         "seed": seed,
         **chosen.extra,
     }
+    if method == NOISE:
+        values["find_rate"] = False  # it takes no steps, so that a rate would be no use
     return {**values, "lora": {"rank": chosen.lora, "alpha": chosen.lora}} if chosen.lora else values
 
 
