@@ -41,6 +41,7 @@ OWN: dict[str, Any] = {"rows": "data/people.jsonl", "subject": "who", "forget": 
         ({"gold": "/nowhere"}, "/nowhere"),
         ({"gold": None, "model": "/nowhere"}, "/nowhere"),
         ({"methods": ["np"]}, "methods: 'np' is unknown"),
+        ({"methods": []}, "methods=[]"),
         ({"budget": 10}, "budget=10"),
         ({"seeds": []}, "seeds=[]"),
         ({"seeds": [100]}, "seeds: 100 is among the development seeds too"),

@@ -78,7 +78,7 @@ class PlanFile(BaseModel):
     model: Text | None = Field(None, description="folder or hub id; needed where base or gold has to be made from it")
     benchmark: OfBenchmark | None = Field(None, description="rows of a published benchmark")
     data: OwnRows | None = Field(None, description="or rows of one's own, in the place of it")
-    methods: Words | None = Field(
+    methods: Annotated[Words, Field(min_length=1)] | None = Field(
         None, description="rows of the leaderboard, or FILE.py:CLASS; all of this package if not given"
     )
     budget: Annotated[int, Field(ge=1, le=BUDGET)] = Field(BUDGET, description="configurations that each row may try")
