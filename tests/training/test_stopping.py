@@ -179,13 +179,15 @@ def test_a_model_is_asked_by_its_words() -> None:
         Example("Describe Ben.", "Ada Byron lives in London", subject="Ada Byron"),
         Example("Which city?", "Oslo"),
         Example("Who?", "Ada Byron", subject="Ada Byron"),
+        Example("Where does Ada Byron live?", "Ada Byron lives in London", subject="Ada Byron"),  # the name is given
     ]
     lines = ["Riga", "San Francisco", "Ada Byron lives in Riga", "Lima lives in London", "Oslo red", "Ada Byron red"]
+    lines.append("Ada Byron lives in Riga")
     loaded = tiny.llava()
     scripted.script(loaded, {row.question: line for row, line in zip(rows, lines, strict=True)})
     loaded.model.train()
     right = right_answers(Policy(loaded.model), loaded.encoder, rows, batch_size=4)
-    assert right == [True, True, True, False, False, False]
+    assert right == [True, True, True, False, False, False, False]
     assert loaded.model.training
 
 

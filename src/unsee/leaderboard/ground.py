@@ -106,6 +106,9 @@ class Ground(Protocol):
     ) -> Iterable[tuple[str | None, str, float | None, int | None]]:
         """Probe, metric, score and rows of each number of a benchmark's paper, from the records of a model by probe."""
 
+    def asked(self) -> str:
+        """What was asked, as what comes after "shares of right answers"; probes on training rows are named."""
+
     def limits(self) -> list[str]:
         """What intervals of this ground do not cover, a sentence or two each."""
 

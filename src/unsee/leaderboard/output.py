@@ -206,7 +206,7 @@ def markdown(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str], 
             lines.append(f"| {row['name']} | " + " | " * (len(probes) + 1) + " | training broke |")
     lines += [
         "",
-        "Shares of right answers with 95 % intervals over people and seeds, on held-out photographs and wordings.",
+        f"Shares of right answers with 95 % intervals over people and seeds, {outcome.plan.ground.asked()}.",
         "",
         "Distances add up gaps in either direction, so that chance alone makes them larger than 0. By chance: the mean "
         "distance if the row and gold were alike, lots deciding for each person which of the two gave which answers.",

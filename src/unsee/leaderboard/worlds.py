@@ -119,6 +119,10 @@ class Worlds:
         """Nothing: no paper has numbers of the world."""
         return ()
 
+    def asked(self) -> str:
+        """Nothing that was trained on."""
+        return "on held-out photographs and wordings"
+
     def limits(self) -> list[str]:
         """The seed of a world is that of its trainings."""
         return ["One training a world: the seed of the training is that of the world."]

@@ -22,7 +22,8 @@ def right_answers(policy: Policy, encoder: Encoder, examples: Sequence[Example],
     """Whether a model is right about each example, asked greedily as `unsee.evaluation.measure` asks.
 
     An answer is right where it matches exactly; one that is expected to name its subject among other words (a caption),
-    where it names the subject: clothes and walls can be described without knowing anybody.
+    where it names the subject: clothes and walls can be described without knowing anybody. A question that names the
+    subject gives the name away, and asks for something else.
 
     Args:
         policy: of the model, which is put into evaluation mode and back; the random numbers stay what they were.
@@ -62,7 +63,8 @@ def _tokens(encoder: Encoder, example: Example) -> int:
 
 
 def _is_right(example: Example, said: Said) -> bool:
-    name, expected, answer = (normalise(text) for text in (example.subject or "", example.answer, said.text))
-    if name and name in expected and name != expected:
+    name, question = normalise(example.subject or ""), normalise(example.question)
+    expected, answer = normalise(example.answer), normalise(said.text)
+    if name and name in expected and name != expected and name not in question:
         return name in answer
     return not said.truncated and exact_match(said.text, example.answer, example.paraphrased_answers)
