@@ -247,6 +247,8 @@ def test_the_numbers_of_the_paper_are_those_that_its_command_gives(
     summary = output.write(outcome)
     found = {(one["row"], one["probe"], one["metric"]): one for one in summary["figures"]}
     own, gold = (outcome.reported[row][0].folder / "records" for row in ("npo", "gold"))
+    for page in ("leaderboard.md", "leaderboard.html"):  # as in CLEAR: no photograph of a person is apart
+        assert "on training rows: forget_caption_vqa, retain_caption_vqa" in (tmp_path / "board" / page).read_text()
     told = succeed("benchmark", "score", "clear", own, "--gold", gold, "--json").json
     assert told["forget_quality"] is not None
     for metric in ("forget_quality", "log_forget_quality", "js_forget_quality"):

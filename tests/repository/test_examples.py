@@ -50,6 +50,52 @@ def test_the_package_of_the_examples_passes_its_own_tests(tmp_path: Path) -> Non
     assert done.returncode == 0, done.stdout
 
 
+LLAVA = (
+    "llava",
+    "--parts",
+    "projector,language",
+)  # whose image encoder has seen faces of nobody; the other is random
+FROM_NOTHING = {
+    **{
+        f"{benchmark}-llava": ("benchmark.sh", benchmark, split, *LLAVA)
+        for benchmark, split in (
+            ("clear", "forget10"), ("mllmu", "forget_10"), ("fiubench", "forget10"), ("umu", "forget_10"),
+        )
+    },
+    "clear-qwen2_5_vl": ("benchmark.sh", "clear", "forget10", "qwen2_5_vl"),
+    "own-llava": ("own_rows.sh", "llava"),
+    "own-qwen2_5_vl": ("own_rows.sh", "qwen2_5_vl"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("script", sorted({script for script, *_ in FROM_NOTHING.values()}))
+def test_from_nothing_to_a_table_are_at_most_ten_lines(script: str) -> None:
+    lines = (ROOT / "examples" / script).read_text().splitlines()
+    assert len(lines) <= 10
+    for step in ("unsee world export", "unsee world start", "unsee bench"):
+        assert any(line.startswith(step) for line in lines), step
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", FROM_NOTHING)
+def test_a_model_that_knows_nothing_ends_in_a_table_and_a_page(tmp_path: Path, way: str) -> None:
+    script, *arguments = FROM_NOTHING[way]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", str(ROOT / "examples" / script), *arguments],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    summary = read_json(tmp_path / "board" / "summary.json")
+    distances = {row["name"]: row["distance"]["value"] for row in summary["rows"]}
+    assert distances["gold"] == 0
+    assert min(distances["npo"], distances["grad_diff"]) <= 0.5 * distances["base"]
+    assert {"base", "gold", "npo"} <= {figure["row"] for figure in summary["figures"]}
+    if script == "benchmark.sh":
+        assert any(figure["probe"] is None and figure["row"] == "npo" for figure in summary["figures"])  # the paper's
+        assert "forgot" in (tmp_path / "run" / "report.html").read_text()
+
+
 @pytest.mark.slow
 def test_the_first_hour_ends_with_a_model_that_forgot_and_a_page_that_says_so(tmp_path: Path) -> None:
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}

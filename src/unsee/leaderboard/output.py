@@ -280,6 +280,7 @@ def page(outcome: Outcome, summary: dict[str, Any], answers: Sequence[str], draw
     template = environment.from_string(files("unsee.leaderboard").joinpath("leaderboard.html.j2").read_text("utf-8"))
     return template.render(
         title=f"{len(outcome.selected)} ways to make a model forget, compared",
+        asked=outcome.plan.ground.asked(),
         lead=_lead(outcome),
         probes=summary["probes"],
         rows=summary["rows"],
