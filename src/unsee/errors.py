@@ -24,6 +24,13 @@ class InputError(ValueError):
         super().__init__(shortened("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)))
 
 
+class UnworkableError(InputError):
+    """All that was given can be read, and with these settings nothing can come of it, such as a mask that is empty.
+
+    A comparison of settings counts it as their outcome, and goes on.
+    """
+
+
 def shortened(line: str, longest: int = LONGEST) -> str:
     """A line of at most so many characters: what is quoted at length loses its middle, words of ours stay."""
     words = line.split(" ")

@@ -334,7 +334,9 @@ class Planned:
     def asked(self) -> str:
         """See `unsee.leaderboard.ground.Ground`."""
         repeated = [probe.name for probe in self.sets.probes if probe.trained_on]
-        return f"on training rows: {', '.join(repeated)}; on held-out rows: the others" if repeated else "on held-out rows"
+        return (
+            f"on training rows: {', '.join(repeated)}; on held-out rows: the others" if repeated else "on held-out rows"
+        )
 
     def limits(self) -> list[str]:
         """See `unsee.leaderboard.ground.Ground`."""

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from unsee.errors import InputError
+from unsee.errors import InputError, UnworkableError
 from unsee.evaluation.scores import score
 from unsee.leaderboard.cells import SCORES, SETTINGS, Cell, Subject
 from unsee.leaderboard.grids import configuration as configured
@@ -47,7 +47,8 @@ def work_off(
         code: digest of the file of a method from outside.
 
     Raises:
-        InputError: the file of a method from outside is not what it was when the bench was planned.
+        InputError: the file of a method from outside is not what it was when the bench was planned, or something else
+            that was given cannot be used. The cell has no scores then, and is done once that is mended.
     """
     if code and code_of(method) != code:
         raise InputError(f"methods: the code of {method} has changed since the bench was started; start it again")
@@ -88,6 +89,6 @@ def _outcome(
     assert chosen is not None
     try:
         model, facts = place.trained(method, configured(chosen), masks)
-    except (FloatingPointError, InputError) as error:  # a loss that is no number, a mask that lets nothing through
+    except (FloatingPointError, UnworkableError) as error:  # a loss that is no number, a mask that lets nothing through
         return {"failed": str(error)}
     return {**facts, **place.measured(model, target)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from unsee.errors import InputError
+from unsee.errors import InputError, UnworkableError
 from unsee.types import PARTS, Part
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def check_preserved(gate: Gate, parts: Sequence[Part], forget: Sequence[Example]
         raise unprotected(bare)
 
 
-def unprotected(parts: Sequence[Part]) -> InputError:
+def unprotected(parts: Sequence[Part]) -> UnworkableError:
     """The complaint about parts of which no preserved row says anything."""
     seeing = " and ".join(parts)
-    return InputError(
+    return UnworkableError(
         f"saliency: no row that is to be kept has a picture, so the mask would protect nothing of {seeing}; "
         "give --retain or --preserve rows with pictures, or train --parts language alone"
     )

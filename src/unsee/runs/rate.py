@@ -12,7 +12,7 @@ from transformers.trainer_utils import SaveStrategy
 
 from unsee.data import Benchmark, Example, Probe
 from unsee.data.development import spread, unasked
-from unsee.errors import InputError
+from unsee.errors import UnworkableError
 from unsee.methods.method import needs_of
 from unsee.runs.settings import Settings
 from unsee.system import processes, progress
@@ -47,13 +47,13 @@ def found_rate(
         make: builds a trainer of the run's method and rows with other arguments and callbacks.
 
     Raises:
-        InputError: nothing is trained by steps, so that there is no rate, or the first step breaks the model.
+        UnworkableError: nothing is trained by steps, so that there is no rate.
     """
     path = Path(str(arguments.output_dir)) / RATE_FILE
     if not processes.agreed(path.is_file()):
         needs = needs_of(settings.built_method)
         if not (needs.forget or needs.retain or needs.refusals):
-            raise InputError(f"find_rate: {settings.card.name} takes no steps, so there is no rate to find")
+            raise UnworkableError(f"find_rate: {settings.card.name} takes no steps, so there is no rate to find")
         found = _tested(settings, rows, loaded, arguments, make)
         processes.once(lambda: write_json(path, found.model_dump(mode="json")))
     known: FoundRate = read_typed(path, FoundRate)

@@ -31,7 +31,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from unsee.errors import InputError
+from unsee.errors import InputError, UnworkableError
 from unsee.losses.likelihood import cross_entropy
 from unsee.methods.gate import Gate, unprotected
 from unsee.system import processes
@@ -221,7 +221,7 @@ class SaliencyMask:
         _add_share(policy, words, "words to preserve", totals, in_language)
         mask = cls._of_differences(totals, reached, weights)
         if not any(count.passing for count in mask.counts.values()):
-            raise InputError(
+            raise UnworkableError(
                 f"saliency: {_named(gate)} masks out every weight that the forget set reaches; choose a smaller gamma"
             )
         return mask
@@ -273,7 +273,9 @@ class SaliencyMask:
         if wrong:
             raise InputError(f"saliency: mask and model differ at {wrong[0]} ({len(wrong)} tensors); build it anew")
         if not any(bool(bits.any()) for bits in self.bits.values()):
-            raise InputError("saliency: the mask lets no weight through, so nothing would be forgotten; build it anew")
+            raise UnworkableError(
+                "saliency: the mask lets no weight through, so nothing would be forgotten; build it anew"
+            )
 
     @contextmanager
     def gate(self, model: nn.Module) -> Iterator[None]:
