@@ -28,7 +28,13 @@ def test_only_what_its_settings_have_broken_is_the_outcome_of_a_cell(
     monkeypatch.setattr(Place, "trained", trained)
     place = Place.__new__(Place)
     chosen = Configuration(1e-4).to_dict()
-    cell = {"subject": "method", "row": "npo", "method": "npo", "configuration": chosen, "base_cell": str(tmp_path)}
+    cell: dict[str, Any] = {
+        "subject": "method",
+        "row": "npo",
+        "method": "npo",
+        "configuration": chosen,
+        "base_cell": str(tmp_path),
+    }
     work = partial(work_off, lambda: place, WorldSetting(0, 10, "visual"), str(tmp_path / "cell"), **cell, masks="")
     if error is InputError:
         with pytest.raises(InputError, match="so it is"):
