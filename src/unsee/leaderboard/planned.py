@@ -324,11 +324,11 @@ class Planned:
 
     def _asked(self, seeds: Sequence[int], stage: Stage) -> str:
         forgotten, others = self.halves.people[stage]
-        whom = f"{forgotten} people who are"
+        whom = f"{forgotten} people who are" if forgotten > 1 else "one person who is"
         if self.halves.one_person:
             whom = "half of the photographs and facts of the one person who is"
         plural = "s" if len(seeds) > 1 else ""
-        people = f"{whom} to be forgotten and {others} others"
+        people = f"{whom} to be forgotten and {others} other{'s' if others != 1 else ''}"
         return f"with seed{plural} {', '.join(map(str, seeds))}, asked about {people}"
 
     def asked(self) -> str:
