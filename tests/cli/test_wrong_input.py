@@ -261,7 +261,7 @@ CASES: dict[str, tuple[Callable[[Scene], Scene], Sequence[str]]] = {
 def check(outcome: Outcome, keywords: Sequence[str]) -> None:
     assert outcome.code == 2, outcome
     assert outcome.out == ""
-    (line,) = outcome.err.splitlines()
+    (line,) = outcome.complaints
     assert line.startswith("unsee: error: ")
     assert "Traceback" not in line
     for keyword in keywords:

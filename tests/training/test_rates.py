@@ -17,7 +17,7 @@ from unsee.errors import InputError
 from unsee.runs.rate import RATE_FILE
 from unsee.runs.settings import Settings, parse
 from unsee.runs.trainer import Course, config, course
-from unsee.training.rates import ABOVE, BELOW, FRACTION, MARGIN, STEPS, FoundRate, Tried, chosen, rates
+from unsee.training.rates import ABOVE, BELOW, FALL, FRACTION, STEPS, FoundRate, Tried, chosen, rates
 from unsee.vlm import LoadedModel
 
 FORGET = [Example(f"Where does Ada {n} live?", "London") for n in range(4)]
@@ -43,7 +43,7 @@ def test_rates_rise_geometrically_around_that_of_the_settings() -> None:
 @pytest.mark.parametrize(
     ("steps", "breaks", "rate"),
     [
-        ([(-1.0, -2.0, -3.0), (-3.0, -2.0 - 0.9 * MARGIN, -3.0), (-4.0, -2.2, -3.0)], 3e-5, 3e-5 * FRACTION),
+        ([(-1.0, -2.0, -3.0), (-3.0, -2.0 - 0.9 * FALL, -3.0), (-4.0, -2.2, -3.0)], 3e-5, 3e-5 * FRACTION),
         ([(-1.5, -2.0, -3.0), (-3.0, -2.0, -3.2)], 2e-5, 2e-5 * FRACTION),  # each set that should stay counts
         ([(-1.5, -2.0, -3.0), (-9.0, -1.0, -3.0)], None, 2e-5 * FRACTION),  # what is to go is not to stay
         ([(-1.5, -2.0, -3.0), (None, None, None)], 2e-5, 2e-5 * FRACTION),

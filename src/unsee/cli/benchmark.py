@@ -248,6 +248,7 @@ def _show_steps(scores: Mapping[str, Scores]) -> None:
     """What became of a sequence of requests, after each of them: its numbers, or all of its probes without any."""
     names = list(next(iter(scores.values())).numbers)
     made = table("after", *names, numbers=len(names))
+    made.columns[0].no_wrap = True
     for step, found in scores.items():
         if names:
             made.add_row(printable(step), *(_number(found.numbers.get(name)) for name in names))

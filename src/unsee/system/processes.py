@@ -5,12 +5,14 @@ With one process every function here is free: nothing of it imports torch then.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from unsee.errors import InputError
@@ -214,4 +216,19 @@ def _state() -> Any:
     import torch
     from accelerate import PartialState
 
+    _leave_at_the_end()
     return PartialState(cpu=not torch.accelerator.is_available(), timeout=LONGEST_WAIT)
+
+
+@cache
+def _leave_at_the_end() -> None:
+    """Once, however often others are met."""
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Part from the other processes before Python ends: threads that still wait for them would end this one badly."""
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

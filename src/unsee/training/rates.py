@@ -2,7 +2,7 @@
 
 From the starting weights, on the run's own objective, the rate rises from step to step, geometrically. After each step
 it is looked at how likely the answers of a few rows are. At some rate what should stay begins to break: its likelihood
-has fallen by more than `MARGIN`. A run makes many steps at one rate where the test made few, so the rate is taken that
+has fallen by more than `FALL`. A run makes many steps at one rate where the test made few, so the rate is taken that
 is `FRACTION` of it. The weights are put back bit for bit.
 """
 
@@ -16,7 +16,7 @@ from unsee.training.done import FORGET
 
 STEPS = 41  # of the test, ten to a decade
 BELOW, ABOVE = 10.0, 1000.0  # it begins at so much less than `learning_rate`, and ends at so much more
-MARGIN = 0.1  # nats per token by which what should stay may become less likely
+FALL = 0.1  # nats per token by which what should stay may become less likely
 FRACTION = 0.3  # of the rate at which it does
 
 
@@ -59,7 +59,7 @@ def broken(likely: Mapping[str, float | None], start: Mapping[str, float | None]
     Where nothing is to stay, what is to go is not looked at: there is nothing to break.
     """
     falls = [
-        value is None or not (start[name] or 0.0) - value <= MARGIN for name, value in likely.items() if name != FORGET
+        value is None or not (start[name] or 0.0) - value <= FALL for name, value in likely.items() if name != FORGET
     ]
     return any(falls) or None in likely.values()
 
@@ -81,7 +81,7 @@ def told(found: FoundRate) -> str:
     if found.breaks is None:
         why = f"up to {found.tried[-1].rate:.2g} nothing that should stay became much less likely"
     else:
-        why = f"at {found.breaks:.2g} what should stay became less likely by more than {MARGIN:g} nats per token"
+        why = f"at {found.breaks:.2g} what should stay became less likely by more than {FALL:g} nats per token"
     return (
         f"Learning rate: {found.rate:g}, {FRACTION:g} of where a range test of {len(found.tried)} steps ended: {why}."
     )
