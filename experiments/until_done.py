@@ -87,7 +87,7 @@ def unlearned(method: str, request: Benchmark, base: Path) -> tuple[Records, str
     loaded = load_model(settings)
     with tempfile.TemporaryDirectory() as scratch, progress.silently():
         arguments = config(settings, Path(scratch))
-        arguments.save_strategy = "no"  # type: ignore[assignment]
+        arguments.save_strategy = "no"
         made = course(settings, request, loaded, arguments)
         made.trainer.train()
         assert made.stop
