@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tests.system.test_processes import free_port
@@ -18,15 +18,17 @@ def environment_of_two() -> dict[str, str]:
     return given | {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
 
 
-def in_two_processes(module: str, folder: Path, cases: Sequence[str], seconds: float) -> str:
+def in_two_processes(
+    module: str, folder: Path, cases: Sequence[str], seconds: float, more: Mapping[str, str] | None = None
+) -> str:
     """Run `python -m MODULE FOLDER CASE...` twice, side by side.
 
-    Each prints a case before it begins with it, to `cases.RANK` in the folder.
+    Each prints a case before it begins with it, to `cases.RANK` in the folder; `more` is for their environment.
 
     Returns:
         "ended" when both did as they should; else in which case they hung, or what they said on stderr.
     """
-    given = environment_of_two()
+    given = environment_of_two() | dict(more or {})
     logs, errors = ([folder / f"{name}.{rank}" for rank in range(2)] for name in ("cases", "errors"))
     started = [
         subprocess.Popen(

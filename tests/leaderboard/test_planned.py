@@ -261,3 +261,16 @@ def test_the_numbers_of_the_paper_are_those_that_its_command_gives(
         text = (tmp_path / "board" / name).read_text()
         assert "The numbers of the benchmark" in text
         assert "js_forget_quality" in text
+
+
+def test_no_number_of_a_paper_has_the_name_of_another_number(
+    written_plan: Write, planned_bench: Bench, tmp_path: Path
+) -> None:
+    """FIUBench calls the share of keywords in an answer exact match; the share of right answers is called so already."""
+    folder = export(World(seed=3, people=20, photos=2, held_out_photos=2), "fiubench", tmp_path / "faces").folder
+    of = {"name": "fiubench", "source": str(folder), "split": "forget10"}
+    outcome = planned_bench(written_plan(data=None, benchmark=of, budget=1, seeds=[0]), tmp_path / "board")
+    keys = [(one["row"], one["probe"], one["metric"]) for one in output.write(outcome)["figures"]]
+    assert len(keys) == len(set(keys))
+    assert {("npo", "forget_vqa", "exact_match"), ("npo", "forget_vqa", "fiubench exact_match")} <= set(keys)
+    assert ("npo", None, "exact_match") in keys  # of all of it, where no common metric stands

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
@@ -16,8 +12,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoModelForImageTextToText
 
-from tests import tiny
-from tests.system.test_processes import free_port
+from tests import tiny, two_processes
 from tests.training import in_pieces
 from unsee.methods import METHODS
 from unsee.types import PARTS
@@ -38,28 +33,9 @@ FSDP = {"ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_CPU_RAM_EFFICI
 
 def in_two_processes(folder: Path, cases: Sequence[str], seconds: float, pieces: bool = True) -> list[list[str]]:
     """Run cases side by side and give what each process has printed; where they hang, both are ended."""
-    given = {**os.environ, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo", "ACCELERATE_USE_CPU": "true"}
-    given |= FSDP if pieces else {}
-    given |= {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
-    logs, errors = ([folder / f"{name}.{rank}" for rank in range(2)] for name in ("cases", "errors"))
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "tests.training.in_pieces", str(folder), *cases],
-            stdout=log.open("w"), stderr=error.open("w"), env={**given, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-        )
-        for rank, (log, error) in enumerate(zip(logs, errors, strict=True))
-    ]  # fmt: skip
-    deadline = time.monotonic() + seconds
-    try:
-        codes = [process.wait(max(0.1, deadline - time.monotonic())) for process in started]
-    except subprocess.TimeoutExpired:
-        pytest.fail("hung in " + " and ".join((log.read_text().split() or ["nothing"])[-1] for log in logs))
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-    assert codes == [0, 0], "\n".join(error.read_text()[-3000:] for error in errors)
-    return [log.read_text().splitlines() for log in logs]
+    more = FSDP if pieces else {}
+    assert two_processes.in_two_processes("tests.training.in_pieces", folder, cases, seconds, more) == "ended"
+    return [(folder / f"cases.{rank}").read_text().splitlines() for rank in range(2)]
 
 
 def weights_in(folder: Path) -> dict[str, Tensor]:

@@ -13,10 +13,9 @@ from unsee.evaluation.criteria import counted
 from unsee.evaluation.records import Record
 from unsee.evaluation.registry import measured
 from unsee.leaderboard.board import Outcome
+from unsee.leaderboard.paper import SHARE
 from unsee.leaderboard.plan import BASE, GOLD
 from unsee.leaderboard.results import Results, reported_records
-
-SHARE = "exact_match"  # what `unsee evaluate` calls the share of right answers
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 from transformers import set_seed
 
@@ -12,6 +13,9 @@ from unsee.system.launch import asks_for_shards
 from unsee.vlm import LoadedModel, LoraOptions, load
 from unsee.vlm.adapters import moving_adapters
 from unsee.vlm.sharded import check_shardable
+
+if TYPE_CHECKING:
+    from unsee.runs.supervised.settings import TrainSettings
 
 
 def check_pieces(settings: Settings) -> None:
@@ -34,22 +38,35 @@ def load_model(settings: Settings) -> LoadedModel:
     Raises:
         InputError: it cannot be loaded, or nothing in it would move.
     """
-    set_seed(settings.seed)  # adapters start from random weights
-    lora = LoraOptions(**settings.lora.model_dump()) if settings.lora else None
-    loaded = load(
-        settings.model,
-        dtype=settings.dtype,
-        parts=settings.parts,
-        lora=lora,
-        quantize=settings.quantize,
-        trust_remote_code=settings.trust_remote_code,
-    )
-    if not any(weight.requires_grad for weight in loaded.model.parameters()):
-        raise InputError(f"parts: no weight of {settings.model} is in {', '.join(settings.parts)}; choose other parts")
+    loaded = load_to_train(settings, settings.quantize)
     if asks_for_shards():
         check_shardable(loaded.model, settings.model)
     if settings.l1:
         moving_adapters(loaded.model)  # now, and not after the base has been measured
+    return loaded
+
+
+def load_to_train(settings: Settings | TrainSettings, quantize: Literal["4bit"] | None = None) -> LoadedModel:
+    """A model, frozen but for the parts that may move, with fresh adapters if it gets any.
+
+    Args:
+        settings: of a run, or of a supervised training.
+        quantize: the frozen weights, where they are to be rounded.
+
+    Raises:
+        InputError: it cannot be loaded, or nothing in it would move.
+    """
+    set_seed(settings.seed)  # adapters start from random weights
+    loaded = load(
+        settings.model,
+        dtype=settings.dtype,
+        parts=settings.parts,
+        lora=LoraOptions(**settings.lora.model_dump()) if settings.lora else None,
+        quantize=quantize,
+        trust_remote_code=settings.trust_remote_code,
+    )
+    if not any(weight.requires_grad for weight in loaded.model.parameters()):
+        raise InputError(f"parts: no weight of {settings.model} is in {', '.join(settings.parts)}; choose other parts")
     return loaded
 
 

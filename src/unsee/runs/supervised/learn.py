@@ -13,8 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from transformers import set_seed
-
 from unsee.data import Example, Probe
 from unsee.errors import InputError
 from unsee.evaluation.fitness import fitness
@@ -25,6 +23,7 @@ from unsee.evaluation.scores import score
 from unsee.runs.clock import Clock
 from unsee.runs.failing import measuring_the_model
 from unsee.runs.folder import drop_checkpoints
+from unsee.runs.models import load_to_train
 from unsee.runs.supervised.folder import check_folder, is_begun, start_folder, training_the_model
 from unsee.runs.supervised.lessons import Lessons, lessons
 from unsee.runs.supervised.looks import enough
@@ -36,7 +35,7 @@ from unsee.system.files import write_json
 from unsee.system.launch import check_launch
 from unsee.system.lock import locked
 from unsee.system.typed import read_typed
-from unsee.vlm import LoadedModel, LoraOptions, load
+from unsee.vlm import LoadedModel, load
 from unsee.vlm.hub import find
 from unsee.vlm.lora import base_of
 
@@ -117,18 +116,7 @@ def _load(settings: TrainSettings) -> LoadedModel:
     """The model that a training begins with, frozen but for the parts that may move."""
     if settings.merge and settings.lora is None and base_of(find(settings.model)) is None:
         raise InputError(f"merge: {settings.model} has no adapter and gets none to be merged; add --lora RANK")
-    set_seed(settings.seed)  # adapters start from random weights
-    lora = LoraOptions(**settings.lora.model_dump()) if settings.lora else None
-    loaded = load(
-        settings.model,
-        dtype=settings.dtype,
-        parts=settings.parts,
-        lora=lora,
-        trust_remote_code=settings.trust_remote_code,
-    )
-    if not any(weight.requires_grad for weight in loaded.model.parameters()):
-        raise InputError(f"parts: no weight of {settings.model} is in {', '.join(settings.parts)}; choose other parts")
-    return loaded
+    return load_to_train(settings)
 
 
 def _check_rows(settings: TrainSettings, taught: Lessons, loaded: LoadedModel) -> None:
