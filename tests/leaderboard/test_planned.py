@@ -266,7 +266,7 @@ def test_the_numbers_of_the_paper_are_those_that_its_command_gives(
 def test_no_number_of_a_paper_has_the_name_of_another_number(
     written_plan: Write, planned_bench: Bench, tmp_path: Path
 ) -> None:
-    """FIUBench calls the share of keywords in an answer exact match; the share of right answers is called so already."""
+    """FIUBench calls the share of keywords in an answer exact match, as the share of right answers is called here."""
     folder = export(World(seed=3, people=20, photos=2, held_out_photos=2), "fiubench", tmp_path / "faces").folder
     of = {"name": "fiubench", "source": str(folder), "split": "forget10"}
     outcome = planned_bench(written_plan(data=None, benchmark=of, budget=1, seeds=[0]), tmp_path / "board")
