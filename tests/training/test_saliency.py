@@ -19,7 +19,8 @@ from unsee.losses.likelihood import cross_entropy
 from unsee.methods import UnlearnBatch
 from unsee.methods import build as build_method
 from unsee.methods.gate import Gate, check_preserved
-from unsee.training.saliency import TIE, SaliencyMask, add_squared_gradients, pack, passes, unpack
+from unsee.training.saliency import TIE, SaliencyMask, pack, passes, unpack
+from unsee.training.squares import add_squared_gradients
 from unsee.types import PARTS
 from unsee.vlm import IGNORED, Batch, LoadedModel, Policy, part_of_parameters
 from unsee.vlm.parts import freeze_other_parts

@@ -119,3 +119,6 @@ def test_what_cannot_be_made_is_refused(rows: Path, tmp_path: Path) -> None:
     outcome = call("world", "start", tmp_path / "nowhere", "--out", tmp_path / "start")
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert not (tmp_path / "start").exists()
+    outcome = call("world", "start", tmp_path / "full", "--out", tmp_path / "start")
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert f"no exported world, as it has no {MARK}; nor rows" in outcome.err

@@ -22,6 +22,7 @@ from unsee.data.example import Role
 from unsee.errors import InputError
 from unsee.evaluation.measure import check_probe
 from unsee.evaluation.records import Record
+from unsee.leaderboard import planned_words as words
 from unsee.leaderboard.cells import SCORES
 from unsee.leaderboard.grids import Centre, Row
 from unsee.leaderboard.ground import Models, Stage
@@ -313,47 +314,18 @@ class Planned:
 
     def told(self, development: Sequence[int], seeds: Sequence[int]) -> tuple[str, str, str]:
         """See `unsee.leaderboard.ground.Ground`."""
-        what = (
-            f"{self.sets.name}, {self.request} request: {len(self.sets.forget)} rows are to be forgotten, all of them "
-            "in every training."
-        )
-        if self.plan.stop is not None:
-            what += f" Trainings end by stop: {json.dumps(self.plan.stop)}."
-        tried, measured = self._asked(development, "development"), self._asked(seeds, "reporting")
-        return (" ".join([what, *self.notes]), tried, f"{measured}, by whom nothing was chosen")
-
-    def _asked(self, seeds: Sequence[int], stage: Stage) -> str:
-        forgotten, others = self.halves.people[stage]
-        whom = f"{forgotten} people who are" if forgotten > 1 else "one person who is"
-        if self.halves.one_person:
-            whom = "half of the photographs and facts of the one person who is"
-        plural = "s" if len(seeds) > 1 else ""
-        people = f"{whom} to be forgotten and {others} other{'s' if others != 1 else ''}"
-        return f"with seed{plural} {', '.join(map(str, seeds))}, asked about {people}"
+        tried = words.asked_about(self.halves, development, "development")
+        measured = words.asked_about(self.halves, seeds, "reporting")
+        what = words.what_is_to_go(self.sets, self.plan.stop, self.notes)
+        return (what, tried, f"{measured}, by whom nothing was chosen")
 
     def asked(self) -> str:
         """See `unsee.leaderboard.ground.Ground`."""
-        repeated = [probe.name for probe in self.sets.probes if probe.trained_on]
-        return (
-            f"on training rows: {', '.join(repeated)}; on held-out rows: the others" if repeated else "on held-out rows"
-        )
+        return words.asked(self.sets)
 
     def limits(self) -> list[str]:
         """See `unsee.leaderboard.ground.Ground`."""
-        limits = [
-            "All seeds have the same people: intervals of scores draw people, and count all that is said of one, after "
-            "whatever training, as one observation.",
-            "The people by whom configurations were chosen are forgotten in the same trainings as those who are "
-            "reported; they are not asked about again.",
-        ]
-        if self.halves.one_person:
-            limits.append(
-                "One person alone is to be forgotten: halves are of photographs and facts, and what is said holds for "
-                "further questions about that person."
-            )
-        if not self.names:
-            limits.append("No refusing prompt: those who are to be forgotten have no names, or are too many for one.")
-        return limits
+        return words.limits(self.halves, self.names)
 
     def command(self) -> list[str]:
         """The plan; where it lies is the reader's business."""

@@ -1,8 +1,7 @@
 """Which weights matter to what is forgotten more than to what is kept: MMUnlearner's mask.
 
 Diagonal Fisher information at the starting weights, streamed: one pass over each set, every gradient squared into one
-float64 accumulator and freed as soon as backward has made it. The mask is one bit per weight. Several processes take
-turns with the batches, and add up what they have once per tensor.
+float64 accumulator (see `unsee.training.squares`). The mask is one bit per weight.
 
 Huo et al. 2025, arXiv 2502.11051: mask = [F_forget / F_preserve >= gamma], computed once, per scalar weight. It is
 evaluated as D >= 0 with D = F_forget / N_forget - gamma * F_preserve / N_preserve, which needs no division, leaves
@@ -19,11 +18,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from pydantic import NonNegativeInt
@@ -32,29 +31,19 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unsee.errors import InputError, UnworkableError
-from unsee.losses.likelihood import cross_entropy
 from unsee.methods.gate import Gate, unprotected
-from unsee.system import processes
 from unsee.system.atomic import whole_file
-from unsee.system.progress import progress
 from unsee.system.strict import parse_json
 from unsee.system.typed import typed
-from unsee.training.summing import add_up, anywhere, exact_dtype, of_the_main
+from unsee.training.squares import Batches, add_share, anywhere_of, of_all, zeros_for
+from unsee.training.summing import of_the_main
 from unsee.types import Part
-from unsee.vlm.batch import Batch
 from unsee.vlm.parts import part_of_parameters
 from unsee.vlm.policy import Policy
-from unsee.vlm.sharded import as_one, is_piece, is_sharded, joined, local, rows_of, share
+from unsee.vlm.sharded import is_sharded, local, rows_of
 
 TIE = 2.0**-12
 """Ratios that are this close to gamma count as equal to it: float32 gradients of thousands of batches are no closer."""
-
-
-class Batches(Protocol):
-    """Batches that are made when they are asked for by their number, such as a list."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, number: int, /) -> Batch: ...
 
 
 class Count(NamedTuple):
@@ -65,84 +54,6 @@ class Count(NamedTuple):
 
 
 _Described = tuple[tuple[NonNegativeInt, ...], NonNegativeInt, NonNegativeInt]  # shape, passing, reached; in a file
-
-
-def add_squared_gradients(
-    policy: Policy, batches: Iterable[Batch], totals: Mapping[str, Tensor], scales: Mapping[str, float]
-) -> set[str]:
-    """Add scale * (gradient of the mean answer cross-entropy)^2 of each batch.
-
-    Args:
-        policy: gradients are taken for its parameters that require them, in evaluation mode (no dropout).
-        batches: of one example each for the per-example Fisher information, of more for the faster and coarser
-            one of squared batch means.
-        totals: per parameter name what is added to, float32 or float64, in the parameter's shape.
-        scales: per parameter name the factor of its squares; the squares of parameters without one are dropped.
-
-    Returns:
-        The names of the parameters that had a gradient, be it zero.
-    """
-    met: set[str] = set()
-
-    def accumulate(name: str) -> Callable[[Tensor], None]:
-        # Runs as soon as a weight's gradient is complete: at any time only the gradients of one layer or so are held
-        # beside the accumulators, not those of the whole model.
-        def hook(weight: Tensor) -> None:
-            assert weight.grad is not None
-            met.add(name)
-            if name in scales:
-                gradient = local(weight.grad).to(totals[name].dtype)  # once: what is promoted on the way is so twice
-                totals[name].addcmul_(gradient, gradient, value=scales[name])
-            weight.grad = None  # or the next batch would be added to this one before it is squared
-
-        return hook
-
-    model, was_training = policy.model, policy.model.training
-    trainable = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-    hooks = [weight.register_post_accumulate_grad_hook(accumulate(name)) for name, weight in trainable]
-    model.eval()
-    model.zero_grad()  # what is left from elsewhere is not to be squared
-    try:
-        for batch in batches:
-            loss = cross_entropy(*policy.token_log_probs(batch)).mean()
-            if loss.requires_grad:  # rows in words alone say nothing about vision and projector
-                loss.backward()
-    finally:
-        for hook in hooks:
-            hook.remove()
-        model.train(was_training)
-    return met
-
-
-def _zeros_for(weight: Tensor) -> Tensor:
-    return torch.zeros_like(local(weight), dtype=exact_dtype(weight.device))
-
-
-def _add_share(
-    policy: Policy, batches: Batches, of_what: str, totals: Mapping[str, Tensor], scales: Mapping[str, float]
-) -> set[str]:
-    """`add_squared_gradients` of this process's share of batches; the names are those of all processes.
-
-    In pieces, each process has the sums of its rows of every weight, and all take the same batches in step.
-    """
-    numbers = share(policy.model, range(len(batches)))
-    watched = progress(numbers, f"saliency of {of_what}", total=len(numbers)) if numbers else ()
-    with as_one(policy.model):
-        met = add_squared_gradients(policy, (batches[number] for number in watched), totals, scales)
-    return set().union(*processes.together({processes.rank(): met}).values())
-
-
-def _anywhere(mask: Tensor, weight: Tensor) -> Tensor:
-    """A mask of all rows of a weight: whole from the pieces, or where it is True in any process."""
-    return joined(mask, weight) if is_piece(weight) else anywhere(mask)
-
-
-def _of_all(total: Tensor, weight: Tensor) -> Tensor:
-    """The sums of all processes for all rows of a weight; the argument may be changed."""
-    if is_piece(weight):
-        return joined(total, weight)
-    add_up(total)
-    return total
 
 
 def passes(difference: Tensor) -> Tensor:
@@ -204,21 +115,21 @@ class SaliencyMask:
         # One accumulator per weight, in its shape, is all that is held: D is built up in it in place. It takes as much
         # as the two moments of Adam, which come later.
         weights = {name: model.get_parameter(name) for name in part_of}
-        totals = {name: _zeros_for(weight) for name, weight in weights.items()}
-        asked = _add_share(policy, forget, "forget", totals, dict.fromkeys(totals, 1.0))
+        totals = {name: zeros_for(weight) for name, weight in weights.items()}
+        asked = add_share(policy, forget, "forget", totals, dict.fromkeys(totals, 1.0))
         # Read before anything is taken away; afterwards 0 could mean "not reached" as well as "a tie".
-        reached = {name: pack(_anywhere(total > 0, weights[name])) for name, total in totals.items()}
+        reached = {name: pack(anywhere_of(total > 0, weights[name])) for name, total in totals.items()}
         for total in totals.values():
             total.mul_((1 + TIE) / len(forget))  # in favour of the forget set, so that a tie comes out above 0
         scales = {name: -_per_batch(gate, part, len(preserve), len(words)) for name, part in part_of.items()}
-        held = {part_of[name] for name in _add_share(policy, preserve, "images to preserve", totals, scales)}
+        held = {part_of[name] for name in add_share(policy, preserve, "images to preserve", totals, scales)}
         # A part that nothing preserved reaches would pass whole, unprotected without a word. The language model is no
         # such part: every row ends in words, so whatever is preserved reaches it.
         bare = {part_of[name] for name in asked} - held - {"language"}
         if bare := {part for part in bare if gate.threshold(part) > 0}:
             raise unprotected(sorted(bare))
         in_language = {name: scale for name, scale in scales.items() if part_of[name] == "language"}
-        _add_share(policy, words, "words to preserve", totals, in_language)
+        add_share(policy, words, "words to preserve", totals, in_language)
         mask = cls._of_differences(totals, reached, weights)
         if not any(count.passing for count in mask.counts.values()):
             raise UnworkableError(
@@ -233,7 +144,7 @@ class SaliencyMask:
         """Turn the accumulators into bits, one by one; each is let go at once."""
         bits, counts, shapes = {}, {}, {name: weight.shape for name, weight in weights.items()}
         for name in list(totals):
-            bits[name] = of_the_main(pack(passes(_of_all(totals.pop(name), weights[name]))))
+            bits[name] = of_the_main(pack(passes(of_all(totals.pop(name), weights[name]))))
             through = unpack(bits[name] & reached[name], shapes[name])
             counts[name] = Count(int(through.sum()), int(unpack(reached[name], shapes[name]).sum()))
         return cls(bits, shapes, counts)

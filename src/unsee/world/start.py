@@ -18,7 +18,7 @@ from transformers import CLIPVisionModel
 from unsee.benchmarks import find, load_benchmark
 from unsee.benchmarks.files import check_new
 from unsee.data import Example, load_examples
-from unsee.errors import one_of
+from unsee.errors import InputError, one_of
 from unsee.system.atomic import whole_folder
 from unsee.system.lock import reserved
 from unsee.system.typed import read_typed
@@ -67,7 +67,7 @@ def start(source: Path, family: str, out: Path, seed: int = 0) -> Started:
     one_of("family", family, FAMILIES)
     check_new(out)
     layout = _layout_of(source)
-    rows = _rows_of_world(source, layout) if layout else load_examples(source, check_images=False)
+    rows = _rows_of_world(source, layout) if layout else _own_rows(source)
     model, processor = FAMILIES[family](list(_texts(rows)), seed)
     with reserved(out), whole_folder(out) as temporary:
         model.save_pretrained(temporary)
@@ -83,6 +83,15 @@ def _layout_of(folder: Path) -> str | None:
     said: _Mark = read_typed(mark, _Mark)
     one_of(f"{mark}: layout", said.layout, LAYOUTS)
     return said.layout
+
+
+def _own_rows(source: Path) -> list[Example]:
+    try:
+        return load_examples(source, check_images=False)
+    except InputError as error:
+        if not source.is_dir():
+            raise
+        raise InputError(f"{source}: no exported world, as it has no {MARK}; nor rows ({error})") from error
 
 
 def _rows_of_world(folder: Path, layout: str) -> list[Example]:
