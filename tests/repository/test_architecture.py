@@ -41,3 +41,10 @@ def test_every_file_that_the_page_links_or_names_exists(page: str) -> None:
     assert [path for path in linked if not (ROOT / "docs" / path).exists()] == []
     named = re.findall(r"`((?:src|tests|docs)/[\w./]+)`", page)
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_figures_of_now_are_those_that_are_counted(page: str) -> None:
+    drawn = house.arrows(ROOT / "src")
+    counted = [len(house.loose(ROOT / "src")), len(drawn), sum(map(len, drawn.values())), len(house.climbing(drawn))]
+    table = page.partition("| | before | now |")[2].partition("| circle")[0]
+    assert [int(now) for now in re.findall(r"\| (\d+) \|$", table, re.MULTILINE)] == counted
